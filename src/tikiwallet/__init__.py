@@ -1,0 +1,1 @@
+"""TikiWallet: an e-wallet that works with and without a network."""
