@@ -7,10 +7,11 @@ The role is set when a connection opens; nothing changes session state after tha
 import contextlib
 from collections.abc import AsyncIterator
 from importlib import resources
+from typing import TypeAlias
 
 import asyncpg
 
-Connection = asyncpg.Connection | asyncpg.pool.PoolConnectionProxy
+Connection: TypeAlias = asyncpg.Connection | asyncpg.pool.PoolConnectionProxy
 
 CONNECT_TIMEOUT_SECONDS = 10
 COMMAND_TIMEOUT_SECONDS = 30

@@ -40,7 +40,7 @@ def exponent(currency: str) -> int:
 
 def numeric_code(currency: str) -> int:
     """Return the ISO 4217 numeric code, as offline documents carry it. Raises `ValueError` for an unknown code."""
-    number: int = Currency(currency).number
+    number: int = int(Currency(currency).number)
     return number
 
 
@@ -50,7 +50,7 @@ def parse_decimal(text: str, currency: str) -> int:
     digits = exponent(currency)
     if match is None or len(match[2] or "") > digits:
         raise ValueError(f"{text!r} is not an amount in {currency}")
-    amount_minor = int(match[1]) * 10**digits + int((match[2] or "").ljust(digits, "0") or "0")
+    amount_minor: int = int(match[1]) * 10**digits + int((match[2] or "").ljust(digits, "0") or "0")
     if not 1 <= amount_minor <= AMOUNT_MINOR_MAX:
         raise ValueError(f"{text!r} is not an amount in {currency}")
     return amount_minor
