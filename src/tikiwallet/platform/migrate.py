@@ -39,7 +39,7 @@ class Migration(NamedTuple):
 
 
 def migrations_of(context: str) -> list[Migration]:
-    """Return the migrations of `context` in order; their numbers run from 1 without a gap."""
+    """Return the migrations of `context` in order (none yet is fine); their numbers run from 1 without a gap."""
     folder = resources.files(f"tikiwallet.{context}").joinpath("sql/migrations")
     if not folder.is_dir():
         return []
