@@ -2,6 +2,7 @@
 
 import contextlib
 from collections.abc import AsyncIterator
+from datetime import datetime
 from importlib import metadata
 
 import msgspec
@@ -49,6 +50,16 @@ class Parts:
         self.ledger: Ledger = PostgresLedger(database("ledger"))
         self.identity = Identity(database("identity"), settings, prepare_wallet=self.prepare_wallet)
 
+    @contextlib.asynccontextmanager
+    async def open(self, *, now: datetime) -> AsyncIterator[None]:
+        """Connect every part to the database for as long as the context lasts. Raises what connecting raises."""
+        async with contextlib.AsyncExitStack() as stack:
+            for database in self.databases:
+                stack.push_async_callback(database.close)
+                await database.open()
+            await self.identity.start(now=now)
+            yield
+
     async def prepare_wallet(self, person_id: PersonId) -> None:
         """Open the accounts that a person needs before they exist. Repeatable."""
         limits = Limits(balance_max_minor=self.settings.wallet_balance_max_minor)
@@ -70,11 +81,7 @@ def build_app(settings: Settings, *, database_url: str, clock: http.Clock = http
 
     @contextlib.asynccontextmanager
     async def lifespan(app: Litestar) -> AsyncIterator[None]:
-        async with contextlib.AsyncExitStack() as stack:
-            for database in parts.databases:
-                stack.push_async_callback(database.close)
-                await database.open()
-            await parts.identity.start(now=clock())
+        async with parts.open(now=clock()):
             app.state.ready = True
             yield
             app.state.ready = False
