@@ -26,6 +26,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     port: int = 8000
     currencies: tuple[str, ...] = ("SGD",)  # the first is the default
     sms_sender: str = "console"  # "console" or "file"
+    bank: str = ""  # "demo", "none"; empty: the demo bank in demo mode, none in production
     phone_countries: tuple[str, ...] = ()  # ISO 3166 alpha-2; empty: any
     session_ttl_seconds: int = SESSION_TTL_SECONDS_MAX
     log_level: str = "info"
@@ -77,6 +78,8 @@ def _check(settings: Settings) -> None:
         raise ConfigError(f"TIKIWALLET_SMS_SENDER must be console or file, not {settings.sms_sender!r}.")
     if settings.is_production and settings.sms_sender == "console":
         raise ConfigError("TIKIWALLET_SMS_SENDER=console prints one-time codes; production needs another sender.")
+    if settings.bank not in {"", "demo", "none"}:
+        raise ConfigError(f"TIKIWALLET_BANK must be demo or none, not {settings.bank!r}.")
     if not settings.currencies:
         raise ConfigError("TIKIWALLET_CURRENCIES must name at least one currency.")
     if not 1 <= settings.session_ttl_seconds <= SESSION_TTL_SECONDS_MAX:
