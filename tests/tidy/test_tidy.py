@@ -72,8 +72,28 @@ def test_every_named_query_is_used_and_every_used_one_exists(context: str) -> No
     folder = SRC / "tikiwallet" / context
     path = folder / "sql" / "queries.sql"
     named = set(re.findall(r"^-- (\w+) --$", path.read_text(), re.MULTILINE)) if path.exists() else set()
-    used = {name for p in folder.rglob("*.py") for name in re.findall(r'SQL\["(\w+)"\]', p.read_text())}
-    assert named == used
+    python = "".join(found.read_text() for found in folder.rglob("*.py"))
+    assert set(re.findall(r'SQL\["(\w+)"\]', python)) <= named
+    assert {name for name in named if f'"{name}"' not in python} == set()
+
+
+def is_float(node: ast.AST) -> bool:
+    if isinstance(node, ast.Constant):
+        return isinstance(node.value, float)
+    if isinstance(node, ast.BinOp) and isinstance(node.op, ast.Div):
+        return any("_minor" in ast.unparse(side) for side in (node.left, node.right))
+    return isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "float"
+
+
+def test_no_float_comes_near_money() -> None:
+    where = ["src/tikicash", *(f"src/tikiwallet/{context}" for context in CONTEXTS)]
+    found = [
+        f"{name_of(path)}:{getattr(node, 'lineno', 0)}"
+        for path in [*python_files(*where), SRC / "tikiwallet" / "platform" / "money.py"]
+        for node in ast.walk(ast.parse(path.read_text()))
+        if is_float(node)
+    ]
+    assert found == []
 
 
 def test_a_todo_names_its_issue() -> None:
