@@ -30,10 +30,15 @@ def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         yield url
         return
     with EmbeddedPostgres(tmp_path_factory.mktemp("pg")) as server:
-        # Nothing here must outlive a power cut, and a fresh database a test is mostly waiting for the disk.
-        asyncio.run(_execute(server.url(), "ALTER SYSTEM SET fsync = off"))
-        asyncio.run(_execute(server.url(), "SELECT pg_reload_conf()"))
+        asyncio.run(_forget_about_power_cuts(server.url()))
         yield server.url()
+
+
+async def _forget_about_power_cuts(url: str) -> None:
+    """This server's data is thrown away: making and dropping a database takes 70 ms instead of 300."""
+    for setting in ("fsync", "synchronous_commit", "full_page_writes"):
+        await _execute(url, f"ALTER SYSTEM SET {setting} = off")
+    await _execute(url, "SELECT pg_reload_conf()")
 
 
 def database_of(cluster: str, name: str) -> str:
