@@ -44,7 +44,7 @@ async def another_process(
         yield Payments(
             database,
             ledger=FailingLedger(ledger, point, error=error),
-            directory=world.http.app.state.identity.people,
+            directory=world.identity.people,
             currencies=("SGD",),
             wallet_limits=Limits(),
         )
