@@ -89,3 +89,18 @@ async def world(database_url: str, data_dir: Path) -> AsyncIterator[World]:
     """One running wallet, empty."""
     async with open_world(database_url, data_dir) as opened:
         yield opened
+
+
+@pytest.fixture
+async def sound_books(database_url: str) -> AsyncIterator[None]:
+    """After the test: per currency everything sums to zero, and no wallet is below zero."""
+    yield
+    connection = await asyncpg.connect(database_url)
+    try:
+        sums = await connection.fetch("SELECT currency, sum(balance_minor) FROM ledger.account GROUP BY currency")
+        assert all(total == 0 for _, total in sums), sums
+        assert not await connection.fetchval(
+            "SELECT count(*) FROM ledger.account WHERE balance_minor < 0 AND kind <> 'bank'"
+        )
+    finally:
+        await connection.close()
