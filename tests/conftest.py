@@ -10,6 +10,7 @@ import asyncpg
 import pytest
 from hypothesis import HealthCheck, settings
 
+from databases import database_of
 from tikiwallet.app import CONTEXTS
 from tikiwallet.platform.embedded_postgres import EmbeddedPostgres
 from tikiwallet.platform.migrate import migrate
@@ -39,12 +40,6 @@ async def _forget_about_power_cuts(url: str) -> None:
     for setting in ("fsync", "synchronous_commit", "full_page_writes"):
         await _execute(url, f"ALTER SYSTEM SET {setting} = off")
     await _execute(url, "SELECT pg_reload_conf()")
-
-
-def database_of(cluster: str, name: str) -> str:
-    """The URL of another database on the same server."""
-    before, _, options = cluster.partition("?")
-    return f"{before.rpartition('/')[0]}/{name}" + (f"?{options}" if options else "")
 
 
 @pytest.fixture(scope="session")
