@@ -217,10 +217,22 @@ class AlreadyAnswered(Problem):
     code = "already_answered"
 
 
-class RequestTooOld(Problem):
-    """This request is too old. Ask the payee for a fresh one."""
+class AlreadyRefused(Problem):
+    """You refused this payment. Show the payer a new request if you want to be paid after all."""
 
-    code = "request_too_old"
+    code = "already_refused"
+
+
+class PayeeIsYou(Problem):
+    """This is your own request. Let the payer scan it."""
+
+    code = "payee_is_you"
+
+
+class RequestReused(Problem):
+    """This request has the number of another one that you paid. Don't pay; ask for a fresh request."""
+
+    code = "request_reused"
 
 
 class NothingToHandBack(Problem):
@@ -275,6 +287,6 @@ class ServerSaidNo(Problem):
 class ProtocolSaidNo(Problem):
     """The rules of offline money refused."""
 
-    def __init__(self, rejected: Rejected) -> None:
-        super().__init__(rejected.sentence)
+    def __init__(self, rejected: Rejected, detail: str = "") -> None:
+        super().__init__(detail or rejected.sentence)
         self.code = rejected.code

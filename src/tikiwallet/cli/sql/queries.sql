@@ -128,7 +128,9 @@ SELECT payment_made.*, payment_answer.answer, payment_answer.learned_at
 FROM payment_made LEFT JOIN payment_answer USING (payment_id) WHERE request_id = :request_id;
 
 -- add_payment_answer --
-INSERT INTO payment_answer (payment_id, answer, code, learned_at) VALUES (:payment_id, :answer, :code, :learned_at);
+INSERT INTO payment_answer (payment_id, answer, code, learned_at) VALUES (:payment_id, :answer, :code, :learned_at)
+ON CONFLICT (payment_id) DO UPDATE SET answer = excluded.answer, code = excluded.code, learned_at = excluded.learned_at
+WHERE payment_answer.answer = 'not_taken';
 
 -- add_payment_received --
 INSERT INTO payment_received
