@@ -27,7 +27,8 @@ def read_book(store: Store) -> Book:
 def write_book(store: Store, book: Book) -> None:
     """Replace the book. Only inside a transaction; raises `sqlite3.IntegrityError` if a unit stands in it twice."""
     store.run("clear_unit_ranges")
-    for entry in (*book.holdings, *book.handed_on):
+    entries: tuple[Holding | HandedOn, ...] = (*book.holdings, *book.handed_on)
+    for entry in entries:
         _add_terms(store, entry.terms)
         store.run("add_unit_range", **_row(entry))
     store.run("clear_known_payments")

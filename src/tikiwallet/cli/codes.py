@@ -45,7 +45,7 @@ def read_code(given: str, stdin: BinaryIO) -> Message:
         with path.open("rb") as file:
             content = file.read(FILE_BYTES_MAX + 1)
     except (OSError, ValueError) as error:  # a NUL in the name is a ValueError
-        if len(given) > 200 or "/" not in given and "." not in given:
+        if len(given) > 200 or ("/" not in given and "." not in given):
             raise ProtocolSaidNo(Rejected("not_a_code")) from error
         raise CodeFileUnreadable from error
     return parse_any(text_of(content))
@@ -97,7 +97,7 @@ def read_picture(content: bytes) -> str:
         raise PictureTooLarge from error
     except (UnidentifiedImageError, OSError, SyntaxError, ValueError) as error:
         raise NoCodeInPicture from error
-    for found in zxingcpp.read_barcodes(grey, formats=zxingcpp.BarcodeFormat.QRCode):
+    for found in zxingcpp.read_barcodes(grey, formats=zxingcpp.BarcodeFormats(zxingcpp.BarcodeFormat.QRCode)):
         if found.text.startswith(PREFIX):
             text: str = found.text
             return text

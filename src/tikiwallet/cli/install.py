@@ -8,14 +8,14 @@ The folder is written first, then the state, then the code is shown. A crash bet
 one step ahead of the state, with the state's mark as its last but one: that is healed, since the signed code was never
 shown from a state that the second place doesn't know. Everything else is a restore or a copy:
 
-| folder against state                                   | verdict  | because                                           |
-|--------------------------------------------------------|----------|---------------------------------------------------|
-| same count, same mark, same path or same inode         | SAME     | also after a rename, which keeps the inode        |
-| one ahead, its last mark but one is the state's        | CRASHED  | power went between the two writes                 |
-| behind the state, or equal with another mark           | RESTORED | an older state was put back, then went on         |
-| more than one ahead, or one ahead of another mark      | RESTORED | the state was put back, or is of another copy     |
-| no state                                               | COPIED   | another person or machine, or the state was wiped |
-| another path and another inode                         | COPIED   | both copies could spend                           |
+| folder against state                                  | verdict  | because                                           |
+|-------------------------------------------------------|----------|---------------------------------------------------|
+| same count, same mark, same path or same inode        | SAME     | also after a rename, which keeps the inode        |
+| one ahead, its last mark but one is the state's       | CRASHED  | power went between the two writes                 |
+| behind the state, or equal with another mark          | RESTORED | an older state was put back, then went on         |
+| more than one ahead, or one ahead of another mark     | RESTORED | the state was put back, or is of another copy     |
+| no state                                              | COPIED   | another person or machine, or the state was wiped |
+| another path and another inode                        | COPIED   | both copies could spend                           |
 
 A full image of the machine fools this, as it fools every program on it: that is a notice at settlement.
 """

@@ -20,7 +20,7 @@ from tikiwallet.cli.answers import (
     RequestPage,
     SignedIn,
 )
-from tikiwallet.cli.problems import Problem, RegistrationMissing, ServerUnexpected, WalletOfAnother
+from tikiwallet.cli.problems import Problem, RegistrationMissing, ServerUnexpected, SessionEndsLater, WalletOfAnother
 from tikiwallet.cli.server import Online, Server
 from tikiwallet.cli.wallet_folder import Session, Wallet
 from tikiwallet.platform.money import Amount
@@ -78,9 +78,7 @@ def logout(online: Online) -> None:
         if online.wallet.session() is not None:
             online.delete("/v1/sessions/current")
     except Problem:
-        online.wallet.notices.append(
-            Problem.notice("session_ends_later", "The server didn't hear it; the session ends there within 6 hours.")
-        )
+        online.wallet.notices.append(SessionEndsLater())
     finally:
         online.wallet.forget_session()
 

@@ -9,7 +9,7 @@ from sqlite3 import Row
 from typing import Any
 
 from tikicash.book import Book, Holding, hand_on, spendable
-from tikicash.chain import check_size
+from tikicash.chain import check_size, is_payment
 from tikicash.coins import choose_pieces
 from tikicash.errors import Rejected
 from tikicash.layout import PIECES_MAX
@@ -194,6 +194,7 @@ def take_answer(wallet: Wallet, answer: Signed[Receipt] | Signed[Refusal], *, co
     assert row is not None
     assert isinstance(bundle, Bundle)
     payment = bundle.documents[-1]
+    assert is_payment(payment)
     said = "received" if isinstance(answer.body, Receipt) else "refused"
     try:
         if isinstance(answer.body, Receipt):
@@ -239,9 +240,7 @@ def stored_payment(wallet: Wallet, payment_id: bytes) -> Made:
     return _made(row, shown_again=True)
 
 
-def assemble(
-    wallet: Wallet, book: Book, payment: Signed[Payment], *, mine: bytes, memo: Opening | None
-) -> Bundle:
+def assemble(wallet: Wallet, book: Book, payment: Signed[Payment], *, mine: bytes, memo: Opening | None) -> Bundle:
     """Return what the payment's code carries: ancestors (parents first), certificates, the payment, openings."""
     documents: dict[bytes, Signed[Voucher] | Signed[Payment]] = {}
     certificates: dict[bytes, Signed[Certificate]] = {}

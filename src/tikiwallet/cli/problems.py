@@ -138,6 +138,30 @@ class NotSignedIn(Problem):
     code = "not_signed_in"
 
 
+class SessionEndsLater(Problem):
+    """You are signed out here. The server couldn't be told; the session ends there by itself within 6 hours."""
+
+    code = "session_ends_later"
+
+
+class PhoneMissing(Problem):
+    """This wallet doesn't know your phone number yet. Run `tiki login PHONE`."""
+
+    code = "phone_missing"
+
+
+class PhoneUnknown(Problem):
+    """You have no phone with this id, or several whose ids begin so. Run `tiki phones` for the list."""
+
+    code = "phone_unknown"
+
+
+class RequestUnknown(Problem):
+    """There is no request with this id, or several begin so. Run `tiki requests` for the list."""
+
+    code = "request_unknown"
+
+
 class RegistrationMissing(Problem):
     """No sign-up is waiting for a code in this wallet. Run `tiki register` first."""
 
@@ -148,6 +172,12 @@ class NotConfirmed(Problem):
     """Stopped, because you didn't say yes. Nothing has happened."""
 
     code = "not_confirmed"
+
+
+class OutputCut(Problem):
+    """Whoever reads this output stopped reading."""
+
+    code = "output_cut"
 
 
 class Interrupted(Problem):
@@ -200,7 +230,7 @@ class NothingStored(Problem):
 
 
 class NotForYou(Problem):
-    """You can refuse only a payment that was made to this wallet."""
+    """This payment goes to another phone, so only that phone can refuse it."""
 
     code = "not_for_you"
 

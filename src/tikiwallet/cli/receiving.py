@@ -65,7 +65,6 @@ class Refused:
 def ask(wallet: Wallet, amount_minor: int) -> MyRequest:
     """Sign and store a request; then return it. Problems: `NeverOnline`, those of `Wallet.signing`."""
     trust = read_trust(wallet.store)
-    wallet.signer()
     with wallet.signing() as signer:
         request = sign(
             Request(
@@ -96,38 +95,65 @@ def ask(wallet: Wallet, amount_minor: int) -> MyRequest:
     )
 
 
-def take_payment(wallet: Wallet, bundle: Bundle) -> Received:
-    """Judge a payment, store it with its receipt, then return both. The same payment again gives the same receipt.
+def judge(wallet: Wallet, bundle: Bundle) -> Received:
+    """Return how safe a payment is, having stored nothing: what the payee sees before he takes it.
 
-    Problems: `NeverOnline`, `AlreadyRefused`, `ProtocolSaidNo` with the reason, those of `Wallet.signing`.
+    Problems: `NeverOnline`, `AlreadyRefused`, `ProtocolSaidNo` with the reason.
     """
     if bundle.documents and (known := find_received(wallet, bundle.documents[-1].short_id)) is not None:
         return known
+    acceptance = _accept(wallet, bundle)
+    safe = acceptance.how_safe
+    return Received(
+        payment_id=acceptance.payment.short_id.hex(), payer_name=acceptance.payer_name or "",
+        amount_minor=acceptance.payment.body.total, memo=acceptance.memo or "", final_minor=safe.final,
+        protected_minor=safe.protected, at_risk_minor=safe.at_risk, spend_by=safe.spend_by, claim_by=safe.claim_by,
+        accepted_at=0, code=to_code(bundle), receipt_code="", shown_again=False,
+    )  # fmt: skip
+
+
+def take_payment(wallet: Wallet, bundle: Bundle) -> Received:
+    """Judge a payment, store it with its receipt, then return both. The same payment again gives the same receipt.
+
+    Problems: those of `judge`, those of `Wallet.signing`.
+    """
+    if bundle.documents and (known := find_received(wallet, bundle.documents[-1].short_id)) is not None:
+        return known
+    acceptance = _accept(wallet, bundle)
+    with wallet.signing() as signer:
+        receipt = sign(Receipt(payment_id=acceptance.payment.short_id, accepted_at=wallet.now()), signer)
+        _store(wallet, bundle, acceptance, receipt)
+    taken = find_received(wallet, acceptance.payment.short_id)
+    assert taken is not None
+    return replace(taken, shown_again=False)
+
+
+def _accept(wallet: Wallet, bundle: Bundle) -> Acceptance:
+    if bundle.documents and find_refused(wallet, bundle.documents[-1].short_id) is not None:
+        raise AlreadyRefused
     trust, row = read_trust(wallet.store), wallet.key()
+    certificate, _ = my_certificate(wallet)
     context = AcceptContext(
         net=trust.net,
         now=wallet.edge.now(),
         newest_signed_time=trust.newest_signed_time,
-        open_requests=tuple(parse(item["request"]).body for item in wallet.store.run("open_requests")),
+        open_requests=open_requests(wallet),
         issuer_keys=trust.issuer_keys,
         revocations=trust.revocations,
         my_keys=(row["public_key"],) if row else (),
-        my_certificate=(found.body if (found := my_certificate(wallet)[0]) else None),
+        my_certificate=certificate.body if certificate else None,
         book=read_book(wallet.store),
     )
-    if bundle.documents and wallet.store.run("payment_refused", payment_id=bundle.documents[-1].short_id):
-        raise AlreadyRefused
     try:
-        acceptance = accept(bundle, context=context)
+        return accept(bundle, context=context)
     except Rejected as rejected:
         raise _kept(wallet, bundle, rejected) from rejected
-    wallet.signer()
-    with wallet.signing() as signer:
-        receipt = sign(Receipt(payment_id=acceptance.payment.short_id, accepted_at=wallet.now()), signer)
-        _store(wallet, bundle, acceptance, receipt)
-    found_again = find_received(wallet, acceptance.payment.short_id)
-    assert found_again is not None
-    return replace(found_again, shown_again=False)
+
+
+def open_requests(wallet: Wallet) -> tuple[Request, ...]:
+    """Return the requests of the key in use that nobody paid yet."""
+    found = (parse(item["request"]) for item in wallet.store.run("open_requests"))
+    return tuple(item.body for item in found if isinstance(item, Signed) and isinstance(item.body, Request))
 
 
 def refuse(wallet: Wallet, bundle: Bundle, *, reason: str) -> Refused:
@@ -145,7 +171,6 @@ def refuse(wallet: Wallet, bundle: Bundle, *, reason: str) -> Refused:
     row = wallet.key()
     if row is None or payment.body.payee_id != row["key_id"]:
         raise NotForYou
-    wallet.signer()
     try:
         with wallet.signing() as signer:
             refusal = sign(Refusal(payment_id=payment.short_id, reason=reason), signer)

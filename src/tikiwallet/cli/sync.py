@@ -22,12 +22,13 @@ from tikiwallet.cli.answers import (
     SyncAnswer,
 )
 from tikiwallet.cli.online import keep_view, learn_currency
-from tikiwallet.cli.problems import ServerSaidNo, ServerUnexpected
+from tikiwallet.cli.problems import ServerUnexpected
 from tikiwallet.cli.server import Online, from_base64url, to_base64url
 from tikiwallet.cli.trust import Said, learn, pin_network
 from tikiwallet.platform.money import Amount
 
 PORTION: Final = 40  # documents in one call; 40 payments of the largest size stay far below the server's body limit
+OUTCOMES: Final = {"recorded", "known", "rejected"}
 CHALLENGE_TAG: Final = b"TK1/device"
 
 Progress = Callable[[str, int, int], None]  # what is being done, how many are done, of how many
@@ -52,6 +53,14 @@ class Synced:
     loaded_minor: int  # offline money that came, in minor units
     loading: Loading | None
     money: MoneyView
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Loaded:
+    """A wish for offline money, and how many minor units of it are on this phone now."""
+
+    loading: Loading
+    loaded_minor: int
 
 
 def sync(online: Online, *, keep: Amount | None, phone_name: str, progress: Progress) -> Synced:
@@ -107,8 +116,8 @@ def prepare(online: Online, *, phone_name: str) -> str:
     return _registered(online, phone_name=phone_name)
 
 
-def load(online: Online, amount: Amount, *, phone_name: str) -> tuple[Loading, int]:
-    """Turn online money into offline money on this phone; return the loading and the minor units that came.
+def load(online: Online, amount: Amount, *, phone_name: str) -> Loaded:
+    """Turn online money into offline money on this phone; return what came of it.
 
     Problems: those of `Online.moving_money`, `NetworkChanged`, those of `Wallet.signer`.
     """
@@ -119,7 +128,7 @@ def load(online: Online, amount: Amount, *, phone_name: str) -> tuple[Loading, i
     if loading.voucher is not None:
         opening = opening_said(loading.openings[0]) if loading.openings else None
         loaded_minor = learn(online.wallet, Said(vouchers=((from_base64url(loading.voucher), opening),)))
-    return loading, loaded_minor
+    return Loaded(loading=loading, loaded_minor=loaded_minor)
 
 
 def devices(online: Online) -> list[Device]:
@@ -179,7 +188,8 @@ def _settle(
     outcomes: list[tuple[str, Rejection | None]] = []
     with online.wallet.store.transaction():
         for result in answer.results:
-            if not 0 <= result.index < len(sent.get(result.kind, [])):
+            in_range = 0 <= result.index < len(sent.get(result.kind, []))
+            if not in_range or result.outcome not in OUTCOMES:
                 raise ServerUnexpected
             entry = sent[result.kind][result.index]
             detail = f"{result.code}: {result.detail}" if result.code else result.detail

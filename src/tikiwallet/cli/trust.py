@@ -101,7 +101,9 @@ def check_said(store: Store, said: Said) -> tuple[Signed[Any], ...]:
         for document in documents:
             check_issued(document, issuer_keys=known)
     except Rejected as rejected:
-        raise ServerUnexpected(f"The server sent something that the operator didn't sign ({rejected.code}).") from rejected
+        raise ServerUnexpected(
+            f"The server sent something that the operator didn't sign ({rejected.code})."
+        ) from rejected
     if any(item.body.net != net for item in (*keys, *documents)):
         raise NetworkChanged
     return (*keys, *documents)
@@ -131,7 +133,11 @@ def learn(wallet: Wallet, said: Said) -> int:
             if isinstance(item.body, Certificate) and item.body.key == mine:
                 opening = opening_text(said.certificate_opening)
                 store.run("set_certificate", key_id=key_id(mine), certificate=item.to_bytes(), opening=opening)
-            if isinstance(item.body, Voucher) and item.body.key == mine and not store.run("document", document_id=item.id):
+            if (
+                isinstance(item.body, Voucher)
+                and item.body.key == mine
+                and not store.run("document", document_id=item.id)
+            ):
                 body = item.to_bytes()
                 store.run("add_document", document_id=item.id, body=body, opening=opening_text(openings[body]))
                 book = load(book, item)
@@ -183,4 +189,3 @@ def _parsed(data: bytes, kind: type[Any]) -> Signed[Any]:
 
 def _body(data: bytes, kind: type[Any]) -> Any:
     return _parsed(data, kind).body
-

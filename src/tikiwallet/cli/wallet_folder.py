@@ -163,7 +163,9 @@ class Wallet:
         private_key = ec.generate_private_key(ec.SECP256R1())
         signer = PrivateKeySigner(private_key)
         passphrase = self.edge.passphrase(True)
-        lock = serialization.BestAvailableEncryption(passphrase.encode()) if passphrase else serialization.NoEncryption()
+        lock = (
+            serialization.BestAvailableEncryption(passphrase.encode()) if passphrase else serialization.NoEncryption()
+        )
         pem = private_key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, lock)
         mine, mark = key_id(signer.public_key), self.edge.random_bytes(MARK_BYTES)
         write_durably(self._key_path(mine), pem)
