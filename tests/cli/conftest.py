@@ -5,7 +5,6 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-
 from tests.cli.operator_of_tests import Operator
 from tests.cli.phones import Clock, Phone
 

@@ -47,7 +47,11 @@ class Operator:
     def __post_init__(self) -> None:
         self.root, self.issuer = signer_of(self.seed + "/root"), signer_of(self.seed + "/issuer")
         body = IssuerKey(
-            net=self.net, number=1, key=self.issuer.public_key, valid_from=self.now - DAY, valid_until=self.now + 365 * DAY
+            net=self.net,
+            number=1,
+            key=self.issuer.public_key,
+            valid_from=self.now - DAY,
+            valid_until=self.now + 365 * DAY,
         )
         self.issuer_key = sign(body, self.root)
 
@@ -56,9 +60,7 @@ class Operator:
         with wallet.store.transaction():
             for name, value in (("person_id", username), ("username", username), ("currency", "SGD")):
                 wallet.store.remember(name, value)
-        pin_network(
-            wallet.store, net=self.net, root_key=self.root.public_key, operator_key=self.issuer.public_key
-        )
+        pin_network(wallet.store, net=self.net, root_key=self.root.public_key, operator_key=self.issuer.public_key)
         learn(wallet, Said(issuer_keys=(self.issuer_key.to_bytes(),), signed_time=self.time().to_bytes()))
 
     def time(self, *, at: int | None = None) -> Signed[SignedTime]:

@@ -9,8 +9,8 @@ from random import Random
 from typing import Any
 
 from click.testing import CliRunner, Result
-
 from tests.cli.operator_of_tests import Operator
+
 from tikiwallet.cli.main import tiki
 from tikiwallet.cli.run import Outside, Run
 from tikiwallet.cli.wallet_folder import Edge, Wallet, open_wallet

@@ -5,6 +5,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from tests.cli.phones import Phone, pay_offline
+
 from tikicash.messages import Bundle, parse_code
 
 

@@ -64,9 +64,9 @@ def text_of(content: bytes) -> str:
 
 
 def parse_any(text: str) -> Message:
-    """Return what the text of a code says; ends of lines in it are passed over. Problem: `ProtocolSaidNo`."""
+    """Return what the text of a code says; ends of lines in it, and spaces around it, are passed over. Problem: `ProtocolSaidNo`."""
     try:
-        return parse_code(text.replace("\r", "").replace("\n", ""))
+        return parse_code(text.strip().replace("\r", "").replace("\n", ""))
     except Rejected as rejected:
         raise ProtocolSaidNo(rejected) from rejected
 

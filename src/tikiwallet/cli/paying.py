@@ -12,6 +12,7 @@ from tikicash.book import Book, Holding, hand_on, spendable
 from tikicash.chain import check_size, is_payment
 from tikicash.coins import choose_pieces
 from tikicash.errors import Rejected
+from tikicash.fields import MEMO
 from tikicash.layout import PIECES_MAX
 from tikicash.messages import (
     OPENS_MEMO,
@@ -36,6 +37,7 @@ from tikicash.rules import LIMITS, check_chain, verify_receipt, verify_refusal, 
 from tikiwallet.cli.book_table import read_book, write_book
 from tikiwallet.cli.problems import (
     AlreadyAnswered,
+    MemoInvalid,
     NothingStored,
     NothingToHandBack,
     PayeeIsYou,
@@ -112,8 +114,8 @@ def find_made(wallet: Wallet, asked: Asked) -> Made | None:
 def pay(wallet: Wallet, asked: Asked, *, memo: str) -> Made:
     """Reserve units, sign and store a payment; then return it. Answers a request once: again gives the same.
 
-    Problems: `ProtocolSaidNo` (not_enough_offline_money, payment_above_limit, too_many_pieces, certificate_expired,
-    bad_field for a memo), those of `Wallet.signing`.
+    Problems: `ProtocolSaidNo` (not_enough_offline_money, payment_above_limit, too_many_pieces), `MemoInvalid`,
+    `RequestReused`, those of `Wallet.signing`.
     """
     if (made := find_made(wallet, asked)) is not None:
         return made
@@ -284,6 +286,10 @@ def _choose(
 def _memo_opening(wallet: Wallet, memo: str) -> Opening | None:
     if not memo:
         return None
+    try:
+        MEMO(memo)  # the payment only holds its commitment, so nobody but us would notice before the payee
+    except ValueError as error:
+        raise MemoInvalid from error
     return Opening(opens=OPENS_MEMO, salt=wallet.edge.random_bytes(SALT_BYTES), text=memo)
 
 
@@ -319,8 +325,10 @@ def _store(
 def _check_own_work(bundle: Bundle, trust: Trust) -> None:
     """Judge a payment as the operator will, before it is shown: a mistake of ours must not cost anybody money."""
     try:
-        check_size(bundle, LIMITS)
-        check_chain(bundle, net=trust.net, issuer_keys=trust.issuer_keys)
+        read_back = parse(bundle.to_bytes())
+        assert isinstance(read_back, Bundle)
+        check_size(read_back, LIMITS)
+        check_chain(read_back, net=trust.net, issuer_keys=trust.issuer_keys)
     except Rejected as rejected:
         raise AssertionError(f"made a payment that nobody takes: {rejected}") from rejected
 

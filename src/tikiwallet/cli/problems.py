@@ -192,6 +192,18 @@ class AmountInvalid(Problem):
     code = "amount_invalid"
 
 
+class MemoInvalid(Problem):
+    """An offline note is one line of visible text, at most 128 bytes. Write a shorter one."""
+
+    code = "memo_invalid"
+
+
+class ReasonInvalid(Problem):
+    """A reason is one word of small letters and underscores, such as not_wanted, at most 40 characters."""
+
+    code = "reason_invalid"
+
+
 class CodeFileUnreadable(Problem):
     """This file with a code can't be read. Check its name, or paste the text of the code itself in quotes."""
 

@@ -9,10 +9,11 @@ from sqlite3 import Row
 from typing import Final
 
 from tikicash.errors import Rejected
+from tikicash.fields import reason as check_reason
 from tikicash.messages import Bundle, Payment, Receipt, Refusal, Request, Signed, key_id, parse, sign, to_code
 from tikicash.rules import Acceptance, AcceptContext, accept
 from tikiwallet.cli.book_table import read_book, write_book
-from tikiwallet.cli.problems import AlreadyAccepted, AlreadyRefused, NotForYou, ProtocolSaidNo
+from tikiwallet.cli.problems import AlreadyAccepted, AlreadyRefused, NotForYou, ProtocolSaidNo, ReasonInvalid
 from tikiwallet.cli.trust import my_certificate, read_trust
 from tikiwallet.cli.wallet_folder import Wallet
 
@@ -159,7 +160,7 @@ def open_requests(wallet: Wallet) -> tuple[Request, ...]:
 def refuse(wallet: Wallet, bundle: Bundle, *, reason: str) -> Refused:
     """Sign and store that nothing is claimed from a payment to me; again gives the same.
 
-    Problems: `NotForYou`, `AlreadyAccepted`, `ProtocolSaidNo` (not_a_payment, bad_field), those of `Wallet.signing`.
+    Problems: `NotForYou`, `AlreadyAccepted`, `ProtocolSaidNo` (not_a_payment), `ReasonInvalid`, those of `Wallet.signing`.
     """
     payment = bundle.documents[-1] if bundle.documents else None
     if payment is None or not isinstance(payment.body, Payment):
@@ -172,16 +173,17 @@ def refuse(wallet: Wallet, bundle: Bundle, *, reason: str) -> Refused:
     if row is None or payment.body.payee_id != row["key_id"]:
         raise NotForYou
     try:
-        with wallet.signing() as signer:
-            refusal = sign(Refusal(payment_id=payment.short_id, reason=reason), signer)
-            wallet.store.run(
-                "add_payment_refused", payment_id=payment.short_id, amount_minor=payment.body.total, reason=reason,
-                refused_at=wallet.now(), code=to_code(refusal),
-            )  # fmt: skip
-            body = refusal.to_bytes()
-            wallet.store.run("add_to_outbox", payment_id=payment.short_id, kind="refusal", body=body)
-    except Rejected as rejected:
-        raise ProtocolSaidNo(rejected) from rejected
+        check_reason(reason)
+    except ValueError as error:
+        raise ReasonInvalid from error
+    with wallet.signing() as signer:
+        refusal = sign(Refusal(payment_id=payment.short_id, reason=reason), signer)
+        wallet.store.run(
+            "add_payment_refused", payment_id=payment.short_id, amount_minor=payment.body.total, reason=reason,
+            refused_at=wallet.now(), code=to_code(refusal),
+        )  # fmt: skip
+        body = refusal.to_bytes()
+        wallet.store.run("add_to_outbox", payment_id=payment.short_id, kind="refusal", body=body)
     found = find_refused(wallet, payment.short_id)
     assert found is not None
     return replace(found, shown_again=False)
