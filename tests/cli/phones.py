@@ -89,7 +89,8 @@ class Phone:
         result = self.run("--json", *args, stdin=stdin)
         assert result.exit_code == status, (args, result.stdout, result.stderr)
         problem = json.loads(result.stdout)
-        assert problem["detail"].endswith((".", ")")) and len(problem["detail"]) > 20, problem
+        assert len(problem["detail"]) > 20, problem
+        assert problem["detail"].endswith("."), problem
         code: str = problem["code"]
         return code
 

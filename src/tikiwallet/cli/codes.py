@@ -64,7 +64,11 @@ def text_of(content: bytes) -> str:
 
 
 def parse_any(text: str) -> Message:
-    """Return what the text of a code says; ends of lines in it, and spaces around it, are passed over. Problem: `ProtocolSaidNo`."""
+    """Return what the text of a code says. Ends of lines in it are passed over, and spaces around it.
+
+    No code ends in a space: the last character of a group in Base45 is its largest digit, at most W.
+    Problem: `ProtocolSaidNo`.
+    """
     try:
         return parse_code(text.strip().replace("\r", "").replace("\n", ""))
     except Rejected as rejected:

@@ -112,7 +112,7 @@ def list_requests(run: Run, role: str | None, state: str) -> None:
 @YES
 @click.pass_obj
 def pay_request(run: Run, request_id: str, yes: bool) -> None:
-    """Pay a request."""
+    """Pay a request of somebody."""
     with run.online() as me:
         found = _find_request(me, request_id)
         amount = show.money(found.amount.amount_minor, found.amount.currency)

@@ -27,20 +27,25 @@ def _set(name: str) -> Any:
     return callback
 
 
-def _shared_options() -> list[click.Parameter]:
-    """Return the options that every command takes, before or after its name."""
+def _shared_options(*, at_root: bool) -> list[click.Parameter]:
+    """Return the options that every command takes, before or after its name.
+
+    Only `tiki` itself reads the environment, so that an option given anywhere wins over a variable.
+    """
     return [
         click.Option(
             ["--json", "as_json"], is_flag=True, expose_value=False, callback=_set("as_json"),
             help="Write the result, or the problem, as one JSON object.",
         ),
         click.Option(
-            ["--wallet", "folder"], type=click.Path(path_type=Path, file_okay=False), envvar="TIKI_WALLET",
-            expose_value=False, callback=_set("folder"), metavar="DIR", help="The wallet's folder (TIKI_WALLET).",
+            ["--wallet", "folder"], type=click.Path(path_type=Path, file_okay=False), expose_value=False,
+            envvar="TIKI_WALLET" if at_root else None, callback=_set("folder"), metavar="DIR",
+            help="The wallet's folder (TIKI_WALLET).",
         ),
         click.Option(
-            ["--server", "server_url"], envvar="TIKI_SERVER", expose_value=False, callback=_set("server_url"),
-            metavar="URL", help="The server (TIKI_SERVER); remembered at register and login.",
+            ["--server", "server_url"], expose_value=False, envvar="TIKI_SERVER" if at_root else None,
+            callback=_set("server_url"), metavar="URL",
+            help="The server (TIKI_SERVER); remembered at register and login.",
         ),
         click.Option(
             ["--passphrase-file"], type=click.Path(path_type=Path), expose_value=False,
@@ -54,18 +59,17 @@ class Command(click.Command):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self.params.extend(_shared_options())
+        self.params.extend(_shared_options(at_root=False))
 
 
 class Group(click.Group):
     """A group of such commands. A group with a command `list` runs that if none is named."""
 
     command_class = Command
-    group_class = type  # groups below this one are of the same class
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self.params.extend(_shared_options())
+        self.params.extend(_shared_options(at_root=isinstance(self, Root)))
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         """Take `tiki phones --json` for `tiki phones list --json`."""
@@ -76,6 +80,8 @@ class Group(click.Group):
 
 class Root(Group):
     """`tiki` itself: the only code that turns what was raised into what a person and a script see."""
+
+    group_class = Group
 
     def main(self, args: Sequence[str] | None = None, prog_name: str | None = None, **extra: Any) -> NoReturn:  # type: ignore[override]
         """Run one command and exit with its status."""
@@ -111,7 +117,7 @@ def _problem(raised: Exception) -> Problem:
     if isinstance(raised, BrokenPipeError):
         return OutputCut()
     if isinstance(raised, click.UsageError):
-        problem = Problem(raised.format_message())
+        problem = Problem(f"{raised.format_message().rstrip('.')}. Run the command with --help.")
         problem.code = "usage"
         return problem
     return Bug()

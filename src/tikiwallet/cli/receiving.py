@@ -160,7 +160,8 @@ def open_requests(wallet: Wallet) -> tuple[Request, ...]:
 def refuse(wallet: Wallet, bundle: Bundle, *, reason: str) -> Refused:
     """Sign and store that nothing is claimed from a payment to me; again gives the same.
 
-    Problems: `NotForYou`, `AlreadyAccepted`, `ProtocolSaidNo` (not_a_payment), `ReasonInvalid`, those of `Wallet.signing`.
+    Problems: `NotForYou`, `AlreadyAccepted`, `ReasonInvalid`, `ProtocolSaidNo` (not_a_payment), those of
+    `Wallet.signing`.
     """
     payment = bundle.documents[-1] if bundle.documents else None
     if payment is None or not isinstance(payment.body, Payment):

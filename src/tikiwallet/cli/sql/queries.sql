@@ -110,9 +110,6 @@ SELECT asked.* FROM asked JOIN device_key USING (key_id)
 WHERE device_key.retired_at IS NULL AND NOT EXISTS (SELECT 1 FROM payment_received WHERE nonce = asked.nonce)
 ORDER BY asked_at;
 
--- asked --
-SELECT * FROM asked WHERE nonce = :nonce;
-
 -- add_payment_made --
 INSERT INTO payment_made
     (payment_id, request_id, payee_key, payee_name, amount_minor, memo, made_at, claim_by, is_hand_back, code)
@@ -187,9 +184,6 @@ ORDER BY kind, entry_id;
 
 -- settle_outbox --
 UPDATE outbox SET outcome = :outcome, detail = :detail WHERE entry_id = :entry_id;
-
--- rejected_in_outbox --
-SELECT payment_id, detail FROM outbox WHERE outcome = 'rejected' ORDER BY entry_id;
 
 -- unsettled_call --
 SELECT idempotency_key FROM unsettled_call WHERE person_id = :person_id AND address = :address AND body = :body;
