@@ -90,6 +90,11 @@ class Signed(Generic[T]):
         """The bytes that the signature is over (the Sig_structure)."""
         return cose.sig_structure(doc_type(self.body), self.payload)
 
+    @property
+    def size(self) -> int:
+        """How many bytes the document takes inside a bundle."""
+        return len(encode([self.payload, self.signature]))
+
     def to_bytes(self) -> bytes:
         """Return the COSE_Sign1 of the document."""
         return cose.to_sign1(self.payload, self.signature)

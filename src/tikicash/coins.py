@@ -1,0 +1,102 @@
+"""Which units to pay with.
+
+The fewer documents travel, the smaller the code and the more often the money can be handed on. Units are taken from a
+random position, so that their numbers tell later hands nothing about how much was spent before; the randomness is an
+argument. Rule: protocol/spec/03-payments.md, "choosing pieces".
+"""
+
+from collections.abc import Iterable
+from typing import Final
+
+from tikicash.book import Ancestor, Holding
+from tikicash.chain import LIMITS
+from tikicash.errors import Rejected
+from tikicash.layout import PIECES_MAX
+from tikicash.messages import Piece
+
+# What a bundle needs besides its ancestors and its pieces, at most: the frame, the rest of the payment with a memo,
+# the payer's certificate with a name, and the openings of name and memo. The sizes of the parts are pinned by a test.
+PIECE_BYTES: Final = 36
+PAYMENT_BYTES: Final = 150
+CERTIFICATE_BYTES: Final = 173
+OPENINGS_BYTES: Final = 240
+
+
+def choose_pieces(holdings: Iterable[Holding], amount: int, *, start: int) -> tuple[Piece, ...]:
+    """Return pieces of some holdings (all of one owner, all spendable) that sum to an amount in minor units.
+
+    Takes one piece if one holding is enough: of the shortest chain, then the smallest holding. Otherwise the fewest
+    pieces of one parent, otherwise of several, within the limits of a bundle. `start` is a random number of the
+    caller, 0 or more: it places the one piece that is smaller than its holding.
+    Raises Rejected: not_enough_offline_money, payment_above_limit, too_many_pieces.
+    """
+    assert amount > 0, amount
+    assert start >= 0, start
+    usable = sorted(holdings, key=_rank)
+    if sum(item.count for item in usable) < amount:
+        raise Rejected("not_enough_offline_money")
+    usable = [item for item in usable if item.terms.payment_max >= amount]
+    if sum(item.count for item in usable) < amount:
+        raise Rejected("payment_above_limit")
+    chosen = _one(usable, amount) or _one_parent(usable, amount) or _several(usable, amount)
+    if chosen is None:
+        raise Rejected("too_many_pieces")
+    return _cut(chosen, amount, start)
+
+
+def _rank(holding: Holding) -> tuple[int, int, int, bytes]:
+    return (len(holding.ancestors), holding.count, holding.first, holding.parent_id)
+
+
+def _one(usable: list[Holding], amount: int) -> list[Holding] | None:
+    return next(([item] for item in usable if item.count >= amount and _fits([item])), None)
+
+
+def _one_parent(usable: list[Holding], amount: int) -> list[Holding] | None:
+    """Return the fewest holdings of one parent that suffice, or None."""
+    best: list[Holding] | None = None
+    for parent_id in dict.fromkeys(item.parent_id for item in usable):
+        group = [item for item in usable if item.parent_id == parent_id]
+        found = _fill(sorted(group, key=lambda item: -item.count), amount)
+        if found is not None and (best is None or len(found) < len(best)):
+            best = found
+    return best
+
+
+def _several(usable: list[Holding], amount: int) -> list[Holding] | None:
+    """Return holdings of several parents that suffice: the largest first, or else those of the shortest chains."""
+    largest_first = sorted(usable, key=lambda item: -item.count)
+    return _fill(largest_first, amount) or _fill(usable, amount)
+
+
+def _fill(ordered: list[Holding], amount: int) -> list[Holding] | None:
+    chosen: list[Holding] = []
+    missing = amount
+    for item in ordered:
+        if missing > 0 and _fits([*chosen, item]):
+            chosen.append(item)
+            missing -= item.count
+    return chosen if missing <= 0 else None
+
+
+def _fits(chosen: list[Holding]) -> bool:
+    """Tell whether a payment of these holdings stays within the limits of a bundle."""
+    ancestors: dict[bytes, Ancestor] = {item.id: item for holding in chosen for item in holding.ancestors}
+    certified = any(holding.depth > 0 for holding in chosen)
+    documents = sum(not item.is_certificate for item in ancestors.values()) + 1
+    size = sum(item.size for item in ancestors.values()) + PAYMENT_BYTES + PIECE_BYTES * len(chosen) + OPENINGS_BYTES
+    return (
+        len(chosen) <= PIECES_MAX
+        and documents <= LIMITS.documents_max
+        and len(ancestors) + 1 + certified <= LIMITS.signatures_max
+        and size + CERTIFICATE_BYTES * certified <= LIMITS.bytes_max
+    )
+
+
+def _cut(chosen: list[Holding], amount: int, start: int) -> tuple[Piece, ...]:
+    """Return the holdings as pieces, the last one only as large as needed and placed by the random number."""
+    *whole, last = chosen
+    rest = amount - sum(item.count for item in whole)
+    offset = start % (last.count - rest + 1)
+    pieces = [Piece(parent_id=item.parent_id, first=item.first, count=item.count) for item in whole]
+    return (*pieces, Piece(parent_id=last.parent_id, first=last.first + offset, count=rest))

@@ -1,0 +1,236 @@
+"""What the operator and anybody else can tell from a set of payments: who signed one unit twice, and a proof of it.
+
+A double spend is evidence and not an error: the payments are valid, and the goods are gone. What matters is to name the
+phone that did it and never one that retried, refunded or handed back. The set decides, so arrival order, duplicates
+and who brought a document change nothing. The close of a voucher, which shares the units out, builds on `branches`.
+Rule: protocol/spec/04-settlement.md; design of offline money, section 7.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any, Final
+
+from tikicash import units
+from tikicash.chain import (
+    Chain,
+    Limits,
+    check_bytes,
+    check_counts,
+    check_depth,
+    check_related,
+    gather,
+    is_payment,
+    is_voucher,
+    operator_ids,
+    payer_id,
+    read_sources,
+    traces,
+)
+from tikicash.cose import verify_signature
+from tikicash.encoding import BYTES_MAX
+from tikicash.errors import Rejected
+from tikicash.messages import Bundle, IssuerKey, Payment, Proof, Signed
+from tikicash.validity import (
+    Verify,
+    check_issued,
+    check_issuer_key,
+    check_issuers_known,
+    check_network,
+    check_payments,
+    issued_in,
+)
+
+PROOF_LIMITS: Final = Limits(documents_max=24, signatures_max=36, bytes_max=BYTES_MAX)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Branch:
+    """Units of one voucher and the keys through which one payment took them: a node of the tree of lineages."""
+
+    voucher_id: bytes  # 32 bytes
+    units: units.Units
+    lineage: tuple[bytes, ...]  # the voucher's key id, then every payee's
+    payment: Signed[Payment]
+
+    @property
+    def signer_id(self) -> bytes:
+        """The key id that signed the payment."""
+        return self.lineage[-2]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DoubleSpend:
+    """One key, some units, and two payments of it that no honest phone signs both."""
+
+    key_id: bytes
+    voucher_id: bytes  # 32 bytes
+    first: int
+    count: int
+    payments: tuple[Signed[Payment], Signed[Payment]]
+
+
+def branches(documents: Iterable[Signed[Any]], *, operator: frozenset[bytes]) -> tuple[Branch, ...]:
+    """Return a branch for every piece of every payment, each document once, in an order of their own.
+
+    `documents` are valid (check_chain) and hold everything below each payment. Hand-backs make no branch.
+    """
+    # Each document once by its whole identity: a cheat could make two payments whose short ids are equal.
+    unique = {item.id: item for item in documents}
+    pool = {item.short_id: item for item in unique.values()}
+    found = [
+        Branch(voucher_id=way.voucher.id, units=way.units, lineage=way.lineage, payment=payment)
+        for payment in unique.values()
+        if is_payment(payment) and payment.body.payee_id not in operator
+        for way in traces(payment, pool)
+    ]
+    return tuple(sorted(found, key=lambda item: (item.voucher_id, item.units, item.lineage, item.payment.id)))
+
+
+def in_conflict(one: Branch, other: Branch) -> units.Units | None:
+    """Return the units that one key signed to two lineages of which neither goes on from the other, or None.
+
+    Equal lineages are one node: an honest retry under a new nonce is no double spend. A lineage that goes on from the
+    other is money that came back and was handed on again.
+    """
+    if one.voucher_id != other.voucher_id or one.signer_id != other.signer_id:
+        return None
+    shared = min(len(one.lineage), len(other.lineage))
+    if one.lineage[:shared] == other.lineage[:shared]:
+        return None
+    return units.overlap(one.units, other.units)
+
+
+def double_spends(documents: Iterable[Signed[Any]], *, operator: frozenset[bytes]) -> tuple[DoubleSpend, ...]:
+    """Return who spent which units twice: for each branch in conflict, one pair with an earlier branch.
+
+    `documents` as for `branches`. The result depends on their set only. Every key that double spent is named;
+    every pair can be proved with make_proof.
+    """
+    spent: list[DoubleSpend] = []
+    open_branches: dict[tuple[bytes, bytes], list[Branch]] = {}
+    for branch in branches(documents, operator=operator):
+        key = (branch.voucher_id, branch.signer_id)
+        # Branches come by first unit, so one that ends before this one can meet none that follows.
+        still_open = [item for item in open_branches.get(key, []) if sum(item.units) > branch.units[0]]
+        for earlier in still_open:
+            common = in_conflict(earlier, branch)
+            if common is not None:
+                spent.append(_double_spend(earlier, branch, common))
+                break
+        open_branches[key] = [*still_open, branch]
+    return tuple(spent)
+
+
+def _double_spend(one: Branch, other: Branch, common: units.Units) -> DoubleSpend:
+    return DoubleSpend(
+        key_id=one.signer_id,
+        voucher_id=one.voucher_id,
+        first=common[0],
+        count=common[1],
+        payments=(one.payment, other.payment),
+    )
+
+
+def make_proof(
+    first: Signed[Payment],
+    second: Signed[Payment],
+    *,
+    chains: Iterable[Bundle],
+    issuer_keys: Iterable[Signed[IssuerKey]],
+) -> Proof:
+    """Return the proof that two payments make, with what is below them taken from some bundles.
+
+    Says nothing about whether it convinces: verify_proof does. Raises Rejected("parent_missing").
+    """
+    bundles = tuple(chains)
+    documents, certificates = gather(
+        (first, second),
+        [item for bundle in bundles for item in bundle.documents],
+        [item for bundle in bundles for item in bundle.certificates],
+    )
+    numbers = {item.body.issuer for item in documents if is_voucher(item)}
+    numbers.update(item.body.issuer for item in certificates)
+    return Proof(
+        first_id=first.id,
+        second_id=second.id,
+        documents=documents,
+        certificates=certificates,
+        issuer_keys=tuple(item for item in issuer_keys if item.body.number in numbers),
+    )
+
+
+def verify_proof(proof: Proof, *, root_key: bytes, verify: Verify = verify_signature) -> DoubleSpend:
+    """Return the double spend that a proof shows to anybody who knows the root key, or raise Rejected.
+
+    Codes in order: too_many_documents, too_many_signatures, bundle_too_large, document_repeated, parent_missing,
+    unrelated_document, proof_payment_missing, too_many_hands, wrong_network, wrong_currency, operator_signature_wrong
+    (an issuer key), issuer_unknown, operator_signature_wrong, the codes of check_payments, proof_of_several_signers,
+    proof_of_different_units, proof_of_honest_payments.
+    """
+    chain, first, second = _read_proof(proof)
+    issuer_keys = tuple(check_issuer_key(item, root_key=root_key, verify=verify) for item in proof.issuer_keys)
+    operator = operator_ids(issuer_keys)
+    check_depth(chain.sources, PROOF_LIMITS, operator)
+    check_network(chain, net=first.body.net, currency=first.body.currency)
+    check_issuers_known(chain, issuer_keys)
+    for document in issued_in(chain):
+        check_issued(document, issuer_keys=issuer_keys, verify=verify)
+    check_payments(chain, operator=operator, limit_payments=False, verify=verify)
+    if payer_id(first, chain.sources) != payer_id(second, chain.sources):
+        raise Rejected("proof_of_several_signers")
+    found = branches(chain.sources.values(), operator=operator)
+    ones = [item for item in found if item.payment.id == first.id]
+    others = [item for item in found if item.payment.id == second.id]
+    if not ones or not others:
+        raise Rejected("proof_of_honest_payments", "a hand-back")
+    return _first_conflict([(one, other) for one in ones for other in others])
+
+
+def _first_conflict(pairs: list[tuple[Branch, Branch]]) -> DoubleSpend:
+    """Return the first double spend among pairs of branches of one signer.
+
+    Raises Rejected: proof_of_different_units, proof_of_honest_payments.
+    """
+    meeting = [
+        (one, other)
+        for one, other in pairs
+        if one.voucher_id == other.voucher_id and units.overlap(one.units, other.units) is not None
+    ]
+    if not meeting:
+        raise Rejected("proof_of_different_units")
+    for one, other in meeting:
+        common = in_conflict(one, other)
+        if common is not None:
+            return _double_spend(one, other, common)
+    raise Rejected("proof_of_honest_payments")
+
+
+def _read_proof(proof: Proof) -> tuple[Chain, Signed[Payment], Signed[Payment]]:
+    """Return what a proof holds, its two payments named, having verified no signature."""
+    check_counts(len(proof.documents), len(proof.certificates) + len(proof.issuer_keys), PROOF_LIMITS)
+    check_bytes(len(proof.to_bytes()), PROOF_LIMITS)
+    sources = read_sources(proof.documents, proof.certificates)
+    payments = {item.id: item for item in sources.values() if is_payment(item)}
+    first, second = payments.get(proof.first_id), payments.get(proof.second_id)
+    if first is None or second is None:
+        raise Rejected("proof_payment_missing")
+    check_related((first, second), sources, proof.certificates)
+    chain = Chain(
+        payment=first,
+        sources=sources,
+        vouchers=tuple(item for item in sources.values() if is_voucher(item)),
+        payments=tuple(payments.values()),
+        certificates=proof.certificates,
+        payer_id=payer_id(first, sources),
+        depth=0,
+    )
+    return chain, first, second
+
+
+def final_before_close(*, budget: int, claims: Iterable[tuple[int, int]]) -> int:
+    """Return how much of a payee's open claims is final before their vouchers close, in minor units.
+
+    min(B, sum over open vouchers of min(cover, claimed)): `budget` is B of the payee's key, `claims` holds
+    (cover, claimed) for each open voucher. It is what his phone called Protected (safety.promised).
+    """
+    return min(budget, sum(min(cover, claimed) for cover, claimed in claims))
