@@ -76,6 +76,25 @@ def test_every_named_query_is_used_and_every_used_one_exists(context: str) -> No
     assert named == used
 
 
+def is_float(node: ast.AST) -> bool:
+    if isinstance(node, ast.Constant):
+        return isinstance(node.value, float)
+    if isinstance(node, ast.BinOp) and isinstance(node.op, ast.Div):
+        return any("_minor" in ast.unparse(side) for side in (node.left, node.right))
+    return isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "float"
+
+
+def test_no_float_comes_near_money() -> None:
+    where = ["src/tikicash", *(f"src/tikiwallet/{context}" for context in CONTEXTS)]
+    found = [
+        f"{name_of(path)}:{getattr(node, 'lineno', 0)}"
+        for path in [*python_files(*where), SRC / "tikiwallet" / "platform" / "money.py"]
+        for node in ast.walk(ast.parse(path.read_text()))
+        if is_float(node)
+    ]
+    assert found == []
+
+
 def test_a_todo_names_its_issue() -> None:
     found = [
         f"{name_of(path)}:{number}"

@@ -4,7 +4,7 @@ Amounts are whole minor units of an ISO 4217 currency. Per currency everything a
 leaves through accounts that may go below zero.
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime
 from enum import StrEnum
 from typing import NewType, Protocol
@@ -15,7 +15,8 @@ import msgspec
 AccountId = NewType("AccountId", UUID)
 TransferId = NewType("TransferId", UUID)
 
-AMOUNT_MINOR_MAX = 10**15  # of one transfer; far below int64, so that no sum of a batch overflows
+AMOUNT_MINOR_MAX = 10**15  # of one transfer
+BALANCE_MINOR_MAX = 10**18  # of one account, either side of zero; so far below int64 that no sum of a batch overflows
 NOTE_LENGTH_MAX = 140
 BATCH_SIZE_MAX = 1000
 STATEMENT_PAGE_MAX = 100
@@ -54,9 +55,13 @@ def derive_transfer_id(actor_id: UUID, key: str) -> TransferId:
 
 
 class Limits(msgspec.Struct, frozen=True, kw_only=True):
-    """Numbers that the ledger enforces inside the posting transaction. None: no such limit."""
+    """Numbers that the ledger enforces inside the posting transaction. None: no such limit.
 
-    balance_min_minor: int | None = 0
+    A ceiling or day limit may be set below what already stands: money may then leave but not enter, and nothing more
+    leaves today. The floor may not be set above the balance, and is 0 for the accounts that hold people's money.
+    """
+
+    balance_min_minor: int | None = 0  # at most 0, because an account opens empty
     balance_max_minor: int | None = None
     out_per_day_max_minor: int | None = None  # per UTC day of the database clock
 
@@ -95,6 +100,7 @@ class PostOutcome(StrEnum):
     ACCOUNT_UNKNOWN = "account_unknown"
     ACCOUNT_CLOSED = "account_closed"
     CURRENCY_DIFFERS = "currency_differs"
+    LINKED_REFUSED = "linked_refused"  # `post_linked` only: not posted, because another of the list was refused
 
 
 class PostResult(msgspec.Struct, frozen=True, kw_only=True):
@@ -107,6 +113,13 @@ class PostResult(msgspec.Struct, frozen=True, kw_only=True):
     def is_posted(self) -> bool:
         """Whether the transfer stands in the books, now or since earlier."""
         return self.outcome in {PostOutcome.POSTED, PostOutcome.ALREADY_POSTED}
+
+
+class Direction(StrEnum):
+    """Which way money moved, seen from one account."""
+
+    IN = "in"
+    OUT = "out"
 
 
 class Posting(msgspec.Struct, frozen=True, kw_only=True):
@@ -123,36 +136,47 @@ class Posting(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Ledger(Protocol):
-    """The operations that other contexts may use. All are safe to repeat."""
+    """The operations that other contexts may use. All are safe to repeat.
+
+    An argument that no caller may pass (an amount of zero, one account twice, a note too long) raises
+    `AssertionError` before anything happens: what people typed was judged at the edge. An exception of the database
+    leaves the outcome unknown: repeat the call with the same ids.
+    """
 
     async def open_account(self, account_id: AccountId, *, kind: AccountKind, currency: str, limits: Limits) -> Account:
-        """Open an account, or return it as it stands if it is open already with this kind and currency.
+        """Open an account, or return it as it stands if it was opened before with this kind and currency.
 
         Raises `AssertionError` if the id belongs to an account of another kind or currency: the caller has a bug.
         """
         ...
 
     async def set_limits(self, account_id: AccountId, limits: Limits) -> None:
-        """Replace the limits of an existing account."""
+        """Replace the limits of an existing account.
+
+        Raises `AssertionError` if there is no such account or its balance is below the new floor.
+        """
         ...
 
     async def close_account(self, account_id: AccountId) -> None:
-        """Close an account: nothing is posted to it any more. Its balance must be zero."""
+        """Close an account: nothing is posted to it any more. Closing it again changes nothing.
+
+        Raises `AssertionError` if there is no such account or its balance isn't zero.
+        """
         ...
 
     async def accounts(self, account_ids: Sequence[AccountId]) -> dict[AccountId, Account]:
-        """Return the accounts that exist among `account_ids`."""
+        """Return the accounts that exist among at most `BATCH_SIZE_MAX` ids."""
         ...
 
     async def post(self, transfer: Transfer) -> PostResult:
-        """Post one transfer."""
+        """Post one transfer. The order in which reasons to refuse are judged stands in `ledger/rules.py`."""
         ...
 
     async def post_linked(self, transfers: Sequence[Transfer]) -> list[PostResult]:
-        """Post several transfers all or nothing, judged in their order.
+        """Post up to `BATCH_SIZE_MAX` transfers all or nothing, judged in their order; one result each.
 
-        All `POSTED`, or all posted already, or none: then the result at the one at fault says why and the results
-        of the others are what they would have been alone up to there (`POSTED` only if the whole list stands).
+        Either every result `is_posted` (now or since earlier), or nothing was posted now: then the first that was
+        refused says why, those that stand since earlier are `ALREADY_POSTED`, and the others `LINKED_REFUSED`.
         """
         ...
 
@@ -165,7 +189,19 @@ class Ledger(Protocol):
         ...
 
     async def statement(
-        self, account_id: AccountId, *, before_posting_no: int | None = None, limit: int = STATEMENT_PAGE_MAX
+        self,
+        account_id: AccountId,
+        *,
+        before_posting_no: int | None = None,
+        limit: int = STATEMENT_PAGE_MAX,
+        kinds: Collection[TransferKind] = (),
+        direction: Direction | None = None,
+        since: datetime | None = None,
+        until: datetime | None = None,
     ) -> list[Posting]:
-        """Return the newest postings of an account before `before_posting_no`, newest first."""
+        """Return the newest postings of an account that pass every filter, newest first; empty if it is unknown.
+
+        `before_posting_no` is the last posting of the page before; `limit` is 1 to `STATEMENT_PAGE_MAX`; `kinds`
+        empty means any; `since` is included and `until` is not (both aware of their time zone).
+        """
         ...
