@@ -13,6 +13,7 @@ from hypothesis import HealthCheck, settings
 from tikiwallet.app import CONTEXTS
 from tikiwallet.platform.embedded_postgres import EmbeddedPostgres
 from tikiwallet.platform.migrate import migrate
+from world import World, open_world
 
 # Every run draws the same examples; HYPOTHESIS_PROFILE=explore draws new ones and prints how to repeat them.
 settings.register_profile("repeatable", derandomize=True, deadline=None, print_blob=True)
@@ -73,3 +74,10 @@ async def _execute(url: str, sql: str) -> None:
 def data_dir(tmp_path: Path) -> Path:
     """An empty folder for a server's data."""
     return tmp_path / "data"
+
+
+@pytest.fixture
+async def world(database_url: str, data_dir: Path) -> AsyncIterator[World]:
+    """One running wallet, empty."""
+    async with open_world(database_url, data_dir) as opened:
+        yield opened

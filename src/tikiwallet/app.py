@@ -9,8 +9,12 @@ from litestar import Litestar, Request, Response, get
 from litestar.datastructures import State
 from litestar.exceptions import HTTPException
 
+from tikiwallet.identity import http as identity_http
+from tikiwallet.identity.service import Identity
+from tikiwallet.identity.types import PersonId
 from tikiwallet.platform import http, openapi
 from tikiwallet.platform.config import Settings
+from tikiwallet.platform.db import Database
 from tikiwallet.platform.errors import Refused
 from tikiwallet.platform.http import route
 
@@ -23,22 +27,56 @@ class Health(msgspec.Struct, frozen=True, kw_only=True):
     status: str
 
 
-def build_app(settings: Settings, *, database_url: str) -> Litestar:
+class Parts:
+    """Every part of the wallet, built once and handed what it needs. A context reaches another only through here."""
+
+    def __init__(self, settings: Settings, *, database_url: str) -> None:
+        def database(context: str) -> Database:
+            found = Database(database_url, context=context, size_max=settings.pool_size_max)
+            self.databases.append(found)
+            return found
+
+        self.databases: list[Database] = []
+        self.identity = Identity(database("identity"), settings, prepare_wallet=self.prepare_wallet)
+
+    async def prepare_wallet(self, person_id: PersonId) -> None:
+        """Open what a person needs before they exist. Repeatable."""
+
+
+def build_app(settings: Settings, *, database_url: str, clock: http.Clock = http.utc_now) -> Litestar:
     """Return the ASGI application that serves the wallet on a migrated database.
 
     `database_url` is the owner's; every context connects under its own role. Nothing runs until the ASGI lifespan.
+    `clock` tells every handler the time. Raises `ConfigError`.
     """
+    parts = Parts(settings, database_url=database_url)
+
+    async def authenticate(token: str) -> http.Caller:
+        return await parts.identity.sessions.authenticate(token, now=clock())
 
     @contextlib.asynccontextmanager
     async def lifespan(app: Litestar) -> AsyncIterator[None]:
-        app.state.ready = True
-        yield
-        app.state.ready = False
+        async with contextlib.AsyncExitStack() as stack:
+            for database in parts.databases:
+                stack.push_async_callback(database.close)
+                await database.open()
+            await parts.identity.start(now=clock())
+            app.state.ready = True
+            yield
+            app.state.ready = False
 
     application = Litestar(
-        route_handlers=[healthz, readyz, openapi_json],
+        route_handlers=[healthz, readyz, openapi_json, *identity_http.routes()],
         lifespan=[lifespan],
-        state=State({"settings": settings, "database_url": database_url, "ready": False}),
+        state=State(
+            {
+                "settings": settings,
+                "clock": clock,
+                "authenticate": authenticate,
+                "identity": parts.identity,
+                "ready": False,
+            }
+        ),
         openapi_config=None,
         logging_config=None,
         request_max_body_size=http.BODY_BYTES_MAX,

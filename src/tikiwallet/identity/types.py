@@ -18,6 +18,13 @@ class Tier(StrEnum):
     TILL = "till"  # a registered business, paid at a till
 
 
+class PersonState(StrEnum):
+    """Whether a person may use the wallet."""
+
+    ACTIVE = "active"
+    FROZEN = "frozen"  # by an operator: signed out everywhere, and can't sign in
+
+
 class Person(msgspec.Struct, frozen=True, kw_only=True):
     """Somebody with a wallet."""
 

@@ -4,12 +4,17 @@ A contradiction stops the start: a production server that quietly ran the demo b
 """
 
 import os
+import re
 from collections.abc import Mapping
 from pathlib import Path
 
 import msgspec
 
 SESSION_TTL_SECONDS_MAX = 6 * 3600
+# What argon2id costs somebody who guesses at a stolen table; production refuses less.
+PASSWORD_MEMORY_KIB_MIN = 19 * 1024
+PASSWORD_PASSES_MIN = 2
+CODE_KEY = re.compile(r"([0-9a-f]{64})?")
 
 
 class ConfigError(Exception):
@@ -27,6 +32,11 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     currencies: tuple[str, ...] = ("SGD",)  # the first is the default
     sms_sender: str = "console"  # "console" or "file"
     phone_countries: tuple[str, ...] = ()  # ISO 3166 alpha-2; empty: any
+    phone_country: str = ""  # ISO 3166 alpha-2: how a number without + is read; empty: it is refused
+    code_key: str = ""  # 64 hex digits, the key of one-time code hashes; empty: kept in `data_dir`
+    password_memory_kib: int = PASSWORD_MEMORY_KIB_MIN  # argon2id, for each hash
+    password_passes: int = PASSWORD_PASSES_MIN
+    password_lanes: int = 1
     session_ttl_seconds: int = SESSION_TTL_SECONDS_MAX
     log_level: str = "info"
     jobs: bool = True  # run the job workers in this process
@@ -83,5 +93,22 @@ def _check(settings: Settings) -> None:
         raise ConfigError("TIKIWALLET_CURRENCIES must name at least one currency.")
     if not 1 <= settings.session_ttl_seconds <= SESSION_TTL_SECONDS_MAX:
         raise ConfigError(f"TIKIWALLET_SESSION_TTL_SECONDS must be from 1 to {SESSION_TTL_SECONDS_MAX}.")
+    if not CODE_KEY.fullmatch(settings.code_key):
+        raise ConfigError("TIKIWALLET_CODE_KEY must be 64 lower-case hex digits.")
+    if (
+        settings.password_lanes < 1
+        or settings.password_passes < 1
+        or (settings.password_memory_kib < 8 * settings.password_lanes)
+    ):
+        raise ConfigError(
+            "argon2id needs at least one pass, one lane and 8 KiB of TIKIWALLET_PASSWORD_MEMORY_KIB a lane."
+        )
+    if settings.is_production and (
+        settings.password_memory_kib < PASSWORD_MEMORY_KIB_MIN or settings.password_passes < PASSWORD_PASSES_MIN
+    ):
+        raise ConfigError(
+            f"Production needs TIKIWALLET_PASSWORD_MEMORY_KIB >= {PASSWORD_MEMORY_KIB_MIN} and "
+            f"TIKIWALLET_PASSWORD_PASSES >= {PASSWORD_PASSES_MIN}."
+        )
     if not 0 <= settings.port <= 65535:
         raise ConfigError("TIKIWALLET_PORT must be from 0 to 65535.")

@@ -117,6 +117,7 @@ class Caller(msgspec.Struct, frozen=True, kw_only=True):
 
 
 Authenticate = Callable[[str], Awaitable[Caller]]
+Clock = Callable[[], datetime]
 
 
 class Problem(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -194,8 +195,14 @@ def caller(request: Request[Any, Any, Any]) -> Caller:
 
 
 def utc_now() -> datetime:
-    """Return the clock of this process. Called at the edge only; use cases take `now` as an argument."""
+    """Return the clock of this process: the default of `app.state.clock`. Handlers call `clock_now`."""
     return datetime.now(UTC)
+
+
+def clock_now(request: Request[Any, Any, Any]) -> datetime:
+    """Return the time by the application's clock (UTC), which tests move. Use cases take `now` as an argument."""
+    clock: Clock = request.app.state.clock
+    return clock()
 
 
 async def read(request: Request[Any, Any, Any], kind: type[T]) -> T:
