@@ -2,6 +2,7 @@
 
 import contextlib
 from collections.abc import AsyncIterator
+from datetime import datetime
 from importlib import metadata
 
 import msgspec
@@ -12,13 +13,21 @@ from litestar.exceptions import HTTPException
 from tikiwallet.identity import http as identity_http
 from tikiwallet.identity.service import Identity
 from tikiwallet.identity.types import PersonId
+from tikiwallet.ledger.service import PostgresLedger
+from tikiwallet.ledger.types import AccountKind, Ledger, Limits, derive_account_id
 from tikiwallet.platform import http, openapi
 from tikiwallet.platform.config import Settings
 from tikiwallet.platform.db import Database
 from tikiwallet.platform.errors import Refused
 from tikiwallet.platform.http import route
+from tikiwallet.platform.pages import page
 
 CONTEXTS = ("ledger", "identity", "payments", "offline", "funding")
+
+START_PAGE = (
+    page("/", package="tikiwallet.web", file="index.html"),
+    page("/start.css", package="tikiwallet.web", file="start.css"),
+)
 
 
 class Health(msgspec.Struct, frozen=True, kw_only=True):
@@ -37,10 +46,26 @@ class Parts:
             return found
 
         self.databases: list[Database] = []
+        self.settings = settings
+        self.ledger: Ledger = PostgresLedger(database("ledger"))
         self.identity = Identity(database("identity"), settings, prepare_wallet=self.prepare_wallet)
 
+    @contextlib.asynccontextmanager
+    async def open(self, *, now: datetime) -> AsyncIterator[None]:
+        """Connect every part to the database for as long as the context lasts. Raises what connecting raises."""
+        async with contextlib.AsyncExitStack() as stack:
+            for database in self.databases:
+                stack.push_async_callback(database.close)
+                await database.open()
+            await self.identity.start(now=now)
+            yield
+
     async def prepare_wallet(self, person_id: PersonId) -> None:
-        """Open what a person needs before they exist. Repeatable."""
+        """Open the accounts that a person needs before they exist. Repeatable."""
+        limits = Limits(balance_max_minor=self.settings.wallet_balance_max_minor)
+        for currency in self.settings.currencies:
+            account_id = derive_account_id(person_id, AccountKind.WALLET, currency)
+            await self.ledger.open_account(account_id, kind=AccountKind.WALLET, currency=currency, limits=limits)
 
 
 def build_app(settings: Settings, *, database_url: str, clock: http.Clock = http.utc_now) -> Litestar:
@@ -56,17 +81,13 @@ def build_app(settings: Settings, *, database_url: str, clock: http.Clock = http
 
     @contextlib.asynccontextmanager
     async def lifespan(app: Litestar) -> AsyncIterator[None]:
-        async with contextlib.AsyncExitStack() as stack:
-            for database in parts.databases:
-                stack.push_async_callback(database.close)
-                await database.open()
-            await parts.identity.start(now=clock())
+        async with parts.open(now=clock()):
             app.state.ready = True
             yield
             app.state.ready = False
 
     application = Litestar(
-        route_handlers=[healthz, readyz, openapi_json, *identity_http.routes()],
+        route_handlers=[healthz, readyz, openapi_json, *START_PAGE, *identity_http.routes()],
         lifespan=[lifespan],
         state=State(
             {

@@ -30,7 +30,7 @@ from tikiwallet.ledger.types import (
 )
 from tikiwallet.platform.db import Database, Queries
 
-QUERIES = Queries("tikiwallet.ledger")
+SQL = Queries("tikiwallet.ledger")
 ATTEMPTS_MAX = 5
 POSTING_NO_MAX = 2**63 - 1
 SIGNS = {None: 0, Direction.IN: 1, Direction.OUT: -1}
@@ -58,7 +58,7 @@ class PostgresLedger:
         check_currency(currency)
         check_limits(limits, kind)
         await self._database.pool.execute(
-            QUERIES["open_account"], account_id, kind, currency, *_limit_values(limits)
+            SQL["open_account"], account_id, kind, currency, *_limit_values(limits)
         )  # fmt: skip
         account = (await self.accounts([account_id]))[account_id]
         assert (account.kind, account.currency) == (kind, currency), f"{account_id} was opened otherwise: {account}"
@@ -68,27 +68,27 @@ class PostgresLedger:
         """See `types.Ledger.set_limits`."""
         check_limits(limits)
         try:
-            changed = await self._database.pool.fetchval(QUERIES["set_limits"], account_id, *_limit_values(limits))
+            changed = await self._database.pool.fetchval(SQL["set_limits"], account_id, *_limit_values(limits))
         except asyncpg.CheckViolationError as error:
             raise AssertionError(f"{account_id}: {error.constraint_name}") from error
         assert changed, f"{account_id} is unknown or already below the floor of {limits}"
 
     async def close_account(self, account_id: AccountId) -> None:
         """See `types.Ledger.close_account`."""
-        closed = await self._database.pool.fetchval(QUERIES["close_account"], account_id)
+        closed = await self._database.pool.fetchval(SQL["close_account"], account_id)
         assert closed, f"{account_id} is unknown or not empty"
 
     async def accounts(self, account_ids: Sequence[AccountId]) -> dict[AccountId, Account]:
         """See `types.Ledger.accounts`."""
         assert len(account_ids) <= BATCH_SIZE_MAX, len(account_ids)
-        rows = await self._database.pool.fetch(QUERIES["accounts"], account_ids)
+        rows = await self._database.pool.fetch(SQL["accounts"], account_ids)
         return {row["account_id"]: _account(row) for row in rows}
 
     async def post(self, transfer: Transfer) -> PostResult:
         """See `types.Ledger.post`."""
         check_transfer(transfer)
         row = await self._until_undisturbed(
-            QUERIES["post_one"], transfer.transfer_id, transfer.debit_account_id, transfer.credit_account_id,
+            SQL["post_one"], transfer.transfer_id, transfer.debit_account_id, transfer.credit_account_id,
             transfer.amount_minor, transfer.currency, transfer.kind, transfer.note,
         )  # fmt: skip
         return PostResult(outcome=PostOutcome(row["outcome"]), posted_at=row["posted_at"])
@@ -128,7 +128,7 @@ class PostgresLedger:
 
     async def posted(self, transfer_id: TransferId) -> Transfer | None:
         """See `types.Ledger.posted`."""
-        row = await self._database.pool.fetchrow(QUERIES["posted"], transfer_id)
+        row = await self._database.pool.fetchrow(SQL["posted"], transfer_id)
         return None if row is None else Transfer(**{**row, "kind": TransferKind(row["kind"])})
 
     async def statement(
@@ -145,7 +145,7 @@ class PostgresLedger:
         """See `types.Ledger.statement`."""
         check_page(before_posting_no=before_posting_no, limit=limit, since=since, until=until)
         rows = await self._database.pool.fetch(
-            QUERIES["statement"], account_id, before_posting_no or POSTING_NO_MAX, since, until, list(kinds),
+            SQL["statement"], account_id, before_posting_no or POSTING_NO_MAX, since, until, list(kinds),
             SIGNS[direction], limit,
         )  # fmt: skip
         return [Posting(**{**row, "kind": TransferKind(row["kind"])}) for row in rows]
@@ -163,7 +163,7 @@ class PostgresLedger:
         if not transfers:
             return []
         row = await self._until_undisturbed(
-            QUERIES["post_batch"],
+            SQL["post_batch"],
             [transfer.transfer_id for transfer in transfers],
             [transfer.debit_account_id for transfer in transfers],
             [transfer.credit_account_id for transfer in transfers],

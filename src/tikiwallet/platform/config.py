@@ -30,6 +30,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     host: str = "127.0.0.1"
     port: int = 8000
     currencies: tuple[str, ...] = ("SGD",)  # the first is the default
+    wallet_balance_max_minor: int = 1_000_000_00  # of one person in one currency
     sms_sender: str = "console"  # "console" or "file"
     phone_countries: tuple[str, ...] = ()  # ISO 3166 alpha-2; empty: any
     phone_country: str = ""  # ISO 3166 alpha-2: how a number without + is read; empty: it is refused

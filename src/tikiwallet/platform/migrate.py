@@ -81,7 +81,7 @@ async def _migrate_context(connection: asyncpg.Connection, context: str) -> int:
                 "INSERT INTO platform.migration (context, number, name, sha256) VALUES ($1, $2, $3, $4)",
                 context, migration.number, migration.name, migration.sha256,
             )  # fmt: skip
-        log.info("migrated", context=context, migration=migration.name)
+        log.debug("migrated", context=context, migration=migration.name)
         ran += 1
     return ran
 
