@@ -142,3 +142,145 @@ SELECT count(*) FROM offline.voucher WHERE person_id = $1 AND state IN ('draft',
 
 -- is_named --
 SELECT EXISTS (SELECT FROM offline.proof WHERE person_id = $1);
+
+-- payments_touching --
+-- Every payment that touches one of the vouchers in time, and everything below it, which may be of other vouchers.
+WITH RECURSIVE needed AS (
+    SELECT piece.document_id
+    FROM offline.piece
+    JOIN offline.voucher USING (voucher_id)
+    JOIN offline.payment USING (document_id)
+    WHERE piece.voucher_id = ANY($1::uuid[]) AND payment.recorded_at <= voucher.claim_by
+    UNION
+    SELECT piece.parent_document_id FROM needed JOIN offline.piece USING (document_id)
+)
+SELECT payload, signature FROM offline.payment JOIN needed USING (document_id) ORDER BY document_id;
+
+-- vouchers_below --
+SELECT * FROM offline.voucher
+WHERE voucher_id = ANY($1::uuid[])
+   OR voucher_id IN (SELECT voucher_id FROM offline.piece WHERE document_id = ANY($2::bytea[]))
+ORDER BY voucher_id;
+
+-- refused_payments --
+SELECT refusal.payment_document_id
+FROM offline.refusal
+JOIN offline.payment ON payment.document_id = refusal.payment_document_id
+WHERE refusal.payment_document_id = ANY($1::bytea[]) AND refusal.recorded_at <= ALL (
+    SELECT voucher.claim_by FROM offline.piece JOIN offline.voucher USING (voucher_id)
+    WHERE piece.document_id = refusal.payment_document_id
+);
+
+-- payers_of --
+SELECT document_id, payer_key_id FROM offline.payment WHERE document_id = ANY($1::bytea[]);
+
+-- lock_opened_vouchers --
+-- Always in the order of ids, so that two syncs can't wait for each other.
+SELECT * FROM offline.voucher WHERE document_id = ANY($1::bytea[]) AND state IN ('open', 'closed')
+ORDER BY voucher_id FOR NO KEY UPDATE;
+
+-- insert_payments --
+INSERT INTO offline.payment (
+    document_id, payload, signature, payer_key_id, payee_key_id, currency, total_minor
+)
+SELECT * FROM unnest($1::bytea[], $2::bytea[], $3::bytea[], $4::bytea[], $5::bytea[], $6::int[], $7::bigint[])
+ON CONFLICT (document_id) DO NOTHING
+RETURNING document_id;
+
+-- insert_pieces --
+INSERT INTO offline.piece (document_id, piece_no, voucher_id, parent_document_id, units)
+SELECT document_id, piece_no, voucher_id, parent_document_id, int8range(first, past)
+FROM unnest($1::bytea[], $2::smallint[], $3::uuid[], $4::bytea[], $5::bigint[], $6::bigint[])
+    AS piece (document_id, piece_no, voucher_id, parent_document_id, first, past);
+
+-- insert_submissions --
+INSERT INTO offline.submission (document_id, person_id)
+SELECT DISTINCT document_id, $2::uuid FROM unnest($1::bytea[]) AS document_id
+ON CONFLICT (document_id, person_id) DO NOTHING;
+
+-- late_payments --
+SELECT payment.document_id, min(voucher.claim_by) AS claim_by
+FROM offline.payment JOIN offline.piece USING (document_id) JOIN offline.voucher USING (voucher_id)
+WHERE payment.document_id = ANY($1::bytea[]) AND payment.recorded_at > voucher.claim_by
+GROUP BY payment.document_id;
+
+-- payments_by_short_id --
+SELECT payment.document_id, payment.payload, payment.signature, payment.payee_key_id, device.public_key
+FROM offline.payment LEFT JOIN offline.device ON device.key_id = payment.payee_key_id
+WHERE substring(payment.document_id FROM 1 FOR 16) = $1 ORDER BY payment.document_id;
+
+-- insert_refusal --
+INSERT INTO offline.refusal (document_id, payment_document_id, key_id, payload, signature)
+VALUES ($1, $2, $3, $4, $5) ON CONFLICT (document_id) DO NOTHING RETURNING document_id;
+
+-- vouchers_in_conflict --
+-- Vouchers on which one key signed one unit in two payments, one of them among these. Most such pairs are double
+-- spends; a refund that was handed on again is one too, so that the rules have the last word.
+SELECT DISTINCT new_piece.voucher_id
+FROM offline.piece AS new_piece
+JOIN offline.payment AS new_payment ON new_payment.document_id = new_piece.document_id
+JOIN offline.piece AS old_piece
+    ON old_piece.voucher_id = new_piece.voucher_id AND old_piece.units && new_piece.units
+    AND old_piece.document_id <> new_piece.document_id
+JOIN offline.payment AS old_payment ON old_payment.document_id = old_piece.document_id
+WHERE new_piece.document_id = ANY($1::bytea[]) AND old_payment.payer_key_id = new_payment.payer_key_id;
+
+-- all_payments_touching --
+-- In time or late: a late payment proves a double spend as well as any other.
+WITH RECURSIVE needed AS (
+    SELECT document_id FROM offline.piece WHERE voucher_id = ANY($1::uuid[])
+    UNION
+    SELECT piece.parent_document_id FROM needed JOIN offline.piece USING (document_id)
+)
+SELECT payload, signature FROM offline.payment JOIN needed USING (document_id) ORDER BY document_id;
+
+-- insert_proof --
+INSERT INTO offline.proof (first_id, second_id, key_id, person_id, document)
+VALUES ($1, $2, $3, (SELECT person_id FROM offline.device WHERE key_id = $3), $4)
+ON CONFLICT (first_id, second_id) DO NOTHING;
+
+-- known_proofs --
+SELECT first_id, second_id FROM offline.proof WHERE first_id = ANY($1::bytea[]) OR second_id = ANY($1::bytea[]);
+
+-- advanced_to_key --
+SELECT coalesce(sum(amount_minor), 0)::bigint FROM offline.advance
+WHERE key_id = $1 AND voucher_id = $2 AND reason = $3;
+
+-- hand_backs_advanced --
+-- What one person was advanced on vouchers that aren't closed: it is counted against the early-release limit L.
+SELECT coalesce(sum(advance.amount_minor), 0)::bigint
+FROM offline.advance JOIN offline.voucher USING (voucher_id)
+WHERE advance.person_id = $1 AND advance.reason = 'hand_back' AND voucher.state = 'open';
+
+-- escrow_left --
+SELECT amount_minor - released_minor FROM offline.voucher WHERE voucher_id = $1;
+
+-- is_advanced --
+SELECT EXISTS (SELECT FROM offline.advance WHERE document_id = $1 AND voucher_id = $2);
+
+-- open_vouchers_claimed_by --
+SELECT DISTINCT voucher.voucher_id
+FROM offline.payment JOIN offline.piece USING (document_id) JOIN offline.voucher USING (voucher_id)
+WHERE payment.payee_key_id = $1 AND voucher.state = 'open' ORDER BY voucher.voucher_id;
+
+-- final_advanced --
+SELECT voucher_id, sum(advance.amount_minor)::bigint AS advanced_minor FROM offline.advance
+WHERE key_id = $1 AND reason = 'final' GROUP BY voucher_id;
+
+-- count_advances --
+SELECT count(*) FROM offline.advance WHERE key_id = $1 AND voucher_id = $2;
+
+-- insert_advance --
+INSERT INTO offline.advance (transfer_id, voucher_id, person_id, key_id, document_id, reason, amount_minor)
+VALUES ($1, $2, $3, $4, $5, $6, $7);
+
+-- add_released --
+UPDATE offline.voucher SET released_minor = released_minor + $2 WHERE voucher_id = $1;
+
+-- advance --
+SELECT advance.*, advance_posted.transfer_id IS NOT NULL AS is_posted
+FROM offline.advance LEFT JOIN offline.advance_posted USING (transfer_id)
+WHERE transfer_id = $1;
+
+-- insert_advance_posted --
+INSERT INTO offline.advance_posted (transfer_id, posted_at) VALUES ($1, $2) ON CONFLICT (transfer_id) DO NOTHING;
