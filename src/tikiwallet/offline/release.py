@@ -30,9 +30,10 @@ from tikiwallet.offline.policy import Policy
 from tikiwallet.offline.queries import SQL
 from tikiwallet.offline.types import Device, VoucherId, VoucherState
 from tikiwallet.platform.db import Connection, Database
-from tikiwallet.platform.jobs import Jobs
+from tikiwallet.platform.jobs import Jobs, NotYet
 
 POST_ADVANCE: Final = "post_advance"  # the job
+JOB_AFTER_SECONDS: Final = 5  # the request that promises a release posts it itself; the job matters if that one died
 HAND_BACK: Final = "hand_back"
 FINAL: Final = "final"
 
@@ -165,7 +166,7 @@ class Releases:
     async def _write(self, tx: Connection, advance: Advance) -> TransferId:
         await tx.execute(SQL["insert_advance"], *msgspec.structs.astuple(advance))
         await tx.execute(SQL["add_released"], advance.voucher_id, advance.amount_minor)
-        await self._jobs.enqueue(tx, POST_ADVANCE, key=str(advance.transfer_id))
+        await self._jobs.enqueue(tx, POST_ADVANCE, key=str(advance.transfer_id), after_seconds=JOB_AFTER_SECONDS)
         return advance.transfer_id
 
     async def post(self, transfer_id: TransferId) -> None:
@@ -186,12 +187,8 @@ class Releases:
         )
         # A wallet at its highest balance takes it later: the job asks again until it does.
         if not result.is_posted:
-            raise ReleaseWaits(f"the ledger says {result.outcome}")
+            raise NotYet(f"the ledger says {result.outcome}")
         await self._db.pool.execute(SQL["insert_advance_posted"], transfer_id, result.posted_at)
-
-
-class ReleaseWaits(Exception):
-    """A promised release can't be posted now; its job repeats it."""
 
 
 def touched_id(document_id: bytes, touched: Touched) -> VoucherId:

@@ -25,6 +25,7 @@ class Claim:
 
     key_id: bytes
     payment: Signed[Payment] | None
+    payer_id: bytes | None  # key id of whoever signed that payment
     count: int  # units, those shared with others included
     shared: int  # of these, units that somebody else claims too
     handed_back: tuple[Units, ...]  # of the unshared ones, those that were given back to the operator
@@ -32,6 +33,7 @@ class Claim:
 
 @dataclass(slots=True)
 class _Tally:
+    payer_id: bytes | None = None
     count: int = 0
     shared: int = 0
     handed_back: list[Units] = field(default_factory=list)
@@ -68,6 +70,7 @@ def claims_on(
         Claim(
             key_id=key,
             payment=payments.get(payment_id),
+            payer_id=tally.payer_id,
             count=tally.count,
             shared=tally.shared,
             handed_back=tuple(tally.handed_back),
@@ -123,6 +126,7 @@ def _tally(
     keep = _kept(nodes, account_of=account_of)
     for lineage in keep:
         tally = tallies[lineage[-1], nodes[lineage]]
+        tally.payer_id = lineage[-2] if len(lineage) > 1 else None
         tally.count += units[1]
         tally.shared += units[1] if len(keep) > 1 else 0
         if lineage in handed_back and len(keep) == 1:

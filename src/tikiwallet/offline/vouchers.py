@@ -23,9 +23,11 @@ from tikiwallet.ledger.types import (
     Limits,
     PostOutcome,
     Transfer,
+    TransferId,
     TransferKind,
     derive_account_id,
     derive_transfer_id,
+    refusal_of,
 )
 from tikiwallet.offline.certificates import lock_holder
 from tikiwallet.offline.devices import DeviceRetired, find_device, to_device
@@ -42,6 +44,8 @@ from tikiwallet.platform.money import Amount, numeric_code
 UNIT_NUMBERS: Final = 2**53
 DRAWS_MAX: Final = 20  # with a million vouchers open, one draw in a million meets another
 OPEN_VOUCHER: Final = "open_voucher"  # the job
+# The request that promises a voucher opens it itself; the job comes after it, and only matters if that one died.
+JOB_AFTER_SECONDS: Final = 5
 
 Draw = Callable[[int], int]  # a random number below its argument
 log = structlog.get_logger()
@@ -77,23 +81,8 @@ class LoadingStopped(Refused):
     code, kind = "loading_stopped", Kind.FORBIDDEN
 
 
-class OfflineInsufficientFunds(Refused):
-    """There isn't enough money in your wallet; load less, or top up first."""
-
-    code, kind = "offline_insufficient_funds", Kind.UNPROCESSABLE
-
-
-class OfflineLimitExceeded(Refused):
-    """This would exceed what may leave your wallet today; load less, or wait until tomorrow."""
-
-    code, kind = "offline_limit_exceeded", Kind.UNPROCESSABLE
-
-
-REFUSALS: Final = {
-    PostOutcome.INSUFFICIENT_FUNDS: OfflineInsufficientFunds,
-    PostOutcome.ACCOUNT_UNKNOWN: OfflineInsufficientFunds,  # a wallet that never held this currency
-    PostOutcome.LIMIT_EXCEEDED: OfflineLimitExceeded,
-}
+# What the ledger may answer to a load besides yes; anything else would be a bug of ours.
+NO: Final = (PostOutcome.INSUFFICIENT_FUNDS, PostOutcome.LIMIT_EXCEEDED, PostOutcome.ACCOUNT_CLOSED)
 
 
 class Vouchers:
@@ -112,8 +101,8 @@ class Vouchers:
         """Load `amount` onto a phone of `person`; the same `key` is the same loading, whatever became of it.
 
         Refusals: `CurrencyNotOffline`, `DeviceUnknown`, `DeviceRetired`, `ReceiveOnly`, `VoucherAboveLimit`,
-        `TooManyVouchers`, `LoadingStopped`, `OfflineInsufficientFunds`, `OfflineLimitExceeded`,
-        `IdempotencyKeyReused`.
+        `TooManyVouchers`, `LoadingStopped`, `IdempotencyKeyReused`, and what the ledger refuses: `InsufficientFunds`,
+        `LimitExceeded`, `WalletClosed`.
         """
         if amount.currency != self._policy.currency:
             raise CurrencyNotOffline(f"Offline money is in {self._policy.currency} only.", field="amount.currency")
@@ -125,7 +114,7 @@ class Vouchers:
             )
         loading = await self.open(voucher_id, now=now)
         if loading.state is VoucherState.REFUSED:
-            raise next(refusal for refusal in REFUSALS.values() if refusal.code == loading.refused_code)
+            raise next(found for found in map(refusal_of, NO) if found.code == loading.refused_code)
         return loading
 
     async def draft(
@@ -158,7 +147,27 @@ class Vouchers:
             units = known["units"]
             body = self._body(device, policy=policy, first=units.lower, amount_minor=amount_minor, now=now)
             await tx.execute(SQL["redraft_voucher"], voucher_id, *_terms(body))
-        await self._jobs.enqueue(tx, OPEN_VOUCHER, key=str(voucher_id))
+        await self._jobs.enqueue(tx, OPEN_VOUCHER, key=str(voucher_id), after_seconds=JOB_AFTER_SECONDS)
+
+    async def held(self, tx: Connection, device: Device, *, now: datetime) -> tuple[int, int]:
+        """Return the offline money of a phone in minor units as far as anybody brought its payments, and a number.
+
+        The number counts the loads that ever succeeded or are under way, so that it names the next one. Money that is
+        on its way into escrow counts as held; what can't be spent any more doesn't.
+        """
+        row = await tx.fetchrow(SQL["held"], device.device_id, now)
+        return row["held_minor"], row["load_count"]
+
+    async def draft_next(
+        self, tx: Connection, person: Person, device: Device, *, amount_minor: int, number: int, draw: Draw,
+        now: datetime,
+    ) -> VoucherId:  # fmt: skip
+        """Promise the next voucher of a phone that asks for a balance and not for a load. Refusals as for `load`."""
+        voucher_id = derive_voucher_id(person.person_id, f"sync/{device.device_id}/{number}/{amount_minor}")
+        await self.draft(
+            tx, person, voucher_id, device_id=device.device_id, amount_minor=amount_minor, draw=draw, now=now
+        )
+        return voucher_id
 
     async def _check(self, tx: Connection, device: Device, *, policy: TierPolicy, amount_minor: int) -> None:
         if device.retired_at is not None:
@@ -216,15 +225,18 @@ class Vouchers:
     async def open(self, voucher_id: VoucherId, *, now: datetime) -> Loading:
         """Move the money into escrow and sign the voucher, or say that it is refused. Repeatable: also the job."""
         row = await self._db.pool.fetchrow(SQL["voucher"], voucher_id)
-        if row["state"] in {VoucherState.DRAFT, VoucherState.REFUSED}:
-            outcome = await self._fund(voucher_id, row["person_id"], row["amount_minor"])
-            if outcome is None:
+        if row["state"] == VoucherState.DRAFT:
+            refused = await self._fund(voucher_id, row["person_id"], row["amount_minor"])
+            if refused is None:
                 await self._sign(voucher_id, now=now)
             else:
-                await self._db.pool.execute(SQL["refuse_voucher"], voucher_id, outcome.code)
+                await self._db.pool.execute(SQL["refuse_voucher"], voucher_id, refused.code)
+        elif row["state"] == VoucherState.REFUSED and await self._ledger.posted(_transfer_id(voucher_id)) is not None:
+            # Two tries ran at once: one was told no and wrote it down, the other found the money and didn't get to sign.
+            await self._sign(voucher_id, now=now)
         return await self.find(voucher_id)
 
-    async def _fund(self, voucher_id: VoucherId, person_id: UUID, amount_minor: int) -> type[Refused] | None:
+    async def _fund(self, voucher_id: VoucherId, person_id: UUID, amount_minor: int) -> Refused | None:
         """Move the money from the wallet into escrow; returns why not. The ids make a repetition harmless."""
         currency = self._policy.currency
         escrow = derive_account_id(voucher_id, AccountKind.ESCROW, currency)
@@ -233,7 +245,7 @@ class Vouchers:
         )
         result = await self._ledger.post(
             Transfer(
-                transfer_id=derive_transfer_id(voucher_id, "load"),
+                transfer_id=_transfer_id(voucher_id),
                 debit_account_id=derive_account_id(person_id, AccountKind.WALLET, currency),
                 credit_account_id=escrow,
                 amount_minor=amount_minor,
@@ -241,8 +253,7 @@ class Vouchers:
                 kind=TransferKind.LOAD,
             )
         )
-        assert result.is_posted or result.outcome in REFUSALS, result.outcome
-        return None if result.is_posted else REFUSALS[result.outcome]
+        return None if result.is_posted else refusal_of(result.outcome)
 
     async def _sign(self, voucher_id: VoucherId, *, now: datetime) -> None:
         """Sign what the row says and open it, in one step: the money is in escrow."""
@@ -273,6 +284,10 @@ class Vouchers:
             voucher=to_voucher(row) if row["signature"] is not None else None,
             refused_code=row["refused_code"],
         )
+
+
+def _transfer_id(voucher_id: VoucherId) -> TransferId:
+    return derive_transfer_id(voucher_id, "load")
 
 
 def to_voucher(row: asyncpg.Record) -> Signed[Voucher]:

@@ -284,3 +284,36 @@ WHERE transfer_id = $1;
 
 -- insert_advance_posted --
 INSERT INTO offline.advance_posted (transfer_id, posted_at) VALUES ($1, $2) ON CONFLICT (transfer_id) DO NOTHING;
+
+-- open_vouchers_of_keys --
+-- Open vouchers that belong to one of the keys or on which one of them was paid.
+SELECT voucher_id FROM offline.voucher WHERE key_id = ANY($1::bytea[]) AND state = 'open'
+UNION
+SELECT voucher_id
+FROM offline.payment JOIN offline.piece USING (document_id) JOIN offline.voucher USING (voucher_id)
+WHERE payment.payee_key_id = ANY($1::bytea[]) AND voucher.state = 'open';
+
+-- open_advances_of_person --
+SELECT advance.*, voucher.claim_by, advance_posted.transfer_id IS NOT NULL AS is_posted
+FROM offline.advance
+JOIN offline.voucher USING (voucher_id)
+LEFT JOIN offline.advance_posted USING (transfer_id)
+WHERE advance.person_id = $1 AND voucher.state = 'open'
+ORDER BY advance.recorded_at, advance.transfer_id;
+
+-- held --
+-- What a phone can still spend of its own vouchers: their units less those in any payment that names the voucher.
+SELECT
+    coalesce(sum(voucher.amount_minor - spent.minor) FILTER (
+        WHERE voucher.state IN ('draft', 'open') AND voucher.spend_by >= $2
+    ), 0)::bigint AS held_minor,
+    count(*) FILTER (WHERE voucher.state <> 'refused') AS load_count
+FROM offline.voucher
+CROSS JOIN LATERAL (
+    SELECT coalesce(sum(upper(part) - lower(part)), 0) AS minor
+    FROM (
+        SELECT unnest(range_agg(piece.units)) AS part
+        FROM offline.piece WHERE piece.voucher_id = voucher.voucher_id
+    ) AS parts
+) AS spent
+WHERE voucher.device_id = $1;
