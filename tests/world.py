@@ -15,6 +15,7 @@ from litestar.testing import AsyncTestClient
 
 from tikiwallet.app import build_app
 from tikiwallet.platform.config import Settings, read_settings
+from tikiwallet.platform.money import format_decimal, parse_decimal
 
 PASSWORD = "seven green umbrellas"
 # Real argon2id costs 30 ms a hash on purpose; tests/identity/test_passwords.py holds the production values.
@@ -63,6 +64,12 @@ def refusal(answer: Response) -> tuple[int, str]:
     return answer.status_code, problem["code"]
 
 
+def money(text: str, currency: str = "SGD") -> dict[str, Any]:
+    """Return `text` ("12.50") as an amount on the wire; "0.00" too, so that tests can be refused."""
+    amount_minor = parse_decimal(text, currency) if text.strip("0.") else 0
+    return {"amount_minor": amount_minor, "currency": currency}
+
+
 class Someone:
     """A person with a wallet, signed in."""
 
@@ -81,6 +88,21 @@ class Someone:
         """POST `body` with the session and an Idempotency-Key (a fresh one unless `key` is given)."""
         headers = {**self._headers(), "idempotency-key": key or str(uuid4())}
         return await self._http.post(path, headers=headers, **as_json(body))
+
+    async def pay(self, payee: "Someone", text: str, *, key: str | None = None, memo: str = "") -> Response:
+        """Send somebody an amount ("12.50") in SGD."""
+        order = {"to": {"username": payee.username}, "amount": money(text), "memo": memo}
+        return await self.post("/v1/transfers", order, key=key)
+
+    async def top_up(self, text: str, *, key: str | None = None) -> Response:
+        """Ask the demo bank for an amount ("12.50") in SGD."""
+        return await self.post("/v1/top-ups", {"amount": money(text)}, key=key)
+
+    async def balance(self, currency: str = "SGD") -> str:
+        """Return what is in the wallet, as "12.50"."""
+        balances = body_of(await self.get("/v1/balance"), 200)["balances"]
+        found = {balance["currency"]: balance["amount_minor"] for balance in balances}
+        return format_decimal(found[currency], currency)
 
     async def delete(self, path: str) -> Response:
         """DELETE `path` with the session."""
@@ -103,10 +125,19 @@ class World:
         self.clock = clock
         self._sms_file = data_dir / "sms.jsonl"
         self._phones = 0
+        self._people: list[Someone] = []
 
-    async def people(self, *usernames: str) -> list[Someone]:
-        """Sign people up, each by a text message to a phone of their own."""
-        return [await self.sign_up(username) for username in usernames]
+    async def people(self, *usernames: str, **funds: str) -> list[Someone]:
+        """Sign people up, each by a text message to a phone of their own; `alice="50.00"` tops her up by the bank."""
+        found = [await self.sign_up(username) for username in (*usernames, *funds)]
+        for someone, text in zip(found[len(usernames) :], funds.values(), strict=True):
+            if money(text)["amount_minor"]:
+                body_of(await someone.top_up(text), 201)
+        return found
+
+    async def balances(self) -> dict[str, str]:
+        """Return what everybody who signed up has, as {"alice": "30.00"}."""
+        return {someone.username: await someone.balance() for someone in self._people}
 
     async def sign_up(self, username: str, *, phone: str = "", password: str = PASSWORD) -> Someone:
         """Sign one person up."""
@@ -115,7 +146,8 @@ class World:
         started = body_of(await self.http.post("/v1/registrations", json=order), 202)
         verification = f"/v1/registrations/{started['registration_id']}/verification"
         session = body_of(await self.http.post(verification, json={"code": self.code_sent_to(phone)}), 201)
-        return Someone(self.http, session)
+        self._people.append(Someone(self.http, session))
+        return self._people[-1]
 
     def new_phone(self) -> str:
         """Return a phone number that nobody in this world has yet."""

@@ -1,19 +1,19 @@
 """The routes of funding: read the order, call one use case, answer."""
 
-from collections.abc import Sequence
 from typing import Any
 from uuid import UUID
 
 from litestar import Request, Response
 from litestar.handlers import HTTPRouteHandler
+from litestar.params import FromPath
 
 from tikiwallet.funding.operations import (
     DeclinedByBank,
     FundingUnavailable,
-    Operations,
     OperationUnderway,
     OperationUnknown,
 )
+from tikiwallet.funding.service import Funding
 from tikiwallet.funding.types import Operation, OperationKind, OperationOrder
 from tikiwallet.identity.types import PersonId
 from tikiwallet.ledger.types import InsufficientFunds, LimitExceeded, WalletClosed
@@ -49,7 +49,7 @@ async def post_withdrawal(request: AnyRequest) -> Response[bytes]:
     "GET", "/v1/top-ups/{operation_id:uuid}", summary="Where does my top-up stand?", tag="funding", answer=Operation,
     refusals=(OperationUnknown,),
 )  # fmt: skip
-async def get_top_up(request: AnyRequest, operation_id: UUID) -> Response[bytes]:
+async def get_top_up(request: AnyRequest, operation_id: FromPath[UUID]) -> Response[bytes]:
     """Answer the state, what it means and since when."""
     return await _get(request, OperationKind.TOP_UP, operation_id)
 
@@ -58,26 +58,25 @@ async def get_top_up(request: AnyRequest, operation_id: UUID) -> Response[bytes]
     "GET", "/v1/withdrawals/{operation_id:uuid}", summary="Where does my withdrawal stand?", tag="funding",
     answer=Operation, refusals=(OperationUnknown,),
 )  # fmt: skip
-async def get_withdrawal(request: AnyRequest, operation_id: UUID) -> Response[bytes]:
+async def get_withdrawal(request: AnyRequest, operation_id: FromPath[UUID]) -> Response[bytes]:
     """Answer the state, what it means and since when."""
     return await _get(request, OperationKind.WITHDRAWAL, operation_id)
 
 
 async def _start(request: AnyRequest, kind: OperationKind) -> Response[bytes]:
     order = await http.read(request, OperationOrder)
-    started = await operations_of(request).start(
-        kind, order, person_id=_person(request), key=http.idempotency_key(request), now=http.utc_now()
+    started = await _funding(request).operations.start(
+        kind, order, person_id=_person(request), key=http.idempotency_key(request), now=http.clock_now(request)
     )
     return http.respond(started, status=201)
 
 
-async def _get(request: AnyRequest, kind: OperationKind, operation_id: UUID) -> Response[bytes]:
-    return http.respond(await operations_of(request).get(kind, operation_id, reader_id=_person(request)))
+async def _get(request: AnyRequest, kind: OperationKind, operation_id: FromPath[UUID]) -> Response[bytes]:
+    return http.respond(await _funding(request).operations.get(kind, operation_id, reader_id=_person(request)))
 
 
-def operations_of(request: AnyRequest) -> Operations:
-    """Return the use cases of this application; `app.py` puts them into its state as `operations`."""
-    found: Operations = request.app.state.operations
+def _funding(request: AnyRequest) -> Funding:
+    found: Funding = request.app.state.funding
     return found
 
 
@@ -85,4 +84,6 @@ def _person(request: AnyRequest) -> PersonId:
     return PersonId(http.caller(request).person_id)
 
 
-ROUTES: Sequence[HTTPRouteHandler] = (post_top_up, post_withdrawal, get_top_up, get_withdrawal)
+def routes() -> list[HTTPRouteHandler]:
+    """Return the routes; they find the context in `app.state.funding`."""
+    return [post_top_up, post_withdrawal, get_top_up, get_withdrawal]

@@ -1,27 +1,26 @@
 """The routes of payments: read the order, call one use case, answer."""
 
-from collections.abc import Sequence
 from typing import Any, TypeVar
 from uuid import UUID
 
 import msgspec
 from litestar import Request, Response
 from litestar.handlers import HTTPRouteHandler
+from litestar.params import FromPath
 
 from tikiwallet.identity.types import PersonId
 from tikiwallet.ledger.types import InsufficientFunds, LimitExceeded, TransferId, WalletClosed
-from tikiwallet.payments.history import History
-from tikiwallet.payments.request_payments import PaymentUnderway, RequestPayments
+from tikiwallet.payments.request_payments import PaymentUnderway
 from tikiwallet.payments.requests import (
     PayerIsPayee,
     PayerUnknown,
     RequestNotOpen,
     RequestNotYours,
-    Requests,
     RequestsTooMany,
     RequestUnknown,
 )
-from tikiwallet.payments.transfers import MemoInvalid, PayeeIsPayer, PayeeUnknown, Transfers, TransferUnknown
+from tikiwallet.payments.service import Payments
+from tikiwallet.payments.transfers import MemoInvalid, PayeeIsPayer, PayeeUnknown, TransferUnknown
 from tikiwallet.payments.types import (
     Balances,
     HistoryPage,
@@ -34,7 +33,6 @@ from tikiwallet.payments.types import (
     RequestQuery,
     SendOrder,
 )
-from tikiwallet.payments.wallets import Wallets
 from tikiwallet.platform import http
 from tikiwallet.platform.http import RequestInvalid, route
 from tikiwallet.platform.money import Amount, CurrencyNotOffered
@@ -58,16 +56,6 @@ REQUEST_QUERY = (
     ("state", "open, accepted, paid, declined, cancelled or expired"),
 )
 ONE_COFFEE = Amount(amount_minor=450, currency="SGD")
-
-
-class Payments(msgspec.Struct, frozen=True, kw_only=True):
-    """What the routes need; `app.py` puts it into the application's state as `payments`."""
-
-    wallets: Wallets
-    transfers: Transfers
-    history: History
-    requests: Requests
-    request_payments: RequestPayments
 
 
 def payments_of(request: AnyRequest) -> Payments:
@@ -114,7 +102,7 @@ async def post_transfer(request: AnyRequest) -> Response[bytes]:
     "GET", "/v1/transfers/{transfer_id:uuid}", summary="The receipt of a payment", tag="payments", answer=Receipt,
     refusals=(TransferUnknown,),
 )  # fmt: skip
-async def get_transfer(request: AnyRequest, transfer_id: UUID) -> Response[bytes]:
+async def get_transfer(request: AnyRequest, transfer_id: FromPath[UUID]) -> Response[bytes]:
     """Answer the receipt to either party; to anybody else the payment doesn't exist."""
     transfers = payments_of(request).transfers
     return http.respond(await transfers.receipt(TransferId(transfer_id), reader_id=person_of(request)))
@@ -140,7 +128,9 @@ async def post_request(request: AnyRequest) -> Response[bytes]:
     """Ask at most once for each Idempotency-Key; the request is open for seven days."""
     order = await http.read(request, RequestOrder)
     key = http.idempotency_key(request)
-    asked = await payments_of(request).requests.ask(order, payee_id=person_of(request), key=key, now=http.utc_now())
+    asked = await payments_of(request).requests.ask(
+        order, payee_id=person_of(request), key=key, now=http.clock_now(request)
+    )
     return http.respond(asked, status=201)
 
 
@@ -151,7 +141,7 @@ async def post_request(request: AnyRequest) -> Response[bytes]:
 async def get_requests(request: AnyRequest) -> Response[bytes]:
     """Answer my requests, newest first."""
     query = read_query(request, RequestQuery)
-    page = await payments_of(request).requests.page(query, reader_id=person_of(request), now=http.utc_now())
+    page = await payments_of(request).requests.page(query, reader_id=person_of(request), now=http.clock_now(request))
     return http.respond(page)
 
 
@@ -159,10 +149,10 @@ async def get_requests(request: AnyRequest) -> Response[bytes]:
     "GET", "/v1/requests/{request_id:uuid}", summary="One request for money", tag="payments", answer=MoneyRequest,
     refusals=(RequestUnknown,),
 )  # fmt: skip
-async def get_request(request: AnyRequest, request_id: UUID) -> Response[bytes]:
+async def get_request(request: AnyRequest, request_id: FromPath[UUID]) -> Response[bytes]:
     """Answer the request to either party; to anybody else it doesn't exist."""
     requests = payments_of(request).requests
-    return http.respond(await requests.get(request_id, reader_id=person_of(request), now=http.utc_now()))
+    return http.respond(await requests.get(request_id, reader_id=person_of(request), now=http.clock_now(request)))
 
 
 @route(
@@ -170,10 +160,10 @@ async def get_request(request: AnyRequest, request_id: UUID) -> Response[bytes]:
     status=201, idempotent=True,
     refusals=(RequestUnknown, RequestNotYours, RequestNotOpen, PaymentUnderway, *MONEY_MOVES),
 )  # fmt: skip
-async def post_request_payment(request: AnyRequest, request_id: UUID) -> Response[bytes]:
+async def post_request_payment(request: AnyRequest, request_id: FromPath[UUID]) -> Response[bytes]:
     """Pay the request, once and for ever, and answer it with its receipt."""
     paid = await payments_of(request).request_payments.pay(
-        request_id, payer_id=person_of(request), key=http.idempotency_key(request), now=http.utc_now()
+        request_id, payer_id=person_of(request), key=http.idempotency_key(request), now=http.clock_now(request)
     )
     return http.respond(paid, status=201)
 
@@ -182,23 +172,33 @@ async def post_request_payment(request: AnyRequest, request_id: UUID) -> Respons
     "POST", "/v1/requests/{request_id:uuid}/decline", summary="Say no to a request", tag="payments",
     answer=MoneyRequest, refusals=(RequestUnknown, RequestNotYours, RequestNotOpen),
 )  # fmt: skip
-async def post_request_decline(request: AnyRequest, request_id: UUID) -> Response[bytes]:
+async def post_request_decline(request: AnyRequest, request_id: FromPath[UUID]) -> Response[bytes]:
     """Decline, for the person who was asked."""
     requests = payments_of(request).requests
-    return http.respond(await requests.decline(request_id, payer_id=person_of(request), now=http.utc_now()))
+    return http.respond(await requests.decline(request_id, payer_id=person_of(request), now=http.clock_now(request)))
 
 
 @route(
     "POST", "/v1/requests/{request_id:uuid}/cancellation", summary="Take a request back", tag="payments",
     answer=MoneyRequest, refusals=(RequestUnknown, RequestNotYours, RequestNotOpen),
 )  # fmt: skip
-async def post_request_cancellation(request: AnyRequest, request_id: UUID) -> Response[bytes]:
+async def post_request_cancellation(request: AnyRequest, request_id: FromPath[UUID]) -> Response[bytes]:
     """Cancel, for the person who asked."""
     requests = payments_of(request).requests
-    return http.respond(await requests.cancel(request_id, payee_id=person_of(request), now=http.utc_now()))
+    return http.respond(await requests.cancel(request_id, payee_id=person_of(request), now=http.clock_now(request)))
 
 
-ROUTES: Sequence[HTTPRouteHandler] = (
-    get_balance, post_transfer, get_transfer, get_history, post_request, get_requests, get_request,
-    post_request_payment, post_request_decline, post_request_cancellation,
-)  # fmt: skip
+def routes() -> list[HTTPRouteHandler]:
+    """Return the routes; they find the context in `app.state.payments`."""
+    return [
+        get_balance,
+        post_transfer,
+        get_transfer,
+        get_history,
+        post_request,
+        get_requests,
+        get_request,
+        post_request_payment,
+        post_request_decline,
+        post_request_cancellation,
+    ]

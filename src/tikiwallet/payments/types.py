@@ -12,7 +12,7 @@ from uuid import UUID
 import msgspec
 
 from tikiwallet.identity.types import PublicPerson
-from tikiwallet.ledger.types import TransferKind
+from tikiwallet.ledger.types import Direction, TransferKind
 from tikiwallet.platform.http import PAGE_SIZE_DEFAULT, PAGE_SIZE_MAX
 from tikiwallet.platform.money import Amount, Balance, CurrencyCode
 
@@ -55,13 +55,6 @@ class Balances(msgspec.Struct, frozen=True, kw_only=True):
     """What stands in a person's wallet, in every currency that it can hold."""
 
     balances: list[Balance]
-
-
-class Direction(StrEnum):
-    """Which way money went, as the owner of the wallet sees it."""
-
-    IN = "in"
-    OUT = "out"
 
 
 class Counterparty(StrEnum):

@@ -7,7 +7,7 @@ table here every payment would need a second row just to say who was on the othe
 from collections.abc import Collection, Sequence
 from uuid import UUID
 
-from tikiwallet.identity.types import Directory, PersonId, Tier
+from tikiwallet.identity.types import PersonId
 from tikiwallet.ledger.types import (
     AccountId,
     AccountKind,
@@ -19,16 +19,9 @@ from tikiwallet.ledger.types import (
     derive_account_id,
 )
 from tikiwallet.platform.db import Database, Queries
-from tikiwallet.platform.money import Balance, exponent
+from tikiwallet.platform.money import Balance
 
 SQL = Queries("tikiwallet.payments")
-
-# In whole units of the currency: (what a wallet may hold, what may leave it on one day). None: no such limit.
-LIMITS_BY_TIER: dict[Tier, tuple[int | None, int | None]] = {
-    Tier.PHONE: (5_000, 2_000),
-    Tier.IDENTIFIED: (20_000, 10_000),
-    Tier.TILL: (None, None),
-}
 
 
 def wallet_account_id(person_id: UUID, currency: str) -> AccountId:
@@ -36,36 +29,22 @@ def wallet_account_id(person_id: UUID, currency: str) -> AccountId:
     return derive_account_id(person_id, AccountKind.WALLET, currency)
 
 
-def wallet_limits(tier: Tier, currency: str) -> Limits:
-    """Return what the ledger enforces for a wallet of a person of this tier, in minor units of `currency`."""
-    hold, out = LIMITS_BY_TIER[tier]
-    unit_minor = 10 ** exponent(currency)
-    return Limits(
-        balance_max_minor=None if hold is None else hold * unit_minor,
-        out_per_day_max_minor=None if out is None else out * unit_minor,
-    )
-
-
 class Wallets:
-    """The wallets of all people, in the currencies of the settings."""
+    """The wallets of all people, in the currencies of the settings; `limits` are those of a new wallet."""
 
-    def __init__(self, db: Database, *, ledger: Ledger, directory: Directory, currencies: Sequence[str]) -> None:
+    def __init__(self, db: Database, *, ledger: Ledger, currencies: Sequence[str], limits: Limits) -> None:
         self._db = db
         self._ledger = ledger
-        self._directory = directory
+        self._limits = limits
         self.currencies = tuple(currencies)
 
     async def prepare(self, person_id: PersonId) -> None:
-        """Open the wallet of somebody who signed up, in every currency. Safe to repeat."""
-        person = await self._directory.person(person_id)
-        assert person is not None, person_id
+        """Open the wallet of a person, in every currency. Safe to repeat, also before the person exists."""
         for currency in self.currencies:
             account_id = wallet_account_id(person_id, currency)
             # The owner first: an account without a known owner would have no name in anybody's history.
             await self._db.pool.execute(SQL["record_wallet"], account_id, person_id, currency)
-            await self._ledger.open_account(
-                account_id, kind=AccountKind.WALLET, currency=currency, limits=wallet_limits(person.tier, currency)
-            )
+            await self._ledger.open_account(account_id, kind=AccountKind.WALLET, currency=currency, limits=self._limits)
 
     async def post(self, transfer: Transfer, *, people: Collection[PersonId]) -> PostResult:
         """Post a transfer between the wallets of `people`; a wallet that isn't open yet in this currency is opened.

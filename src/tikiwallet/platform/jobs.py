@@ -25,7 +25,7 @@ ATTEMPTS_MAX = 30  # with the delays below: about a day
 DELAY_SECONDS_MAX = 3600
 STOP_TIMEOUT_SECONDS = 10
 RESTART_DELAY_SECONDS = 1.0
-POLL_SECONDS = 5  # how late a job starts at worst when its notification was lost
+POLL_SECONDS = 5.0
 
 Handler = Callable[[bytes], Awaitable[None]]
 log = structlog.get_logger()
@@ -64,7 +64,8 @@ def _queries(driver: Driver, context: str) -> Queries:
 class Jobs:
     """The job queue of one context.
 
-    `delay_seconds` tells how long to wait after the n-th failed attempt, `attempts_max` after how many a person looks.
+    `delay_seconds` tells how long to wait after the n-th failed attempt, `attempts_max` after how many a person looks,
+    `poll_seconds` how late a job starts at worst when its notification was lost.
     """
 
     def __init__(
@@ -73,10 +74,12 @@ class Jobs:
         *,
         delay_seconds: Callable[[int], float] = delay_seconds_after,
         attempts_max: int = ATTEMPTS_MAX,
+        poll_seconds: float = POLL_SECONDS,
     ) -> None:
         self._context = context
         self._delay_seconds = delay_seconds
         self._attempts_max = attempts_max
+        self._poll_seconds = poll_seconds
 
     async def enqueue(self, tx: Connection, name: str, *, key: str, after_seconds: int = 0) -> None:
         """Promise, inside the transaction `tx`, that the handler `name` will run with `key` until it succeeds.
@@ -114,7 +117,7 @@ class Jobs:
             queue = self._queue(pool, handlers)
             stopping = asyncio.create_task(_pass_on(stop, queue.shutdown))
             try:
-                await queue.run(dequeue_timeout=timedelta(seconds=POLL_SECONDS))
+                await queue.run(dequeue_timeout=timedelta(seconds=self._poll_seconds))
             except Exception as error:  # one of the two loops that must survive (STYLE.md, section 4)
                 log.warning("job worker starts again", context=self._context, exc_info=error)
                 with contextlib.suppress(TimeoutError):
