@@ -18,8 +18,6 @@ from tikiwallet.platform.db import Connection
 REUSE_SECONDS = 3600  # a phone that syncs often gets the same certificate: each one is kept for ever
 
 
-
-
 async def lock_holder(tx: Connection, person_id: PersonId) -> None:
     """Lock the row of one person until the transaction ends, making it on first use.
 

@@ -122,9 +122,7 @@ class Claims:
         the same moment can't both miss it.
         """
         vouchers = await self._lock_vouchers(tx, chains)
-        unknown = {
-            chain.payment.id for chain in chains if any(item.id not in vouchers for item in chain.vouchers)
-        }
+        unknown = {chain.payment.id for chain in chains if any(item.id not in vouchers for item in chain.vouchers)}
         good = [chain for chain in chains if chain.payment.id not in unknown]
         for certificate in {item.id: item for chain in good for item in chain.certificates}.values():
             await save_certificate(tx, certificate, key_id=key_id(certificate.body.key))

@@ -182,7 +182,9 @@ async def find_device(connection: Connection | asyncpg.Pool, device_id: DeviceId
 
 def to_device(row: asyncpg.Record) -> Device:
     """Return a row of the table `device` as a struct."""
-    return msgspec.convert({name: row[name] for name in Device.__struct_fields__}, Device, builtin_types=(bytes, UUID, datetime))
+    return msgspec.convert(
+        {name: row[name] for name in Device.__struct_fields__}, Device, builtin_types=(bytes, UUID, datetime)
+    )
 
 
 def _check_order(order: Registration, *, operator_ids: frozenset[bytes]) -> None:

@@ -30,7 +30,9 @@ async def find_double_spends(tx: Connection, new_ids: Iterable[bytes], *, issuer
     if not rows:
         return 0
     voucher_ids = [row["voucher_id"] for row in rows]
-    payments = [signed(row["payload"], row["signature"]) for row in await tx.fetch(SQL["all_payments_touching"], voucher_ids)]
+    payments = [
+        signed(row["payload"], row["signature"]) for row in await tx.fetch(SQL["all_payments_touching"], voucher_ids)
+    ]
     voucher_rows = await tx.fetch(SQL["vouchers_below"], voucher_ids, [item.id for item in payments])
     documents = (*(to_open_voucher(row).document for row in voucher_rows), *payments)
     spends = double_spends(documents, operator=issuer.operator_ids)

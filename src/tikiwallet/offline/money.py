@@ -114,8 +114,7 @@ class Money:
         """Return the money of one person as the operator knows it at `now`."""
         pool = self._db.pool
         devices = {
-            device.key_id: device
-            for device in map(to_device, await pool.fetch(SQL["devices_of_person"], person_id))
+            device.key_id: device for device in map(to_device, await pool.fetch(SQL["devices_of_person"], person_id))
         }
         rows = await pool.fetch(SQL["open_vouchers_of_keys"], list(devices))
         touched = await read_touched(pool, [row["voucher_id"] for row in rows])
@@ -163,19 +162,21 @@ class Money:
             if unspent_minor and now <= item.voucher.spend_by and item.device.retired_at is None:
                 sums.offline += unspent_minor
                 text = f"Yours to spend until {_day(item.voucher.spend_by)}; the rest comes home on {home}, {unless}."
-                yield self._line(item, "voucher", unspent_minor, "Offline money", "spendable", text)
+                yield self._line(
+                    item, "voucher", unspent_minor, title="Offline money", state="spendable", sentence=text
+                )
             elif unspent_minor:
                 sums.underway += unspent_minor
                 text = f"Comes home on {home}, {unless}."
-                yield self._line(item, "voucher", unspent_minor, "Offline money", "coming_home", text)
+                yield self._line(
+                    item, "voucher", unspent_minor, title="Offline money", state="coming_home", sentence=text
+                )
             if given_minor:
                 sums.underway += given_minor
                 text = f"You gave this back; it comes home on {home}, {unless}."
-                yield self._line(item, "voucher", given_minor, "Given back", "handed_back", text)
+                yield self._line(item, "voucher", given_minor, title="Given back", state="handed_back", sentence=text)
 
-    def _claims(
-        self, owned: list[_Owned], taken: _Taken, sums: _Sums, payers: dict[bytes, str]
-    ) -> Iterable[Line]:
+    def _claims(self, owned: list[_Owned], taken: _Taken, sums: _Sums, payers: dict[bytes, str]) -> Iterable[Line]:
         """What phones were paid: first the part that is final whatever happens, then the rest until the close."""
         for key in dict.fromkeys(item.device.key_id for item in owned):
             mine = [item for item in owned if item.device.key_id == key and item.claim.payment is not None]
@@ -190,8 +191,8 @@ class Money:
                 sums.provisional += rest_minor
                 state = "shared" if item.claim.shared else ("handed_back" if item.claim.handed_back else "waiting")
                 yield self._line(
-                    item, "claim", final_minor + rest_minor, "Received", state,
-                    self._claim_text(item, final_minor, rest_minor), final_minor=final_minor,
+                    item, "claim", final_minor + rest_minor, title="Received", state=state,
+                    sentence=self._claim_text(item, final_minor, rest_minor), final_minor=final_minor,
                     provisional_minor=rest_minor, counterparty=payers.get(item.claim.payer_id or b"", ""),
                 )  # fmt: skip
 
@@ -203,7 +204,9 @@ class Money:
         if rest_minor and item.claim.shared:
             parts.append(f"The payer spent this money twice: on {day} you get your share of {self._text(rest_minor)}.")
         elif rest_minor:
-            parts.append(f"{self._text(rest_minor)} is paid on {day} unless the same money was paid to somebody else too.")
+            parts.append(
+                f"{self._text(rest_minor)} is paid on {day} unless the same money was paid to somebody else too."
+            )
         return " ".join(parts)
 
     def _advance(self, row: asyncpg.Record) -> Line:
@@ -217,8 +220,8 @@ class Money:
         )  # fmt: skip
 
     def _line(
-        self, item: _Owned, line: str, amount_minor: int, title: str, state: str, sentence: str,
-        *, final_minor: int = 0, provisional_minor: int = 0, counterparty: str = "",
+        self, item: _Owned, line: str, amount_minor: int, *, title: str, state: str, sentence: str,
+        final_minor: int = 0, provisional_minor: int = 0, counterparty: str = "",
     ) -> Line:  # fmt: skip
         return Line(
             line=line,
@@ -246,7 +249,9 @@ def _owned(
     devices: dict[bytes, Device], touched: Touched, voucher_ids: list[VoucherId], issuer: Issuer
 ) -> Iterable[_Owned]:
     """Return the claims of some phones on some open vouchers, those that close first coming first."""
-    vouchers = sorted((touched.vouchers[item] for item in voucher_ids), key=lambda item: (item.claim_by, item.voucher_id))
+    vouchers = sorted(
+        (touched.vouchers[item] for item in voucher_ids), key=lambda item: (item.claim_by, item.voucher_id)
+    )
     for voucher in vouchers:
         for claim in touched.claims(voucher.voucher_id, operator=issuer.operator_ids):
             if claim.key_id in devices:

@@ -7,7 +7,7 @@ set off at the close. The promise and its job are one transaction; the ledger ca
 
 from collections.abc import Iterable
 from typing import Final
-from uuid import UUID, uuid5
+from uuid import uuid5
 
 import asyncpg
 import msgspec
@@ -111,7 +111,11 @@ class Releases:
             done_minor = await tx.fetchval(SQL["advanced_to_key"], device.key_id, voucher_id, HAND_BACK)
             used_minor = await tx.fetchval(SQL["hand_backs_advanced"], device.person_id)
             escrow_minor = await tx.fetchval(SQL["escrow_left"], voucher_id)
-            asked_minor = sum(way.units[1] for way in traces(chain.payment, chain.sources) if touched_id(way.voucher.id, touched) == voucher_id)
+            asked_minor = sum(
+                way.units[1]
+                for way in traces(chain.payment, chain.sources)
+                if touched_id(way.voucher.id, touched) == voucher_id
+            )
             amount_minor = min(asked_minor, given_minor - done_minor, limit_minor - used_minor, escrow_minor)
             if amount_minor > 0 and not await tx.fetchval(SQL["is_advanced"], chain.payment.id, voucher_id):
                 advance = Advance(
@@ -135,7 +139,9 @@ class Releases:
             budget=device.budget_minor,
             claims=[(everything.vouchers[voucher_id].cover_minor, count) for voucher_id, count in claimed.items()],
         )
-        advanced = {row["voucher_id"]: row["advanced_minor"] for row in await tx.fetch(SQL["final_advanced"], device.key_id)}
+        advanced = {
+            row["voucher_id"]: row["advanced_minor"] for row in await tx.fetch(SQL["final_advanced"], device.key_id)
+        }
         left_minor = final_minor - sum(advanced.get(voucher_id, 0) for voucher_id in claimed)
         found = []
         for voucher_id in sorted(set(claimed) & open_ids):
@@ -196,6 +202,6 @@ def touched_id(document_id: bytes, touched: Touched) -> VoucherId:
     return next(voucher.voucher_id for voucher in touched.vouchers.values() if voucher.document.id == document_id)
 
 
-def person_ids(devices: Iterable[Device]) -> list[UUID]:
+def person_ids(devices: Iterable[Device]) -> list[PersonId]:
     """Return whose phones these are, in the order in which people are locked."""
     return sorted({device.person_id for device in devices})

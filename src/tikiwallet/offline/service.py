@@ -1,6 +1,7 @@
 """The offline context as one object: built once by `app.py`, started with the database, asked by `http.py`."""
 
-from collections.abc import Callable, Mapping
+import contextlib
+from collections.abc import AsyncIterator, Callable
 from datetime import datetime
 from pathlib import Path
 from uuid import UUID
@@ -29,8 +30,8 @@ class Offline:
         self._db = db
         self._settings = settings
         self._ledger = ledger
-        self.directory = directory
-        self.jobs = Jobs("offline")
+        self._directory = directory
+        self._jobs = Jobs("offline")
         self.policy = read_policy(settings.offline_policy, currency=settings.currencies[0])
 
     async def start(self, *, now: datetime) -> None:
@@ -46,13 +47,13 @@ class Offline:
             raise ConfigError(f"The offline keys in {folder} are of another network than the database: restore them.")
         db, ledger, issuer, policy = self._db, self._ledger, self.issuer, self.policy
         self.devices = Devices(db, issuer=issuer, policy=policy)
-        self.vouchers = Vouchers(db, ledger=ledger, issuer=issuer, policy=policy, jobs=self.jobs)
+        self.vouchers = Vouchers(db, ledger=ledger, issuer=issuer, policy=policy, jobs=self._jobs)
         self.claims = Claims(db, issuer=issuer)
         self.releases = Releases(
-            db, ledger=ledger, directory=self.directory, issuer=issuer, policy=policy, jobs=self.jobs
+            db, ledger=ledger, directory=self._directory, issuer=issuer, policy=policy, jobs=self._jobs
         )
         self.money = Money(
-            db, ledger=ledger, directory=self.directory, issuer=issuer, policy=policy,
+            db, ledger=ledger, directory=self._directory, issuer=issuer, policy=policy,
             currencies=self._settings.currencies,
         )  # fmt: skip
         self.syncs = Sync(
@@ -60,8 +61,9 @@ class Offline:
             policy=policy,
         )  # fmt: skip
 
-    def handlers(self, clock: Callable[[], datetime]) -> Mapping[str, Handler]:
-        """Return what the jobs of this context do; each is repeatable."""
+    @contextlib.asynccontextmanager
+    async def worker(self, clock: Callable[[], datetime]) -> AsyncIterator[None]:
+        """Keep the promises of offline money for as long as the context lasts; each handler is repeatable."""
 
         async def open_voucher(key: bytes) -> None:
             await self.vouchers.open(VoucherId(UUID(key.decode())), now=clock())
@@ -69,10 +71,12 @@ class Offline:
         async def post_advance(key: bytes) -> None:
             await self.releases.post(TransferId(UUID(key.decode())))
 
-        return {OPEN_VOUCHER: open_voucher, POST_ADVANCE: post_advance}
+        handlers: dict[str, Handler] = {OPEN_VOUCHER: open_voucher, POST_ADVANCE: post_advance}
+        async with self._jobs.worker(self._db.pool, handlers):
+            yield
 
     async def person(self, person_id: UUID) -> Person:
         """Return the person who is asking: a session proves that they exist."""
-        person = await self.directory.person(PersonId(person_id))
+        person = await self._directory.person(PersonId(person_id))
         assert person is not None, person_id
         return person

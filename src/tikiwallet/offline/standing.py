@@ -9,6 +9,7 @@ Rule: the design of offline money, section 7 (bad, leaf, keep).
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
+from itertools import pairwise
 from typing import Any, TypeAlias
 
 from tikicash.chain import Source, is_payment, is_voucher, traces
@@ -96,7 +97,7 @@ def _segments(voucher: Signed[Voucher], ways: list[_Way]) -> Iterable[tuple[Unit
     cuts = sorted({first, end, *(cut for way in ways for cut in (way.units[0], sum(way.units)))})
     waiting = sorted(ways, key=lambda way: way.units[0], reverse=True)
     covering: list[_Way] = []
-    for at, until in zip(cuts, cuts[1:], strict=False):
+    for at, until in pairwise(cuts):
         covering = [way for way in covering if sum(way.units) > at]
         while waiting and waiting[-1].units[0] == at:
             covering.append(waiting.pop())

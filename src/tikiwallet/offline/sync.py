@@ -111,9 +111,7 @@ class Sync:
         loading, refused = None, None
         if device is not None and wanted is not None:
             loading, refused = await self._fill_up(person, device, wanted, draw=draw, now=now)
-        return await self._answer(
-            person, device, results=results, loading=loading, refused=refused, now=now
-        )
+        return await self._answer(person, device, results=results, loading=loading, refused=refused, now=now)
 
     async def _append(
         self, judged: Sequence[Judged], refusals: Sequence[bytes | None], person: Person

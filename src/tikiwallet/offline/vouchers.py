@@ -13,9 +13,9 @@ from uuid import UUID
 import asyncpg
 import structlog
 
-from tikicash.messages import Signed, Voucher, commitment, signed
 from tikicash.cose import VOUCHER, document_id
 from tikicash.layout import write_body
+from tikicash.messages import Signed, Voucher, commitment, signed
 from tikiwallet.identity.types import Person
 from tikiwallet.ledger.types import (
     AccountKind,
@@ -201,9 +201,7 @@ class Vouchers:
                 log.info("unit numbers met others, drawing again", voucher_id=str(voucher_id))
         raise AssertionError("no free unit numbers were drawn")
 
-    def _body(
-        self, device: Device, *, policy: TierPolicy, first: int, amount_minor: int, now: datetime
-    ) -> Voucher:
+    def _body(self, device: Device, *, policy: TierPolicy, first: int, amount_minor: int, now: datetime) -> Voucher:
         second = int(now.timestamp())
         return Voucher(
             net=self._issuer.net,
@@ -232,7 +230,7 @@ class Vouchers:
             else:
                 await self._db.pool.execute(SQL["refuse_voucher"], voucher_id, refused.code)
         elif row["state"] == VoucherState.REFUSED and await self._ledger.posted(_transfer_id(voucher_id)) is not None:
-            # Two tries ran at once: one was told no and wrote it down, the other found the money and didn't get to sign.
+            # Two tries ran at once: one was told no and wrote it down, the other moved the money and died.
             await self._sign(voucher_id, now=now)
         return await self.find(voucher_id)
 
@@ -302,4 +300,3 @@ def _terms(body: Voucher) -> tuple[object, ...]:
     epoch = datetime.fromisoformat("1970-01-01T00:00:00+00:00")
     dates = [epoch + timedelta(seconds=second) for second in (body.issued_at, body.spend_by, body.claim_by)]
     return (document_id(VOUCHER, payload), payload, body.tier, body.cover, *dates)
-

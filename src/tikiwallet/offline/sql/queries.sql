@@ -148,8 +148,8 @@ SELECT EXISTS (SELECT FROM offline.proof WHERE person_id = $1);
 WITH RECURSIVE needed AS (
     SELECT piece.document_id
     FROM offline.piece
-    JOIN offline.voucher USING (voucher_id)
     JOIN offline.payment USING (document_id)
+    JOIN offline.voucher ON voucher.voucher_id = piece.voucher_id
     WHERE piece.voucher_id = ANY($1::uuid[]) AND payment.recorded_at <= voucher.claim_by
     UNION
     SELECT piece.parent_document_id FROM needed JOIN offline.piece USING (document_id)
@@ -167,7 +167,7 @@ SELECT refusal.payment_document_id
 FROM offline.refusal
 JOIN offline.payment ON payment.document_id = refusal.payment_document_id
 WHERE refusal.payment_document_id = ANY($1::bytea[]) AND refusal.recorded_at <= ALL (
-    SELECT voucher.claim_by FROM offline.piece JOIN offline.voucher USING (voucher_id)
+    SELECT voucher.claim_by FROM offline.piece JOIN offline.voucher ON voucher.voucher_id = piece.voucher_id
     WHERE piece.document_id = refusal.payment_document_id
 );
 
@@ -200,7 +200,9 @@ ON CONFLICT (document_id, person_id) DO NOTHING;
 
 -- late_payments --
 SELECT payment.document_id, min(voucher.claim_by) AS claim_by
-FROM offline.payment JOIN offline.piece USING (document_id) JOIN offline.voucher USING (voucher_id)
+FROM offline.payment
+JOIN offline.piece USING (document_id)
+JOIN offline.voucher ON voucher.voucher_id = piece.voucher_id
 WHERE payment.document_id = ANY($1::bytea[]) AND payment.recorded_at > voucher.claim_by
 GROUP BY payment.document_id;
 
@@ -260,7 +262,9 @@ SELECT EXISTS (SELECT FROM offline.advance WHERE document_id = $1 AND voucher_id
 
 -- open_vouchers_claimed_by --
 SELECT DISTINCT voucher.voucher_id
-FROM offline.payment JOIN offline.piece USING (document_id) JOIN offline.voucher USING (voucher_id)
+FROM offline.payment
+JOIN offline.piece USING (document_id)
+JOIN offline.voucher ON voucher.voucher_id = piece.voucher_id
 WHERE payment.payee_key_id = $1 AND voucher.state = 'open' ORDER BY voucher.voucher_id;
 
 -- final_advanced --
@@ -289,8 +293,10 @@ INSERT INTO offline.advance_posted (transfer_id, posted_at) VALUES ($1, $2) ON C
 -- Open vouchers that belong to one of the keys or on which one of them was paid.
 SELECT voucher_id FROM offline.voucher WHERE key_id = ANY($1::bytea[]) AND state = 'open'
 UNION
-SELECT voucher_id
-FROM offline.payment JOIN offline.piece USING (document_id) JOIN offline.voucher USING (voucher_id)
+SELECT voucher.voucher_id
+FROM offline.payment
+JOIN offline.piece USING (document_id)
+JOIN offline.voucher ON voucher.voucher_id = piece.voucher_id
 WHERE payment.payee_key_id = ANY($1::bytea[]) AND voucher.state = 'open';
 
 -- open_advances_of_person --
