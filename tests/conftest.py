@@ -30,7 +30,15 @@ def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         yield url
         return
     with EmbeddedPostgres(tmp_path_factory.mktemp("pg")) as server:
+        asyncio.run(_forget_about_power_cuts(server.url()))
         yield server.url()
+
+
+async def _forget_about_power_cuts(url: str) -> None:
+    """This server's data is thrown away: making and dropping a database takes 70 ms instead of 300."""
+    for setting in ("fsync", "synchronous_commit", "full_page_writes"):
+        await _execute(url, f"ALTER SYSTEM SET {setting} = off")
+    await _execute(url, "SELECT pg_reload_conf()")
 
 
 def database_of(cluster: str, name: str) -> str:

@@ -1,5 +1,6 @@
 """The wallet as a test sees it: the real application on a real database, spoken to over HTTP."""
 
+import asyncio
 import contextlib
 import json
 import re
@@ -10,10 +11,11 @@ from typing import Any
 from uuid import UUID, uuid4
 
 import msgspec
-from httpx import Response
-from litestar.testing import AsyncTestClient
+from httpx import ASGITransport, AsyncClient, Response
+from litestar import Litestar
 
 from tikiwallet.app import build_app
+from tikiwallet.identity.service import Identity
 from tikiwallet.platform.config import Settings, read_settings
 from tikiwallet.platform.money import format_decimal, parse_decimal
 
@@ -73,7 +75,7 @@ def money(text: str, currency: str = "SGD") -> dict[str, Any]:
 class Someone:
     """A person with a wallet, signed in."""
 
-    def __init__(self, http: AsyncTestClient, session: dict[str, Any]) -> None:  # type: ignore[type-arg]
+    def __init__(self, http: AsyncClient, session: dict[str, Any]) -> None:
         self._http = http
         self.person_id = UUID(session["person"]["person_id"])
         self.username: str = session["person"]["username"]
@@ -120,8 +122,9 @@ def as_json(body: object) -> dict[str, Any]:
 class World:
     """One running wallet."""
 
-    def __init__(self, http: AsyncTestClient, clock: Clock, data_dir: Path) -> None:  # type: ignore[type-arg]
+    def __init__(self, app: Litestar, http: AsyncClient, clock: Clock, data_dir: Path) -> None:
         self.http = http
+        self.identity: Identity = app.state.identity
         self.clock = clock
         self._sms_file = data_dir / "sms.jsonl"
         self._phones = 0
@@ -169,9 +172,27 @@ class World:
 
 
 @contextlib.asynccontextmanager
+async def running(app: Litestar) -> AsyncIterator[None]:
+    """Start and stop `app` as a server does, in one task (fixtures are set up and torn down in different ones)."""
+    to_app: asyncio.Queue[Any] = asyncio.Queue()
+    from_app: asyncio.Queue[Any] = asyncio.Queue()
+    lifespan = asyncio.create_task(app({"type": "lifespan"}, to_app.get, from_app.put))  # type: ignore[arg-type]
+    await to_app.put({"type": "lifespan.startup"})
+    answer = await from_app.get()
+    assert answer["type"] == "lifespan.startup.complete", answer
+    yield
+    await to_app.put({"type": "lifespan.shutdown"})
+    answer = await from_app.get()
+    assert answer["type"] == "lifespan.shutdown.complete", answer
+    await lifespan
+
+
+@contextlib.asynccontextmanager
 async def open_world(database_url: str, data_dir: Path, **changes: object) -> AsyncIterator[World]:
     """Start the wallet on `database_url`; `changes` replace settings."""
     clock = Clock()
     app = build_app(settings_for_tests(data_dir, **changes), database_url=database_url, clock=clock)
-    async with AsyncTestClient(app, raise_server_exceptions=False) as http:
-        yield World(http, clock, data_dir)
+    # Everything in the test's own event loop, so that a test can also call a use case, and requests really overlap.
+    transport = ASGITransport(app, raise_app_exceptions=False)
+    async with running(app), AsyncClient(transport=transport, base_url="http://wallet.test") as http:
+        yield World(app, http, clock, data_dir)

@@ -107,17 +107,19 @@ def double_spends(documents: Iterable[Signed[Any]], *, operator: frozenset[bytes
     every pair can be proved with make_proof.
     """
     spent: list[DoubleSpend] = []
-    open_branches: dict[tuple[bytes, bytes], list[Branch]] = {}
+    # For each voucher and signer, of each lineage the branch that reaches furthest. Branches come by first unit, so no
+    # other one of that lineage can meet what follows, and thousands of retries cost no more than one.
+    furthest: dict[tuple[bytes, bytes], dict[tuple[bytes, ...], Branch]] = {}
     for branch in branches(documents, operator=operator):
-        key = (branch.voucher_id, branch.signer_id)
-        # Branches come by first unit, so one that ends before this one can meet none that follows.
-        still_open = [item for item in open_branches.get(key, []) if sum(item.units) > branch.units[0]]
-        for earlier in still_open:
+        others = furthest.setdefault((branch.voucher_id, branch.signer_id), {})
+        for earlier in others.values():
             common = in_conflict(earlier, branch)
             if common is not None:
                 spent.append(_double_spend(earlier, branch, common))
                 break
-        open_branches[key] = [*still_open, branch]
+        same = others.get(branch.lineage)
+        if same is None or sum(same.units) < sum(branch.units):
+            others[branch.lineage] = branch
     return tuple(spent)
 
 

@@ -22,6 +22,8 @@ from protocol.world import (
     Key,
     bundle,
     certificate,
+    chained,
+    context,
     pay,
     request,
     voucher,
@@ -33,7 +35,7 @@ from tikicash.errors import Rejected
 from tikicash.messages import Bundle, Payment, Piece, Signed
 from tikicash.rules import AcceptContext, accept
 from tikicash.safety import promised
-from tikicash.settlement import double_spends, final_before_close, make_proof, verify_proof
+from tikicash.settlement import branches, double_spends, final_before_close, in_conflict, make_proof, verify_proof
 from tikicash.validity import check_chain
 
 OPERATOR = frozenset({ISSUER.id})
@@ -197,3 +199,41 @@ def test_old_locked_deep_and_receive_only_money_is_not_offered():
     assert spendable(book, **{**who, "payee_id": DAN.id}) == (mine, received, locked)
     assert spendable(book, **{**who, "now": mine.spend_by + 1}) == ()
     assert spendable(book, **{**who, "owner_id": ASHA.id}) == ()
+
+
+def test_a_proof_needs_its_parents():
+    own = voucher(ASHA)
+    one, other = (pay(ASHA, payee, Piece(parent_id=own.short_id, first=FIRST, count=5)) for payee in (BEN, CHI))
+    with pytest.raises(Rejected, match="parent_missing"):
+        make_proof(one, other, chains=(), issuer_keys=(ISSUER_KEY,))
+
+
+def test_the_same_numbers_of_two_vouchers_are_other_units():
+    """Numbers are given out once per currency; in another currency they mean other money."""
+    euros, dollars = voucher(ASHA), voucher(ASHA, currency=840)
+    one = pay(ASHA, BEN, Piece(parent_id=euros.short_id, first=FIRST, count=5))
+    other = pay(ASHA, CHI, Piece(parent_id=dollars.short_id, first=FIRST, count=5), currency=840)
+    assert double_spends((euros, dollars, one, other), operator=OPERATOR) == ()
+
+
+def test_nothing_is_promised_without_a_certificate_or_on_what_closed_before_it():
+    book = accept(chained().bundle(1), context=context(BEN, 1250)).book
+    received = claims(book, owner_id=BEN.id)
+    assert promised(received, certificate(BEN).body) == 1250
+    assert promised(received, None) == 0
+    late = replace(certificate(BEN).body, issued_at=NOW + 14 * 86400, valid_until=NOW + 20 * 86400)
+    assert promised(received, late) == 0
+
+
+def test_branches_of_two_signers_or_two_vouchers_are_in_no_conflict():
+    world = chained()
+    to_ben, to_chi, _ = sorted(branches(world.documents, operator=OPERATOR), key=lambda item: len(item.lineage))
+    assert in_conflict(to_ben, to_chi) is None
+    assert in_conflict(to_ben, replace(to_ben, voucher_id=bytes(32))) is None
+
+
+def test_a_payment_of_units_that_its_parent_does_not_have_is_not_silently_counted():
+    own = voucher(ASHA)
+    beyond = pay(ASHA, BEN, Piece(parent_id=own.short_id, first=FIRST + 5000, count=1))
+    with pytest.raises(Rejected, match="piece_outside_parent"):
+        branches((own, beyond), operator=OPERATOR)

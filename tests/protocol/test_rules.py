@@ -62,13 +62,10 @@ def never(*_: bytes) -> bool:
 
 def judge(data: bytes, depth: int, verify=verify_signature):
     """What the payee's phone makes of some bytes; anything but an acceptance or Rejected fails the test."""
-    message = parse(data)
-    if not isinstance(message, Bundle):
-        return None
-    return accept(message, context=GIVEN[depth], verify=verify)
+    return accept(parse(data), context=GIVEN[depth], verify=verify)
 
 
-@settings(max_examples=250)
+@settings(max_examples=400)
 @given(st.sampled_from(sorted(SHOWN)), st.data())
 def test_a_bundle_with_changed_bytes_is_never_accepted_and_only_ever_rejected(depth, data):
     before = SHOWN[depth]
@@ -89,7 +86,7 @@ def test_a_bundle_with_changed_bytes_is_never_accepted_and_only_ever_rejected(de
     assert code_of(lambda: judge(bytes(changed), depth)) in SENTENCES
 
 
-@settings(max_examples=150)
+@settings(max_examples=300)
 @given(st.sampled_from(sorted(SHOWN)), st.data())
 def test_a_bundle_with_changed_fields_is_never_accepted(depth, data):
     """Changes that are well formed: a field of a payload, the order of the documents, a signature of another."""
@@ -110,7 +107,7 @@ def test_a_bundle_with_changed_fields_is_never_accepted(depth, data):
     assert code_of(lambda: judge(changed, depth)) in SENTENCES
 
 
-@settings(max_examples=150)
+@settings(max_examples=300)
 @given(st.data())
 def test_a_changed_proof_never_convinces(data):
     at = data.draw(st.integers(0, len(PROOF) - 1))

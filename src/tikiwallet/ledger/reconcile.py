@@ -8,7 +8,7 @@ from enum import StrEnum
 
 import msgspec
 
-from tikiwallet.ledger.service import QUERIES
+from tikiwallet.ledger.service import SQL
 from tikiwallet.platform.db import Database
 
 DIFFERENCES_PER_RULE_MAX = 100
@@ -61,9 +61,9 @@ async def reconcile(database: Database) -> Reconciliation:
         database.pool.acquire() as connection,
         connection.transaction(isolation="repeatable_read", readonly=True),
     ):
-        size = await connection.fetchrow(QUERIES["size_of_the_books"], timeout=RULE_TIMEOUT_SECONDS)
+        size = await connection.fetchrow(SQL["size_of_the_books"], timeout=RULE_TIMEOUT_SECONDS)
         for rule in Rule:
-            rows = await connection.fetch(QUERIES[rule], DIFFERENCES_PER_RULE_MAX + 1, timeout=RULE_TIMEOUT_SECONDS)
+            rows = await connection.fetch(SQL[rule], DIFFERENCES_PER_RULE_MAX + 1, timeout=RULE_TIMEOUT_SECONDS)
             is_cut = is_cut or len(rows) > DIFFERENCES_PER_RULE_MAX
             differences += [Difference(rule=rule, **row) for row in rows[:DIFFERENCES_PER_RULE_MAX]]
     return Reconciliation(
