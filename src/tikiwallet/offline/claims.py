@@ -189,16 +189,18 @@ def _read_refusal(data: bytes | None) -> Signed[Refusal] | str:
 
 
 def _remembering(known: Known) -> Callable[[bytes, bytes, bytes], bool]:
-    """Return a verifier that judges each signed message of one key once.
+    """Return a verifier that judges each signature once, and none of a payment that is recorded.
 
     A document is named by what was signed, so that the message of a recorded payment is one that its payer signed; the
-    key must be the same too, or a forged parent could pass somebody's payment off as somebody else's.
+    key must be the same too, or a forged parent could pass somebody's payment off as somebody else's. Of a payment that
+    isn't recorded yet the signature itself must hold: it is what will be kept.
     """
-    good: set[tuple[bytes, bytes]] = set()
+    good: set[tuple[bytes, bytes, bytes]] = set()
 
     def verify(public_key: bytes, message: bytes, signature: bytes) -> bool:
-        subject = (public_key, hashlib.sha256(message).digest())
-        if subject in good or known.get(subject[1]) == key_id(public_key):
+        digest = hashlib.sha256(message).digest()
+        subject = (public_key, digest, signature)
+        if subject in good or known.get(digest) == key_id(public_key):
             return True
         if not verify_signature(public_key, message, signature):
             return False

@@ -269,12 +269,13 @@ def _final_parts(mine: list[_Owned]) -> list[int]:
     left = final_before_close(
         budget=mine[0].device.budget_minor, claims=[(covers[key], count) for key, count in by_voucher.items()]
     )
-    parts = []
-    for item in mine:
-        part = min(left, covers[item.voucher.voucher_id], item.claim.count)
-        covers[item.voucher.voucher_id] -= part
-        left -= part
-        parts.append(part)
+    parts = [0] * len(mine)
+    # Units that nobody else claims come first: what they leave of the cover makes good for the shared ones.
+    for at in sorted(range(len(mine)), key=lambda at: (mine[at].claim.shared > 0, at)):
+        item = mine[at]
+        parts[at] = min(left, covers[item.voucher.voucher_id], item.claim.count)
+        covers[item.voucher.voucher_id] -= parts[at]
+        left -= parts[at]
     return parts
 
 

@@ -197,7 +197,7 @@ class Vouchers:
                         body.currency, asyncpg.Range(first, first + amount_minor), amount_minor, *_terms(body),
                     )  # fmt: skip
                     return
-            except asyncpg.ExclusionViolationError:
+            except (asyncpg.ExclusionViolationError, asyncpg.UniqueViolationError):  # the same block: the same document
                 log.info("unit numbers met others, drawing again", voucher_id=str(voucher_id))
         raise AssertionError("no free unit numbers were drawn")
 
