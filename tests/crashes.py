@@ -1,8 +1,11 @@
 """A ledger that dies at a named point, for tests of what is left behind."""
 
 import contextlib
+import json
 from collections.abc import AsyncIterator
 from typing import Any
+
+import asyncpg
 
 from tikiwallet.ledger.service import PostgresLedger
 from tikiwallet.ledger.types import Ledger, PostResult, Transfer
@@ -51,3 +54,15 @@ async def open_ledger(database_url: str) -> AsyncIterator[Ledger]:
     """The real ledger, beside the one of the application."""
     async with open_database(database_url, "ledger") as database:
         yield PostgresLedger(database)
+
+
+async def make_jobs_due(database_url: str, context: str) -> None:
+    """Let time pass for the jobs of a context: what was to begin later begins now."""
+    queue, word = f"{context}_jobs.pgqueuer", f"{context}_jobs"
+    owner = await asyncpg.connect(database_url)
+    try:
+        assert await owner.execute(f"UPDATE {queue} SET execute_after = now() WHERE status = 'queued'") != "UPDATE 0"
+        event = {"channel": word, "operation": "update", "sent_at": "2026-01-01T00:00:00Z", "table": "pgqueuer"}
+        await owner.execute("SELECT pg_notify($1, $2)", word, json.dumps({**event, "type": "table_changed_event"}))
+    finally:
+        await owner.close()

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import copy
 import json
 import re
 from collections.abc import AsyncIterator, Mapping
@@ -76,20 +77,26 @@ class Someone:
     """A person with a wallet, signed in."""
 
     def __init__(self, http: AsyncClient, session: dict[str, Any]) -> None:
-        self._http = http
+        self.http = http
         self.person_id = UUID(session["person"]["person_id"])
         self.username: str = session["person"]["username"]
         self.phone: str = session["person"]["phone"]
         self.token: str = session["token"]
 
+    def moved_to(self, world: "World") -> "Someone":
+        """Return the same person, with the same session, in another world on the same database."""
+        moved = copy.copy(self)
+        moved.http = world.http
+        return moved
+
     async def get(self, path: str, **query: str) -> Response:
         """GET `path` with the session."""
-        return await self._http.get(path, params=query, headers=self._headers())
+        return await self.http.get(path, params=query, headers=self._headers())
 
     async def post(self, path: str, body: object = None, *, key: str | None = None) -> Response:
         """POST `body` with the session and an Idempotency-Key (a fresh one unless `key` is given)."""
         headers = {**self._headers(), "idempotency-key": key or str(uuid4())}
-        return await self._http.post(path, headers=headers, **as_json(body))
+        return await self.http.post(path, headers=headers, **as_json(body))
 
     async def pay(self, payee: "Someone", text: str, *, key: str | None = None, memo: str = "") -> Response:
         """Send somebody an amount ("12.50") in SGD."""
@@ -108,7 +115,7 @@ class Someone:
 
     async def delete(self, path: str) -> Response:
         """DELETE `path` with the session."""
-        return await self._http.delete(path, headers=self._headers())
+        return await self.http.delete(path, headers=self._headers())
 
     def _headers(self) -> dict[str, str]:
         return {"authorization": f"Bearer {self.token}"}
@@ -152,6 +159,11 @@ class World:
         self._people.append(Someone(self.http, session))
         return self._people[-1]
 
+    async def sign_in_again(self, someone: Someone) -> Someone:
+        """Return the same person with a fresh session."""
+        order = {"phone": someone.phone, "password": PASSWORD}
+        return Someone(self.http, body_of(await self.http.post("/v1/sessions", json=order), 201))
+
     def new_phone(self) -> str:
         """Return a phone number that nobody in this world has yet."""
         self._phones += 1
@@ -180,11 +192,13 @@ async def running(app: Litestar) -> AsyncIterator[None]:
     await to_app.put({"type": "lifespan.startup"})
     answer = await from_app.get()
     assert answer["type"] == "lifespan.startup.complete", answer
-    yield
-    await to_app.put({"type": "lifespan.shutdown"})
-    answer = await from_app.get()
-    assert answer["type"] == "lifespan.shutdown.complete", answer
-    await lifespan
+    try:
+        yield
+    finally:
+        await to_app.put({"type": "lifespan.shutdown"})
+        answer = await from_app.get()
+        assert answer["type"] == "lifespan.shutdown.complete", answer
+        await lifespan
 
 
 @contextlib.asynccontextmanager

@@ -7,7 +7,7 @@ import asyncpg
 import pytest
 from ledger_books import ACCOUNT, move, open_database, open_wallet
 
-from tikiwallet.ledger.service import POSTING_NO_MAX, QUERIES, PostgresLedger
+from tikiwallet.ledger.service import POSTING_NO_MAX, SQL, PostgresLedger
 from tikiwallet.ledger.types import (
     STATEMENT_PAGE_MAX,
     AccountId,
@@ -120,7 +120,7 @@ async def test_a_page_is_one_range_of_the_primary_key(
     await owner.execute("ANALYZE ledger.account, ledger.posting")
     async with open_database(database_url) as database:
         rows = await database.pool.fetch(
-            "EXPLAIN " + QUERIES["statement"], ALICE, POSTING_NO_MAX, *instants, [], 0, STATEMENT_PAGE_MAX
+            "EXPLAIN " + SQL["statement"], ALICE, POSTING_NO_MAX, *instants, [], 0, STATEMENT_PAGE_MAX
         )
     plan = "\n".join(row[0] for row in rows)
     assert "Index Scan Backward using posting_numbered_once" in plan, plan

@@ -196,9 +196,11 @@ class Operations:
         try:
             while not stored.is_over:
                 step = await steps.take(stored, now)
-                if step.state is stored.state:
+                waits = step.state in {stored.state, OperationState.PENDING}
+                if step.state is not stored.state:
+                    stored, refusal = await self._move(stored, step.state, now), step.refusal
+                if waits:
                     break
-                stored, refusal = await self._move(stored, step.state, now), step.refusal
         except Refused:  # the ledger was too busy: that step hasn't happened, so the next may try at once
             await self._release(stored)
             raise
