@@ -244,6 +244,12 @@ ON CONFLICT (first_id, second_id) DO NOTHING;
 -- known_proofs --
 SELECT first_id, second_id FROM offline.proof WHERE first_id = ANY($1::bytea[]) OR second_id = ANY($1::bytea[]);
 
+-- all_proofs --
+SELECT proof.first_id, proof.second_id, proof.key_id, proof.document, proof.recorded_at,
+    device.person_id, device.name AS device_name
+FROM offline.proof JOIN offline.device USING (key_id)
+ORDER BY proof.recorded_at, proof.first_id;
+
 -- advanced_to_key --
 SELECT coalesce(sum(amount_minor), 0)::bigint FROM offline.advance
 WHERE key_id = $1 AND voucher_id = $2 AND reason = $3;
