@@ -266,16 +266,10 @@ SELECT amount_minor - released_minor FROM offline.voucher WHERE voucher_id = $1;
 -- is_advanced --
 SELECT EXISTS (SELECT FROM offline.advance WHERE document_id = $1 AND voucher_id = $2);
 
--- open_vouchers_claimed_by --
-SELECT DISTINCT voucher.voucher_id
-FROM offline.payment
-JOIN offline.piece USING (document_id)
-JOIN offline.voucher ON voucher.voucher_id = piece.voucher_id
-WHERE payment.payee_key_id = $1 AND voucher.state = 'open' ORDER BY voucher.voucher_id;
-
 -- final_advanced --
-SELECT voucher_id, sum(advance.amount_minor)::bigint AS advanced_minor FROM offline.advance
-WHERE key_id = $1 AND reason = 'final' GROUP BY voucher_id;
+SELECT voucher_id, sum(advance.amount_minor)::bigint AS advanced_minor
+FROM offline.advance JOIN offline.voucher USING (voucher_id)
+WHERE advance.key_id = $1 AND advance.reason = 'final' AND voucher.state = 'open' GROUP BY voucher_id;
 
 -- count_advances --
 SELECT count(*) FROM offline.advance WHERE key_id = $1 AND voucher_id = $2;
