@@ -4,7 +4,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from datetime import datetime
 from pathlib import Path
 from typing import Any
-from uuid import UUID
+from uuid import UUID, uuid4
 
 import asyncpg
 import pytest
@@ -13,6 +13,7 @@ from crashes import FailingLedger, open_database, open_ledger
 from offline.phone import Phone
 from tikicash.messages import Bundle
 from tikiwallet.identity.directory import People
+from tikiwallet.identity.operators import Change
 from tikiwallet.identity.phones import PhoneRules
 from tikiwallet.identity.types import PersonId, Tier
 from tikiwallet.offline.service import Offline
@@ -34,12 +35,12 @@ async def run_sql(database_url: str, sql: str, *arguments: object) -> list[async
         await connection.close()
 
 
-async def identify(database_url: str, username: str, tier: Tier) -> None:
-    await run_sql(database_url, "UPDATE identity.person SET tier = $2 WHERE username = $1", username, tier)
+async def identify(world: World, username: str, tier: Tier) -> None:
+    await world.identity.operators.set_tier(username, tier, change=Change(uuid4(), "tests", world.clock.now))
 
 
 @pytest.fixture
-def phone_of(world: World, database_url: str) -> PhoneOf:
+def phone_of(world: World) -> PhoneOf:
     """Sign somebody up and register a phone: `await phone_of("asha", "100.00")`."""
 
     async def make(
@@ -47,7 +48,7 @@ def phone_of(world: World, database_url: str) -> PhoneOf:
     ) -> Phone:
         (owner,) = await world.people(**{username: funds})
         if tier is not Tier.PHONE:
-            await identify(database_url, username, tier)
+            await identify(world, username, tier)
         return await Phone(owner, world, f"{username}'s phone").register(receive_only=receive_only)
 
     return make

@@ -117,11 +117,7 @@ async def test_unspent_money_comes_home_at_the_date(world: World, phone_of: Phon
     assert (line["line"], line["state"], line["amount"]["amount_minor"]) == ("voucher", "spendable", 5000)
     assert f"{claim_by.day} {claim_by:%B}" in line["sentence"]
     world.clock.move(days=8)
-    session = body_of(
-        await world.http.post("/v1/sessions", json={"phone": asha.owner.phone, "password": "seven green umbrellas"}),
-        201,
-    )
-    asha.owner.token = session["token"]
+    asha.owner = await world.sign_in_again(asha.owner)
     view = body_of(await asha.owner.get("/v1/offline/money"), 200)
     assert parts(view) == {"online": 5000, "offline": 0, "final": 0, "provisional": 0, "underway": 5000}
     assert view["lines"][0]["state"] == "coming_home"

@@ -4,7 +4,6 @@ from dataclasses import replace
 from typing import Any
 
 import msgspec
-import pytest
 
 from offline.conftest import PhoneOf, parts, run_sql
 from offline.phone import Phone, read_document
@@ -174,10 +173,10 @@ async def test_a_sync_that_is_too_large_is_refused_before_it_is_read(phone_of: P
     assert refusal(await ben.owner.post(SYNC, answers)) == (413, "sync_too_large")
 
 
-@pytest.mark.parametrize("field", ["bundles", "device_id", "surprise"])
-async def test_a_sync_is_read_strictly(phone_of: PhoneOf, field: str) -> None:
+async def test_a_sync_is_read_strictly(phone_of: PhoneOf) -> None:
     ben = await phone_of("ben")
-    assert refusal(await ben.owner.post(SYNC, {**ben.sync_order(), field: 7})) == (400, "request_invalid")
+    for field in ("bundles", "device_id", "surprise"):
+        assert refusal(await ben.owner.post(SYNC, {**ben.sync_order(), field: 7})) == (400, "request_invalid")
 
 
 async def test_fifty_payments_fit_in_one_small_sync(phone_of: PhoneOf) -> None:
