@@ -15,7 +15,6 @@ from tikiwallet.funding.books import Books
 from tikiwallet.funding.demo_bank import PENDING_SECONDS, DemoBank
 from tikiwallet.funding.operations import LeaseLost, Operations
 from tikiwallet.funding.types import BankAnswer, BankOrder, OperationKind, OperationOrder
-from tikiwallet.funding.types import OperationState as State
 from tikiwallet.identity.types import PersonId
 from tikiwallet.ledger.types import Limits
 from tikiwallet.payments.wallets import wallet_account_id
@@ -234,11 +233,6 @@ async def test_the_worker_of_the_application_settles_what_was_pending(world: Wor
         while body_of(await alice.get(f"/v1/top-ups/{operation['operation_id']}"), 200)["state"] != "settled":
             pass
     assert await world.balances() == {"alice": "20.37"}
-
-
-def test_every_state_that_can_be_has_a_sentence() -> None:
-    cannot_be = {(TOP_UP, State.RESERVED), (TOP_UP, State.REFUSED), (WITHDRAWAL, State.RETURNED)}
-    assert set(operations.SENTENCES) == {(kind, state) for kind in OperationKind for state in State} - cannot_be
 
 
 async def test_the_database_refuses_a_state_that_cannot_follow(world: World, database_url: str) -> None:
