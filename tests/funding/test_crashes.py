@@ -13,8 +13,9 @@ from crashes import Crash, FailingLedger, make_jobs_due, open_database, open_led
 from tikiwallet.funding import operations
 from tikiwallet.funding.books import Books
 from tikiwallet.funding.demo_bank import PENDING_SECONDS, DemoBank
-from tikiwallet.funding.operations import ClaimLost, Operations
+from tikiwallet.funding.operations import LeaseLost, Operations
 from tikiwallet.funding.types import BankAnswer, BankOrder, OperationKind, OperationOrder
+from tikiwallet.funding.types import OperationState as State
 from tikiwallet.identity.types import PersonId
 from tikiwallet.ledger.types import Limits
 from tikiwallet.payments.wallets import wallet_account_id
@@ -85,15 +86,12 @@ async def promise_of(database_url: str) -> bytes:
 
 @pytest.mark.parametrize(
     ("kind", "point", "nth"),
-    [
-        (TOP_UP, "before", 1), (TOP_UP, "after", 2), (TOP_UP, "before", 3), (TOP_UP, "after", 3),
-        (WITHDRAWAL, "before", 1), (WITHDRAWAL, "after", 2), (WITHDRAWAL, "before", 3), (WITHDRAWAL, "after", 3),
-    ],
-)  # fmt: skip
+    [(kind, point, nth) for kind in (TOP_UP, WITHDRAWAL) for nth in (1, 2) for point in ("before", "after")],
+)
 async def test_a_crash_at_any_ledger_call_is_healed_by_the_job(
     world: World, database_url: str, monkeypatch: pytest.MonkeyPatch, kind: OperationKind, point: str, nth: int
 ) -> None:
-    """Posts 1 and 2 are one transfer: the first finds that the account in flight isn't open yet."""
+    """Each has two posts: into the account in flight and out of it."""
     monkeypatch.setattr(operations, "WAIT_STEPS_MAX", 2)
     (alice,) = await world.people(alice="50.00")
     async with another_process(database_url, point=point, nth=nth) as dying:
@@ -105,7 +103,7 @@ async def test_a_crash_at_any_ledger_call_is_healed_by_the_job(
     async with another_process(database_url) as healthy:
         with pytest.raises(NotYet):
             await healthy.keep_promise(promise, world.clock.now)
-        world.clock.move(seconds=operations.CLAIM_SECONDS)
+        world.clock.move(seconds=operations.LEASE_SECONDS)
         await healthy.keep_promise(promise, world.clock.now)
         await healthy.keep_promise(promise, world.clock.now)  # again changes nothing
     assert body_of(await alice.post(path, {"amount": money("20.00")}, key="k"), 201)["state"] == "settled"
@@ -120,7 +118,7 @@ async def test_a_bank_that_does_not_answer_is_asked_again(world: World, database
             await start(process, WITHDRAWAL, alice, "20.00", world.clock.now)
     assert silent.asked == ["pay_out"]
     assert await world.balances() == {"alice": "30.00"}  # set aside: the bank may have paid
-    world.clock.move(seconds=operations.CLAIM_SECONDS)
+    world.clock.move(seconds=operations.LEASE_SECONDS)
     withdrawal = await alice.post("/v1/withdrawals", {"amount": money("20.00")}, key="k")
     assert body_of(withdrawal, 201)["state"] == "settled"
     assert await world.balances() == {"alice": "30.00"}
@@ -149,11 +147,11 @@ async def test_a_crash_while_giving_back_does_not_credit_as_well(world: World, d
     world.clock.move(seconds=PENDING_SECONDS)
     async with open_ledger(database_url) as ledger:
         await ledger.set_limits(wallet, Limits(balance_max_minor=60_00))
-        async with another_process(database_url, point="after", nth=4) as dying:  # unopened, in, refused, back
+        async with another_process(database_url, point="after", nth=3) as dying:  # in, refused, back
             with pytest.raises(Crash):
                 await start(dying, TOP_UP, alice, "20.37", world.clock.now)
         await ledger.set_limits(wallet, Limits())  # by now there would be room again, but the money has gone
-    world.clock.move(seconds=operations.CLAIM_SECONDS)
+    world.clock.move(seconds=operations.LEASE_SECONDS)
     async with another_process(database_url) as healthy:
         assert (await start(healthy, TOP_UP, alice, "20.37", world.clock.now)).state == "returned"
     assert await world.balances() == {"alice": "50.00"}
@@ -162,11 +160,11 @@ async def test_a_crash_while_giving_back_does_not_credit_as_well(world: World, d
 async def test_a_declined_withdrawal_waits_for_room_in_the_wallet(world: World, database_url: str) -> None:
     (alice,) = await world.people(alice="50.00")
     wallet = wallet_account_id(alice.person_id, "SGD")
-    async with open_ledger(database_url) as ledger, another_process(database_url, point="before", nth=3) as dying:
+    async with open_ledger(database_url) as ledger, another_process(database_url, point="before", nth=2) as dying:
         with pytest.raises(Crash):
             await start(dying, WITHDRAWAL, alice, "20.13", world.clock.now)
         await ledger.set_limits(wallet, Limits(balance_max_minor=40_00))
-        world.clock.move(seconds=operations.CLAIM_SECONDS)
+        world.clock.move(seconds=operations.LEASE_SECONDS)
         promise = await promise_of(database_url)
         async with another_process(database_url) as healthy:
             with pytest.raises(NotYet, match="returning"):
@@ -188,20 +186,20 @@ async def test_a_busy_ledger_lets_the_next_try_at_once(world: World, database_ur
     assert body_of(answer, 201)["state"] == "settled"
 
 
-async def test_who_lost_the_claim_writes_nothing(world: World, database_url: str) -> None:
+async def test_who_lost_the_lease_writes_nothing(world: World, database_url: str) -> None:
     (alice,) = await world.people(alice="50.00")
 
     class SlowBank(DemoBank):
-        """While it thinks, the claim runs out and another process carries the operation through."""
+        """While it thinks, the lease runs out and another process carries the operation through."""
 
         async def pay_out(self, order: BankOrder, *, now: datetime) -> BankAnswer:
-            world.clock.move(seconds=operations.CLAIM_SECONDS)
+            world.clock.move(seconds=operations.LEASE_SECONDS)
             answer = await alice.post("/v1/withdrawals", {"amount": money("20.00")}, key="k")
             assert body_of(answer, 201)["state"] == "settled"
             return BankAnswer.DECLINED
 
     async with another_process(database_url, bank=SlowBank()) as slow:
-        with pytest.raises(ClaimLost):
+        with pytest.raises(LeaseLost):
             await start(slow, WITHDRAWAL, alice, "20.00", world.clock.now)
     assert await world.balances() == {"alice": "30.00"}
 
@@ -215,6 +213,11 @@ async def test_the_worker_of_the_application_settles_what_was_pending(world: Wor
         while body_of(await alice.get(f"/v1/top-ups/{operation['operation_id']}"), 200)["state"] != "settled":
             pass
     assert await world.balances() == {"alice": "20.37"}
+
+
+def test_every_state_that_can_be_has_a_sentence() -> None:
+    cannot_be = {(TOP_UP, State.RESERVED), (TOP_UP, State.REFUSED), (WITHDRAWAL, State.RETURNED)}
+    assert set(operations.SENTENCES) == {(kind, state) for kind in OperationKind for state in State} - cannot_be
 
 
 async def test_the_database_refuses_a_state_that_cannot_follow(world: World, database_url: str) -> None:

@@ -2,9 +2,11 @@
 
 from uuid import UUID, uuid4
 
+import asyncpg
 import pytest
 from ledger_books import ACCOUNT, NO_FLOOR, move, open_wallet
 
+from tikiwallet.ledger.service import PostgresLedger
 from tikiwallet.ledger.types import (
     BALANCE_MINOR_MAX,
     BATCH_SIZE_MAX,
@@ -100,3 +102,23 @@ def test_derived_ids_are_the_same_for_ever() -> None:
         derive_transfer_id(owner, "another key"),
     ]
     assert len({account_id, transfer_id, *others}) == 7
+
+
+async def test_a_new_day_begins_with_nothing_spent(postgres: PostgresLedger, owner: asyncpg.Connection) -> None:
+    """In UTC, by the database's clock: what it counted today is made what it counted yesterday."""
+    await open_wallet(postgres, ALICE, holds=100, out_per_day_max_minor=20)
+    await open_wallet(postgres, BOB)
+    await postgres.post(move(ALICE, BOB, 15))
+    six = [move(ALICE, BOB, 6) for _ in range(5)]
+    refused = [await postgres.post(six[0]), *await postgres.post_many(six[:2])]
+    assert {result.outcome for result in refused} == {PostOutcome.LIMIT_EXCEEDED}
+    yesterday = "UPDATE ledger.account SET out_day = out_day - 1 WHERE account_id = $1"
+    await owner.execute(yesterday, ALICE)
+    assert (await postgres.post(six[0])).outcome is PostOutcome.POSTED
+    await owner.execute(yesterday, ALICE)
+    assert [result.outcome for result in await postgres.post_many(six[1:])] == [
+        PostOutcome.POSTED,
+        PostOutcome.POSTED,
+        PostOutcome.POSTED,
+        PostOutcome.LIMIT_EXCEEDED,
+    ]

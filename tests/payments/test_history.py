@@ -1,12 +1,13 @@
 """What happened to my wallet, newest first, with the balance after each movement."""
 
 from datetime import datetime, timedelta
-from uuid import UUID, uuid4
+from uuid import uuid4
 
 import pytest
 
 from crashes import open_ledger
 from tikiwallet.ledger.types import (
+    AccountId,
     AccountKind,
     Limits,
     Transfer,
@@ -91,20 +92,22 @@ async def test_offline_money_and_corrections_have_a_plain_word(world: World, dat
             guarantee, kind=AccountKind.GUARANTEE, currency="SGD", limits=Limits(balance_min_minor=None)
         )
 
-        async def move(debit: UUID, credit: UUID, kind: TransferKind) -> None:
+        async def move(debit: AccountId, credit: AccountId, kind: TransferKind) -> TransferId:
             transfer = Transfer(
                 transfer_id=TransferId(uuid4()), debit_account_id=debit, credit_account_id=credit, amount_minor=1_00,
                 currency="SGD", kind=kind, note="a word of its own",
             )  # fmt: skip
             assert (await ledger.post(transfer)).is_posted
+            return transfer.transfer_id
 
         await move(wallet, escrow, TransferKind.LOAD)
         await move(escrow, wallet, TransferKind.RELEASE)
-        await move(wallet, guarantee, TransferKind.CORRECTION)
+        fee = await move(wallet, guarantee, TransferKind.PAYMENT)
         await move(guarantee, wallet, TransferKind.CORRECTION)
+    assert refusal(await alice.get(f"/v1/transfers/{fee}")) == (404, "transfer_unknown")
     items = body_of(await alice.get("/v1/history"), 200)["items"]
     assert [(item["kind"], item["counterparty"], item["memo"]) for item in items] == [
-        ("correction", "operator", ""), ("correction", "operator", ""),
+        ("correction", "operator", ""), ("payment", "operator", "a word of its own"),
         ("release", "offline", ""), ("load", "offline", ""), ("top_up", "bank", ""),
     ]  # fmt: skip
 

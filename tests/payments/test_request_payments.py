@@ -11,7 +11,7 @@ import pytest
 
 from crashes import Crash, FailingLedger, make_jobs_due, open_database, open_ledger
 from tikiwallet.identity.types import PersonId
-from tikiwallet.ledger.types import Limits
+from tikiwallet.ledger.types import Limits, PostResult, Transfer
 from tikiwallet.payments import request_payments
 from tikiwallet.payments.service import Payments
 from tikiwallet.platform.http import Overloaded
@@ -37,13 +37,18 @@ async def state(someone: Someone, address: str) -> str:
 
 @contextlib.asynccontextmanager
 async def another_process(
-    world: World, database_url: str, point: str, *, error: type[Exception] = Crash
+    world: World,
+    database_url: str,
+    point: str,
+    *,
+    error: type[Exception] = Crash,
+    kind: type[FailingLedger] = FailingLedger,
 ) -> AsyncIterator[Payments]:
     """The payments of a second process, whose ledger fails `before` or `after` its first post, or `never`."""
     async with open_database(database_url, "payments") as database, open_ledger(database_url) as ledger:
         yield Payments(
             database,
-            ledger=FailingLedger(ledger, point, error=error),
+            ledger=kind(ledger, point, error=error),
             directory=world.identity.people,
             currencies=("SGD",),
             wallet_limits=Limits(),
@@ -131,7 +136,7 @@ async def test_a_crash_around_the_ledger_call_is_healed_by_the_job(
     async with another_process(world, database_url, "never") as payments:
         with pytest.raises(NotYet):
             await payments.request_payments.keep_promise(promise, world.clock.now)
-        world.clock.move(seconds=request_payments.CLAIM_SECONDS)
+        world.clock.move(seconds=request_payments.LEASE_SECONDS)
         await payments.request_payments.keep_promise(promise, world.clock.now)
         assert await state(bob, address) == "paid"
         await payments.request_payments.keep_promise(promise, world.clock.now)  # again changes nothing
@@ -143,8 +148,27 @@ async def test_the_payers_own_retry_heals_a_crash_too(world: World, database_url
     alice, bob = await world.people(alice="50.00", bob="0.00")
     address = await ask(bob, alice, "7.00")
     await crash(world, database_url, "after", alice, address)
-    world.clock.move(seconds=request_payments.CLAIM_SECONDS)
+    world.clock.move(seconds=request_payments.LEASE_SECONDS)
     assert body_of(await alice.post(f"{address}/payment", key="k"), 201)["state"] == "paid"
+    assert await world.balances() == {"alice": "43.00", "bob": "7.00"}
+
+
+async def test_who_lost_the_lease_still_tells_the_truth(world: World, database_url: str) -> None:
+    alice, bob = await world.people(alice="50.00", bob="0.00")
+    address = await ask(bob, alice, "7.00")
+
+    class SlowLedger(FailingLedger):
+        """While it thinks, the lease runs out and the payer's retry carries the payment through."""
+
+        async def post(self, transfer: Transfer) -> PostResult:
+            world.clock.move(seconds=request_payments.LEASE_SECONDS)
+            assert body_of(await alice.post(f"{address}/payment", key="k"), 201)["state"] == "paid"
+            return await super().post(transfer)
+
+    async with another_process(world, database_url, "never", kind=SlowLedger) as slow:
+        payer_id = PersonId(alice.person_id)
+        paid = await slow.request_payments.pay(id_of(address), payer_id=payer_id, key="k", now=world.clock.now)
+    assert paid.state == "paid"
     assert await world.balances() == {"alice": "43.00", "bob": "7.00"}
 
 
@@ -163,7 +187,7 @@ async def test_a_healed_request_without_enough_money_is_open_again(world: World,
     alice, bob = await world.people(alice="5.00", bob="0.00")
     address = await ask(bob, alice, "7.00")
     await crash(world, database_url, "before", alice, address)
-    world.clock.move(seconds=request_payments.CLAIM_SECONDS)
+    world.clock.move(seconds=request_payments.LEASE_SECONDS)
     async with another_process(world, database_url, "never") as payments:
         await payments.request_payments.keep_promise(f"{id_of(address)}:1".encode(), world.clock.now)
     assert await state(alice, address) == "open"
@@ -174,7 +198,7 @@ async def test_the_worker_of_the_application_keeps_the_promise(world: World, dat
     alice, bob = await world.people(alice="50.00", bob="0.00")
     address = await ask(bob, alice, "7.00")
     await crash(world, database_url, "before", alice, address)
-    world.clock.move(seconds=request_payments.CLAIM_SECONDS)
+    world.clock.move(seconds=request_payments.LEASE_SECONDS)
     await make_jobs_due(database_url, "payments")
     async with asyncio.timeout(20):
         while await state(alice, address) != "paid":

@@ -135,6 +135,6 @@ async def test_requests_against_the_rules_are_refused(world: World, monkeypatch:
     monkeypatch.setattr(requests, "REQUESTS_OPEN_MAX", 2)
     first = await ask(bob, alice)
     await ask(bob, alice)
-    assert refusal(await bob.post("/v1/requests", valid)) == (429, "requests_too_many")
+    assert refusal(await bob.post("/v1/requests", valid)) == (422, "requests_too_many")
     body_of(await alice.post(f"/v1/requests/{first['request_id']}/decline"), 200)
     await ask(bob, alice)

@@ -14,7 +14,9 @@ def test_digits_and_a_point_are_an_amount(text: str, currency: str, amount_minor
     assert parse_decimal(format_decimal(amount_minor, currency), currency) == amount_minor
 
 
-@pytest.mark.parametrize("text", ["", "0", "-1", "1e3", "1.234", "1,5", "\u0661\u0662", "\uff11\uff12", "1.", ".5", "99999999999999"])
+@pytest.mark.parametrize(
+    "text", ["", "0", "-1", "1e3", "1.234", "1,5", "\u0661\u0662", "\uff11\uff12", "1.", ".5", "99999999999999"]
+)
 def test_anything_else_is_refused(text: str) -> None:
     with pytest.raises(ValueError, match="is not an amount in SGD"):
         parse_decimal(text, "SGD")
