@@ -160,7 +160,7 @@ def said_in(answer: SyncAnswer) -> Said:
         vouchers=tuple(
             (from_base64url(item.voucher), opening_said(item.opening))
             for item in answer.vouchers
-            if item.state == "open"
+            if item.voucher is not None and item.state == "open"
         ),
     )
 
