@@ -14,9 +14,9 @@ TARGET = ROOT / "docs" / "exchange.svg"
 PHONE_WIDTH, PHONE_HEIGHT, GAP = 250, 365, 70
 CODE_SIZE = 210
 STEPS = (
-    ("requests", "request", "Ben asks", "for 12.00", "1  Asha scans Ben's request"),
-    ("payments", "payment", "Asha pays", "12.00 to Ben", "2  Ben scans Asha's payment"),
-    ("answers", "receipt", "Ben has it", "Protected 12.00", "3  Asha scans Ben's receipt"),
+    ("requests", "request", "Ben asks", "for €12.50", "1  Asha scans Ben's request"),
+    ("payments", "payment", "Asha pays", "€12.50 to Ben", "2  Ben scans Asha's payment"),
+    ("answers", "receipt", "Ben has it", "Protected €12.50", "3  Asha scans Ben's receipt"),
 )
 STYLE = """
 text { font-family: system-ui, sans-serif; fill: #1b2b34; }
