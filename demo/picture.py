@@ -39,7 +39,7 @@ def draw() -> str:
     width = 3 * PHONE_WIDTH + 2 * GAP + 60
     parts = [
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {PHONE_HEIGHT + 90}" role="img">',
-        "<title>Two phones pay each other with no network: request, payment, receipt, each a code that is scanned</title>",
+        "<title>Two phones pay each other with no network: request, payment and receipt, each a code</title>",
         f"<style>{STYLE}</style>",
         f'<rect class="paper" width="{width}" height="{PHONE_HEIGHT + 90}" rx="16"/>',
     ]
