@@ -75,6 +75,13 @@ class WalletRestored(Problem):
     code = "wallet_restored"
 
 
+class PhoneRetired(Problem):
+    """This phone was retired from another place, so its key is given up and what it holds comes home by its date. Run
+    `tiki sync` again to go on with a new key."""  # fmt: skip
+
+    code = "phone_retired"
+
+
 class PermissionsTooOpen(Problem):
     """Other people on this machine can read this wallet's secrets. Close it with chmod 600, then run this again."""
 
@@ -172,12 +179,6 @@ class NotConfirmed(Problem):
     """Stopped, because you didn't say yes. Nothing has happened."""
 
     code = "not_confirmed"
-
-
-class OutputCut(Problem):
-    """Whoever reads this output stopped reading."""
-
-    code = "output_cut"
 
 
 class Interrupted(Problem):

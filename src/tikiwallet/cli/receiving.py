@@ -183,8 +183,9 @@ def refuse(wallet: Wallet, bundle: Bundle, *, reason: str) -> Refused:
             "add_payment_refused", payment_id=payment.short_id, amount_minor=payment.body.total, reason=reason,
             refused_at=wallet.now(), code=to_code(refusal),
         )  # fmt: skip
-        body = refusal.to_bytes()
-        wallet.store.run("add_to_outbox", payment_id=payment.short_id, kind="refusal", body=body)
+        # The payment goes along: the operator can't void what he has never seen.
+        for kind, body in (("bundle", bundle.to_bytes()), ("refusal", refusal.to_bytes())):
+            wallet.store.run("add_to_outbox", payment_id=payment.short_id, kind=kind, body=body)
     found = find_refused(wallet, payment.short_id)
     assert found is not None
     return replace(found, shown_again=False)
