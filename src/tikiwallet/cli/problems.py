@@ -25,6 +25,7 @@ class Problem(Exception):
 
     code: str
     exit_status: ClassVar[Exit] = Exit.REFUSED
+    headline: str = ""  # a verdict to be read across a counter
 
     def __init__(self, detail: str = "", **facts: str | int) -> None:
         super().__init__(detail or self.sentence())
@@ -330,6 +331,7 @@ class ServerSaidNo(Problem):
 class ProtocolSaidNo(Problem):
     """The rules of offline money refused."""
 
-    def __init__(self, rejected: Rejected, detail: str = "") -> None:
+    def __init__(self, rejected: Rejected, detail: str = "", *, headline: str = "") -> None:
         super().__init__(detail or rejected.sentence)
+        self.headline = headline
         self.code = rejected.code

@@ -229,10 +229,11 @@ def _store(wallet: Wallet, bundle: Bundle, acceptance: Acceptance, receipt: Sign
 def _kept(wallet: Wallet, bundle: Bundle, rejected: Rejected) -> ProtocolSaidNo:
     """Keep a refused payment that is evidence or a claim, and return the problem that says so."""
     if rejected.code not in KEPT_ALTHOUGH_REFUSED:
-        return ProtocolSaidNo(rejected)
+        return ProtocolSaidNo(rejected, headline="REFUSED")
     payment_id = bundle.documents[-1].short_id
     wallet.store.run("add_to_outbox", payment_id=payment_id, kind="bundle", body=bundle.to_bytes())
-    return ProtocolSaidNo(rejected, f"{rejected.sentence} It is kept, and `tiki sync` brings it to the operator.")
+    kept = f"{rejected.sentence} It is kept, and `tiki sync` brings it to the operator."
+    return ProtocolSaidNo(rejected, kept, headline="REFUSED")
 
 
 def _received(row: Row) -> Received:

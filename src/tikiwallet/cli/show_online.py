@@ -5,11 +5,10 @@ from rich.table import Table
 from rich.text import Text
 
 from tikiwallet.cli.answers import Device, HistoryPage, MoneyRequest, Operation, Person, PublicPerson, Receipt
-from tikiwallet.cli.show import done, facts, money, when
+from tikiwallet.cli.screen import marked, sentence
+from tikiwallet.cli.show import done, facts, money, waiting, warn, when
 from tikiwallet.cli.status import Status
 from tikiwallet.cli.sync import Loaded, Synced
-
-WORDS = {"settled": "done", "pending": "on its way", "declined": "declined by the bank"}
 
 
 def person(console: Console, item: Person) -> None:
@@ -33,9 +32,7 @@ def operation(console: Console, item: Operation) -> None:
     if item.state == "settled":
         done(console, f"{amount}: {item.sentence}", *demo)
         return
-    console.print(Text("… ", "bold yellow").append(f"{amount}: {item.sentence}", "default"))
-    for line in demo:
-        console.print(Text(f"  {line}", "dim"))
+    waiting(console, f"{amount}: {item.sentence}", *demo)
 
 
 def money_request(console: Console, item: MoneyRequest) -> None:
@@ -66,7 +63,7 @@ def money_requests(console: Console, items: list[MoneyRequest], *, me: str) -> N
         amount = money(item.amount.amount_minor, item.amount.currency)
         table.add_row(Text(item.request_id[:8], "dim"), amount, Text(who), Text(item.state), Text(item.memo))
     console.print(table)
-    console.print(Text("Answer one: tiki requests pay ID, or decline ID", "dim"))
+    console.print(sentence("Answer one: `tiki requests pay ID`, or `decline ID`", "dim"))
 
 
 def history(console: Console, page: HistoryPage) -> None:
@@ -99,9 +96,9 @@ def loaded(console: Console, item: Loaded) -> None:
     if item.loaded_minor:
         done(console, f"{amount} is on this phone now, ready to pay with no network.")
     elif item.loading.state == "refused":
-        console.print(Text("✗ ", "bold red").append(item.loading.detail, "default"))
+        warn(console, item.loading.detail, item.loading.code or "")
     else:
-        done(console, f"{amount}: {item.loading.detail}", "Run tiki sync to fetch it.")
+        waiting(console, f"{amount} is on its way to this phone.", "Run `tiki sync` to fetch it.")
 
 
 def synced(console: Console, item: Synced, *, currency: str) -> None:
@@ -112,12 +109,11 @@ def synced(console: Console, item: Synced, *, currency: str) -> None:
     if item.loaded_minor:
         done(console, f"{money(item.loaded_minor, currency)} more is ready to pay with no network.")
     if item.loading is not None and item.loading.state == "refused":
-        console.print(Text("! ", "bold yellow").append(item.loading.detail, "yellow"))
+        warn(console, item.loading.detail, item.loading.code or "")
     for rejection in item.rejected:
-        console.print(Text("✗ ", "bold red").append(f"{rejection.payment_id[:8]}: {rejection.detail}", "default"))
-        console.print(Text(f"  {rejection.code}", "dim"))
+        warn(console, f"{rejection.payment_id[:8]}: {rejection.detail}", rejection.code)
     for line in item.money.lines:
-        console.print(Text(f"  {line.sentence}", "dim"))
+        console.print(marked("·", "dim", Text(line.sentence, "dim")))
 
 
 def phones(console: Console, items: list[Device], *, this: str) -> None:
