@@ -13,6 +13,7 @@ from typing import Any, NoReturn
 
 import click
 
+from tikiwallet.cli.install import write_durably
 from tikiwallet.cli.problems import Bug, Exit, Interrupted, Problem
 from tikiwallet.cli.run import Run
 
@@ -130,7 +131,7 @@ def _write_error_file(run: Run, raised: Exception) -> None:
     text = "".join(traceback.format_exception(raised))
     for folder in (run.wallet_folder(), Path.cwd()):
         try:
-            (folder / ERROR_FILE).write_text(text, "utf-8")
+            write_durably(folder / ERROR_FILE, text.encode())
         except OSError:
             continue
         return

@@ -313,7 +313,7 @@ class ServerNotSafe(Problem):
 
 
 class Bug(Problem):
-    """Something in tiki itself went wrong. Your wallet is as it was; please report the file tiki-error.txt."""
+    """Something in tiki itself went wrong. What was stored is safe; please report the file tiki-error.txt."""
 
     code = "bug"
     exit_status = Exit.BUG
