@@ -1,5 +1,6 @@
 """The machines of the story: a server, and wallets that only meet through pictures. Every step is a real process."""
 
+import base64
 import json
 import os
 import re
@@ -11,6 +12,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
+
+import urllib3
 
 PASSWORD = "seven green umbrellas"  # noqa: S105 - of people who live for a minute
 SERVER_STOP_SECONDS = 20
@@ -45,7 +48,7 @@ class World:
     @contextmanager
     def server(self) -> Iterator[None]:
         """Run the server process for as long as the context lasts; leaving stops it as Ctrl-C would."""
-        process = subprocess.Popen(  # noqa: S603
+        process = subprocess.Popen(
             [sys.executable, "-u", "-m", "tikiwallet", "serve"],
             env=self.environment(), stdout=subprocess.PIPE, text=True,
         )  # fmt: skip
@@ -67,11 +70,16 @@ class World:
         """Run an operator's command; return what it printed."""
         return _run([sys.executable, "-m", "tikiwallet", *command], self.environment())
 
+    def root_key(self) -> bytes:
+        """Return the operator's root key, as a phone gets it at its first sync. The server must be running."""
+        issuer = urllib3.request("GET", f"{self.address}/v1/offline/issuer").json()
+        return base64.urlsafe_b64decode(issuer["root_key"] + "==")
+
     def code_sent_to(self, phone: str) -> str:
         """Return the newest one-time code that was sent to a phone."""
         messages = [json.loads(line) for line in (self.folder / "server" / "sms.jsonl").read_text().splitlines()]
-        text = next(message["text"] for message in reversed(messages) if message["to"] == phone)
-        return re.findall(r"\b\d{6}\b", text)[0]
+        text = next(message["text"] for message in reversed(messages) if message["phone"] == phone)
+        return str(re.findall(r"\b\d{6}\b", text)[0])
 
 
 class Wallet:
@@ -98,6 +106,11 @@ class Wallet:
             raise StoryBrokenError(f"{self.name}: tiki {' '.join(command)}: {ran.stderr}")
         answer = json.loads(ran.stdout)
         return (answer, None) if ran.returncode == 0 else (None, answer)
+
+    def key_id_begins(self) -> str:
+        """Return the first hex digits of the id of the phone's key, as its file is named."""
+        (key_file,) = self.folder.glob("key-*.pem")
+        return key_file.stem.removeprefix("key-")
 
     def picture(self, what: str) -> str:
         """Return the path of a picture that this wallet shows."""

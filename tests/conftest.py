@@ -88,14 +88,22 @@ async def world(database_url: str, data_dir: Path) -> AsyncIterator[World]:
 
 @pytest.fixture
 async def sound_books(database_url: str) -> AsyncIterator[None]:
-    """After the test: per currency everything sums to zero, and no wallet is below zero."""
+    """After the test: everything sums to zero, no wallet is below zero, and all money in flight has its operation."""
     yield
     connection = await asyncpg.connect(database_url)
     try:
         sums = await connection.fetch("SELECT currency, sum(balance_minor) FROM ledger.account GROUP BY currency")
         assert all(total == 0 for _, total in sums), sums
         assert not await connection.fetchval(
-            "SELECT count(*) FROM ledger.account WHERE balance_minor < 0 AND kind <> 'bank'"
+            "SELECT count(*) FROM ledger.account WHERE balance_minor < 0 AND kind NOT IN ('bank', 'guarantee')"
         )
+        in_flight = await connection.fetchval(
+            "SELECT coalesce(sum(balance_minor), 0) FROM ledger.account WHERE kind = 'in_flight'"
+        )
+        underway = await connection.fetchval(
+            "SELECT coalesce(sum(amount_minor), 0) FROM funding.operation "
+            "WHERE kind = 'withdrawal' AND state IN ('reserved', 'pending', 'confirmed', 'returning')"
+        )
+        assert in_flight == underway
     finally:
         await connection.close()
