@@ -14,6 +14,7 @@ from rich.console import Console
 from tests.cli.phones import Phone, pay_offline
 
 from tikiwallet.cli import codes, show
+from tikiwallet.cli.problems import PictureUnwritable
 
 ROOT = Path(__file__).parents[2]
 
@@ -49,6 +50,16 @@ def test_a_window_too_narrow_for_a_code_says_what_to_do(asha: Phone, ben: Phone)
     text = console.export_text()
     assert "make the window wider, or save it with --png FILE" in " ".join(text.split())
     assert asked in text  # in one line, so that it can be copied
+
+
+def test_what_is_too_large_for_a_picture_is_text(tmp_path: Path) -> None:
+    text = "TK1:" + "A" * codes.QR_CHARACTERS_MAX
+    console = Console(width=60, record=True, file=open(os.devnull, "w"))  # noqa: SIM115, PTH123
+    show.code(console, text, png=None, caption="Handed back: 6.00 SGD.")
+    console.file.close()
+    assert text in console.export_text()
+    with pytest.raises(PictureUnwritable, match="too large for a picture"):
+        codes.write_png(text, tmp_path / "code.png")
 
 
 def test_a_refused_payment_says_so_across_the_counter(asha: Phone, ben: Phone, chi: Phone) -> None:

@@ -54,9 +54,12 @@ def code(console: Console, text: str, *, png: Path | None, caption: str) -> None
     if png is not None:
         console.print(Text(f"{caption} The code is in {png}."), soft_wrap=True)
         return
-    lines = codes.half_blocks(text)
     console.print(Text(caption))
     console.print()
+    if len(text) > codes.QR_CHARACTERS_MAX:
+        console.print(Text(text, "dim"), soft_wrap=True)
+        return
+    lines = codes.half_blocks(text)
     if len(lines[0]) <= console.width:
         # Dark on light whatever the terminal's colours are: cameras want a light ground.
         for line in lines:
