@@ -13,6 +13,7 @@ from rich.table import Table
 from rich.text import Text
 
 from tikiwallet.cli import codes
+from tikiwallet.cli.answers import MoneyView
 from tikiwallet.cli.local import BalanceShown, Entry, Local
 from tikiwallet.cli.paying import Asked, Made
 from tikiwallet.cli.receiving import MyRequest, Received, Refused
@@ -234,7 +235,8 @@ def balance(console: Console, item: BalanceShown) -> None:
             if entry.amount_minor
         ]
     facts(console, rows)
-    _money_lines(console, item)
+    if item.view is not None:
+        money_lines(console, item.view)
     _local_lines(console, item.local, item.currency)
     if not item.is_fresh and item.view is not None:
         warn(console, f"The online part is as of {when(item.view.as_of)}.")
@@ -242,9 +244,12 @@ def balance(console: Console, item: BalanceShown) -> None:
         warn(console, "The online part isn't known here yet: run `tiki login`, then `tiki sync`.")
 
 
-def _money_lines(console: Console, item: BalanceShown) -> None:
-    for line in item.view.lines if item.view else []:
-        console.print(marked("·", "dim", Text(line.sentence, "dim")))
+def money_lines(console: Console, view: MoneyView) -> None:
+    """Show what happens to money on its way, and when; each line begins with its amount."""
+    for line in view.lines:
+        amount = money(line.amount.amount_minor, line.amount.currency)
+        told = line.sentence if amount in line.sentence else f"{amount}: {line.sentence}"
+        console.print(marked("·", "dim", Text(told, "dim")))
 
 
 def _local_lines(console: Console, item: Local, currency: str) -> None:

@@ -5,10 +5,18 @@ from rich.table import Table
 from rich.text import Text
 
 from tikiwallet.cli.answers import Device, HistoryPage, MoneyRequest, Operation, Person, PublicPerson, Receipt
-from tikiwallet.cli.screen import marked, sentence
-from tikiwallet.cli.show import done, facts, money, waiting, warn, when
+from tikiwallet.cli.screen import sentence
+from tikiwallet.cli.show import done, facts, money, money_lines, waiting, warn, when
 from tikiwallet.cli.status import Status
 from tikiwallet.cli.sync import Loaded, Synced
+
+MOVEMENTS = {
+    "top_up": "topped up",
+    "withdrawal": "withdrawn",
+    "load": "loaded offline",
+    "release": "back from offline",
+    "settlement": "settled offline money",
+}
 
 
 def person(console: Console, item: Person) -> None:
@@ -82,12 +90,18 @@ def history(console: Console, page: HistoryPage) -> None:
         note = f" · {item.memo}" if item.memo else ""
         table.add_row(
             when(item.at), Text(f"{sign}{money(item.amount.amount_minor, item.amount.currency)}"),
-            Text(f"{item.kind.replace('_', ' ')} {'to' if sign == '-' else 'from'} {other}{note}"),
+            Text(f"{_movement(item.kind, item.direction, other)}{note}"),
             money(item.balance.amount_minor, item.balance.currency),
         )  # fmt: skip
     console.print(table)
     if page.next_cursor:
         console.print(Text(f"Older: tiki history --cursor {page.next_cursor}", "dim"))
+
+
+def _movement(kind: str, direction: str, other: str) -> str:
+    """Return what a movement was, in words; a kind that this version doesn't know is shown as it is."""
+    sides = {"payment": f"paid {other}" if direction == "out" else f"from {other}"}
+    return sides.get(kind) or MOVEMENTS.get(kind) or f"{kind.replace('_', ' ')} {other}"
 
 
 def loaded(console: Console, item: Loaded) -> None:
@@ -104,16 +118,16 @@ def loaded(console: Console, item: Loaded) -> None:
 def synced(console: Console, item: Synced, *, currency: str) -> None:
     """Show what a sync did."""
     brought = item.recorded + item.known
-    what = "Nothing had to be brought." if not brought else f"{brought} brought to the operator, {item.recorded} new."
-    done(console, f"In step with the operator. {what}")
+    what = f"{brought} brought." if brought else "Nothing had to be brought."
+    known = f" It knew {item.known} of them already." if item.known else ""
+    done(console, f"In step with the operator. {what}{known}")
     if item.loaded_minor:
         done(console, f"{money(item.loaded_minor, currency)} more is ready to pay with no network.")
     if item.loading is not None and item.loading.state == "refused":
         warn(console, item.loading.detail, item.loading.code or "")
     for rejection in item.rejected:
         warn(console, f"{rejection.payment_id[:8]}: {rejection.detail}", rejection.code)
-    for line in item.money.lines:
-        console.print(marked("·", "dim", Text(line.sentence, "dim")))
+    money_lines(console, item.money)
 
 
 def phones(console: Console, items: list[Device], *, this: str) -> None:
