@@ -1,6 +1,5 @@
 """The command line against the real server: sign up, sign in, pay, ask, move money; and a network that fails."""
 
-import contextlib
 import socket
 import threading
 from collections.abc import Callable, Iterator
@@ -8,7 +7,7 @@ from pathlib import Path
 
 import pytest
 from tests.cli.phones import Phone
-from tests.cli.server_of_tests import RunningServer, serve
+from tests.cli.server_of_tests import RunningServer, Tunnel, serve
 from tests.world import PASSWORD
 
 
@@ -131,48 +130,6 @@ def test_a_bank_that_declines_or_waits_says_so(people: Callable[..., list[Phone]
     assert online_balance(asha) == 1500
 
 
-class Tunnel:
-    """A network between a phone and the server that loses the answer of the next money call."""
-
-    def __init__(self, server: RunningServer) -> None:
-        self._target = ("127.0.0.1", int(server.url.rpartition(":")[2]))
-        self._listening = socket.create_server(("127.0.0.1", 0))
-        self.url = f"http://127.0.0.1:{self._listening.getsockname()[1]}"
-        self.answers_to_lose = 0
-        threading.Thread(target=self._serve, daemon=True).start()
-
-    def _serve(self) -> None:
-        while True:
-            try:
-                phone, _ = self._listening.accept()
-            except OSError:
-                return
-            threading.Thread(target=self._carry, args=(phone,), daemon=True).start()
-
-    def _carry(self, phone: socket.socket) -> None:
-        with phone, socket.create_connection(self._target) as server:
-            losing = threading.Event()
-
-            def there() -> None:
-                with contextlib.suppress(OSError):
-                    while part := phone.recv(1_000_000):
-                        if part.startswith(b"POST") and self.answers_to_lose:
-                            self.answers_to_lose -= 1
-                            losing.set()
-                        server.sendall(part)
-
-            threading.Thread(target=there, daemon=True).start()
-            with contextlib.suppress(OSError):
-                while answer := server.recv(1_000_000):
-                    if losing.is_set():
-                        break  # the server has done it, and the phone will never hear
-                    phone.sendall(answer)
-                phone.shutdown(socket.SHUT_RDWR)
-
-    def close(self) -> None:
-        self._listening.close()
-
-
 @pytest.fixture
 def tunnel(server: RunningServer) -> Iterator[Tunnel]:
     made = Tunnel(server)
@@ -186,8 +143,8 @@ def test_a_payment_whose_answer_was_lost_is_paid_once_by_asking_again(
     asha, ben = people("asha", "ben")
     asha.does("topup", "100")
     asha.env["TIKI_SERVER"] = tunnel.url
-    tunnel.answers_to_lose = 2
     for _ in range(2):
+        tunnel.lose_after = 1
         assert asha.refused("pay", "ben", "20", "--yes", status=3) == "server_unreachable"
     first = asha.does("pay", "ben", "20", "--yes")
     assert (online_balance(asha), online_balance(ben)) == (8000, 2000)
@@ -200,7 +157,7 @@ def test_a_top_up_whose_answer_was_lost_happens_once(people: Callable[..., list[
     (asha,) = people("asha")
     asha.env["TIKI_SERVER"] = tunnel.url
     asha.run("balance")
-    tunnel.answers_to_lose = 1
+    tunnel.lose_after = 1
     assert asha.refused("topup", "10", status=3) == "server_unreachable"
     asha.does("topup", "10")
     assert online_balance(asha) == 1000
