@@ -7,7 +7,7 @@ Codes are public: once shipped, one is never renamed or reused. The list with re
 from typing import Final
 
 
-class Rejected(Exception):  # noqa: N818 - a refusal is an answer, not an error of the program
+class Rejected(Exception):
     """A document, bundle, code or wish is refused; `code` is a key of SENTENCES, `detail` is for the log."""
 
     def __init__(self, code: str, detail: str = "") -> None:

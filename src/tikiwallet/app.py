@@ -1,0 +1,136 @@
+"""The composition root: builds every part once and hands each what it needs. Nothing else knows all of them."""
+
+import contextlib
+from collections.abc import AsyncIterator
+from datetime import datetime
+from importlib import metadata
+
+import msgspec
+from litestar import Litestar, Request, Response, get
+from litestar.datastructures import State
+from litestar.exceptions import HTTPException
+
+from tikiwallet.identity import http as identity_http
+from tikiwallet.identity.service import Identity
+from tikiwallet.identity.types import PersonId
+from tikiwallet.ledger.service import PostgresLedger
+from tikiwallet.ledger.types import AccountKind, Ledger, Limits, derive_account_id
+from tikiwallet.platform import http, openapi
+from tikiwallet.platform.config import Settings
+from tikiwallet.platform.db import Database
+from tikiwallet.platform.errors import Refused
+from tikiwallet.platform.http import route
+from tikiwallet.platform.pages import page
+
+CONTEXTS = ("ledger", "identity", "payments", "offline", "funding")
+
+START_PAGE = (
+    page("/", package="tikiwallet.web", file="index.html"),
+    page("/start.css", package="tikiwallet.web", file="start.css"),
+)
+
+
+class Health(msgspec.Struct, frozen=True, kw_only=True):
+    """Whether this process can serve."""
+
+    status: str
+
+
+class Parts:
+    """Every part of the wallet, built once and handed what it needs. A context reaches another only through here."""
+
+    def __init__(self, settings: Settings, *, database_url: str) -> None:
+        def database(context: str) -> Database:
+            found = Database(database_url, context=context, size_max=settings.pool_size_max)
+            self.databases.append(found)
+            return found
+
+        self.databases: list[Database] = []
+        self.settings = settings
+        self.ledger: Ledger = PostgresLedger(database("ledger"))
+        self.identity = Identity(database("identity"), settings, prepare_wallet=self.prepare_wallet)
+
+    @contextlib.asynccontextmanager
+    async def open(self, *, now: datetime) -> AsyncIterator[None]:
+        """Connect every part to the database for as long as the context lasts. Raises what connecting raises."""
+        async with contextlib.AsyncExitStack() as stack:
+            for database in self.databases:
+                stack.push_async_callback(database.close)
+                await database.open()
+            await self.identity.start(now=now)
+            yield
+
+    async def prepare_wallet(self, person_id: PersonId) -> None:
+        """Open the accounts that a person needs before they exist. Repeatable."""
+        limits = Limits(balance_max_minor=self.settings.wallet_balance_max_minor)
+        for currency in self.settings.currencies:
+            account_id = derive_account_id(person_id, AccountKind.WALLET, currency)
+            await self.ledger.open_account(account_id, kind=AccountKind.WALLET, currency=currency, limits=limits)
+
+
+def build_app(settings: Settings, *, database_url: str, clock: http.Clock = http.utc_now) -> Litestar:
+    """Return the ASGI application that serves the wallet on a migrated database.
+
+    `database_url` is the owner's; every context connects under its own role. Nothing runs until the ASGI lifespan.
+    `clock` tells every handler the time. Raises `ConfigError`.
+    """
+    parts = Parts(settings, database_url=database_url)
+
+    async def authenticate(token: str) -> http.Caller:
+        return await parts.identity.sessions.authenticate(token, now=clock())
+
+    @contextlib.asynccontextmanager
+    async def lifespan(app: Litestar) -> AsyncIterator[None]:
+        async with parts.open(now=clock()):
+            app.state.ready = True
+            yield
+            app.state.ready = False
+
+    application = Litestar(
+        route_handlers=[healthz, readyz, openapi_json, *START_PAGE, *identity_http.routes()],
+        lifespan=[lifespan],
+        state=State(
+            {
+                "settings": settings,
+                "clock": clock,
+                "authenticate": authenticate,
+                "identity": parts.identity,
+                "ready": False,
+            }
+        ),
+        openapi_config=None,
+        logging_config=None,
+        request_max_body_size=http.BODY_BYTES_MAX,
+        exception_handlers={
+            Refused: http.on_refused,
+            HTTPException: http.on_http_exception,
+            Exception: http.on_bug,
+        },
+    )
+    application.state.openapi = msgspec.json.encode(
+        openapi.describe(application, version=metadata.version("tikiwallet"))
+    )
+    return application
+
+
+@route("GET", "/healthz", summary="Is this process alive?", tag="operations", answer=Health, signed_in=False)
+async def healthz() -> Response[bytes]:
+    """Answer while the process runs; a load balancer restarts what doesn't."""
+    return http.respond(Health(status="ok"))
+
+
+@route(
+    "GET", "/readyz", summary="Can this process serve now?", tag="operations", answer=Health, signed_in=False,
+    refusals=(http.Overloaded,),
+)  # fmt: skip
+async def readyz(state: State) -> Response[bytes]:
+    """Answer 200 when the database answers too, else 503; a load balancer sends nobody here until then."""
+    if not state.ready:
+        raise http.Overloaded(retry_after_seconds=1)
+    return http.respond(Health(status="ok"))
+
+
+@get("/openapi.json", include_in_schema=False)
+async def openapi_json(request: Request) -> Response[bytes]:  # type: ignore[type-arg]
+    """Serve the description of the API."""
+    return Response(request.app.state.openapi, media_type="application/json")

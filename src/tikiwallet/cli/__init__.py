@@ -1,0 +1,1 @@
+"""The command `tiki`: a wallet for people, over HTTP and tikicash only."""

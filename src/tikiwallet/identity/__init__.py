@@ -1,0 +1,1 @@
+"""People: phone, password, one-time codes, sessions, directory."""

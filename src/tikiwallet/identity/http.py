@@ -1,0 +1,183 @@
+"""The routes of the identity context: sign up, sign in, sign out, who am I, who is that."""
+
+from typing import Annotated, Any
+from uuid import UUID, uuid4
+
+import msgspec
+from litestar import Request, Response
+from litestar.handlers import HTTPRouteHandler
+from litestar.params import FromPath
+
+from tikiwallet.identity.codes import (
+    DIGITS,
+    CodeAttemptsUsedUp,
+    CodeExpired,
+    CodeSendsUsedUp,
+    CodeUsed,
+    CodeWrong,
+    make_code,
+)
+from tikiwallet.identity.keys import Jwks
+from tikiwallet.identity.operators import PersonUnknown
+from tikiwallet.identity.passwords import PasswordRefused
+from tikiwallet.identity.phones import PhoneCountryRefused, PhoneInvalid
+from tikiwallet.identity.registration import (
+    NewRegistration,
+    PhoneTaken,
+    RegistrationStarted,
+    RegistrationUnknown,
+    UsernameInvalid,
+    UsernameTaken,
+)
+from tikiwallet.identity.service import Identity
+from tikiwallet.identity.sessions import CredentialsWrong, PersonFrozen, Session
+from tikiwallet.identity.sms import SmsUnavailable
+from tikiwallet.identity.types import Person, PersonId, PublicPerson
+from tikiwallet.platform.http import (
+    RequestInvalid,
+    caller,
+    clock_now,
+    no_content,
+    read,
+    respond,
+    route,
+)
+
+KEYS_CACHED_SECONDS = 300
+
+Phone = Annotated[str, msgspec.Meta(max_length=32, description="E.164, or local for the wallet's own country")]
+Username = Annotated[str, msgspec.Meta(max_length=30, description="letters, digits and underscores")]
+Password = Annotated[str, msgspec.Meta(max_length=1024)]
+Code = Annotated[str, msgspec.Meta(min_length=DIGITS, max_length=DIGITS, pattern="^[0-9]+$")]
+
+
+class RegistrationOrder(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What a person gives to sign up."""
+
+    phone: Phone
+    username: Username
+    password: Password
+
+
+class VerificationOrder(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The code from the text message."""
+
+    code: Code
+
+
+class SessionOrder(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What a person gives to sign in."""
+
+    phone: Phone
+    password: Password
+
+
+def routes() -> list[HTTPRouteHandler]:
+    """Return the routes; they find the context in `app.state.identity`."""
+    return [register, send_fresh_code, verify, sign_in, sign_out, me, find_person, public_keys]
+
+
+def _identity(request: Request[Any, Any, Any]) -> Identity:
+    identity: Identity = request.app.state.identity
+    return identity
+
+
+@route(
+    "POST", "/v1/registrations", summary="Sign up: receive a code by text message", tag="identity", signed_in=False,
+    body=RegistrationOrder, answer=RegistrationStarted, status=202,
+    refusals=(PhoneInvalid, PhoneCountryRefused, UsernameInvalid, UsernameTaken, PasswordRefused, SmsUnavailable),
+    example=RegistrationOrder(phone="+6591234567", username="asha", password="seven green umbrellas"),  # noqa: S106
+)  # fmt: skip
+async def register(request: Request[Any, Any, Any]) -> Response[bytes]:
+    """Begin a sign-up. The answer is the same whether or not the phone has a wallet already."""
+    order = await read(request, RegistrationOrder)
+    started = await _identity(request).registrations.register(
+        NewRegistration(uuid4(), PersonId(uuid4()), make_code()),
+        phone=order.phone, username=order.username, password=order.password, now=clock_now(request),
+    )  # fmt: skip
+    return respond(started, status=202)
+
+
+@route(
+    "POST", "/v1/registrations/{registration_id:uuid}/code", summary="Receive a fresh code", tag="identity",
+    signed_in=False, answer=RegistrationStarted, status=202,
+    refusals=(RegistrationUnknown, CodeUsed, CodeAttemptsUsedUp, CodeSendsUsedUp, SmsUnavailable),
+)  # fmt: skip
+async def send_fresh_code(request: Request[Any, Any, Any], registration_id: FromPath[UUID]) -> Response[bytes]:
+    """Send a fresh code; the one before stops working and wrong tries stay counted."""
+    started = await _identity(request).registrations.send_fresh_code(
+        registration_id, code=make_code(), now=clock_now(request)
+    )
+    return respond(started, status=202)
+
+
+@route(
+    "POST", "/v1/registrations/{registration_id:uuid}/verification", summary="Prove the phone and open the wallet",
+    tag="identity", signed_in=False, body=VerificationOrder, answer=Session, status=201,
+    refusals=(
+        RegistrationUnknown, CodeWrong, CodeExpired, CodeUsed, CodeAttemptsUsedUp, PhoneTaken, UsernameTaken,
+    ),
+    example=VerificationOrder(code="123456"),
+)  # fmt: skip
+async def verify(request: Request[Any, Any, Any], registration_id: FromPath[UUID]) -> Response[bytes]:
+    """Make the person, with a wallet, and sign them in."""
+    order = await read(request, VerificationOrder)
+    session = await _identity(request).registrations.verify(
+        registration_id, code=order.code, session_id=uuid4(), now=clock_now(request)
+    )
+    return respond(session, status=201)
+
+
+@route(
+    "POST", "/v1/sessions", summary="Sign in", tag="identity", signed_in=False, body=SessionOrder, answer=Session,
+    status=201, refusals=(CredentialsWrong, PersonFrozen),
+    example=SessionOrder(phone="+6591234567", password="seven green umbrellas"),  # noqa: S106
+)  # fmt: skip
+async def sign_in(request: Request[Any, Any, Any]) -> Response[bytes]:
+    """Open a session of at most six hours."""
+    order = await read(request, SessionOrder)
+    session = await _identity(request).sessions.sign_in(
+        phone=order.phone, password=order.password, session_id=uuid4(), now=clock_now(request)
+    )
+    return respond(session, status=201)
+
+
+@route("DELETE", "/v1/sessions/current", summary="Sign out", tag="identity", status=204)
+async def sign_out(request: Request[Any, Any, Any]) -> Response[None]:
+    """End this session at once, everywhere."""
+    await _identity(request).sessions.sign_out(caller(request), now=clock_now(request))
+    return no_content()
+
+
+@route("GET", "/v1/me", summary="Who am I?", tag="identity", answer=Person)
+async def me(request: Request[Any, Any, Any]) -> Response[bytes]:
+    """Show a person their own name, phone number and tier."""
+    person = await _identity(request).people.person(PersonId(caller(request).person_id))
+    assert person is not None  # a session belongs to a person, by a foreign key, and people aren't deleted
+    return respond(person)
+
+
+@route(
+    "GET", "/v1/people", summary="Find a person by phone number or username", tag="identity", answer=PublicPerson,
+    refusals=(PersonUnknown,),
+    query=(("phone", "E.164 (write + as %2B), or local for the wallet's own country"), ("username", "in any case")),
+)  # fmt: skip
+async def find_person(request: Request[Any, Any, Any]) -> Response[bytes]:
+    """Show whom one is about to pay. Give `phone` or `username`, not both."""
+    phone, username = (request.query_params.get(name, "") for name in ("phone", "username"))
+    if bool(phone) == bool(username):
+        raise RequestInvalid("Give either phone or username.")
+    person = await _identity(request).people.find(phone=phone, username=username)
+    if person is None:
+        raise PersonUnknown
+    return respond(person)
+
+
+@route(
+    "GET", "/.well-known/jwks.json", summary="The public keys of session tokens", tag="identity", answer=Jwks,
+    signed_in=False,
+)  # fmt: skip
+async def public_keys(request: Request[Any, Any, Any]) -> Response[bytes]:
+    """Publish the keys, so that another service can verify our tokens without asking us."""
+    published = await _identity(request).keys.published(now=clock_now(request))
+    return respond(published, headers={"cache-control": f"public, max-age={KEYS_CACHED_SECONDS}"})

@@ -1,0 +1,51 @@
+"""The identity context put together, once per process: what `app.py` builds and hands to the routes."""
+
+from datetime import datetime
+
+from tikiwallet.identity.codes import OneTimeCodes, read_code_key
+from tikiwallet.identity.directory import People
+from tikiwallet.identity.keys import KeyRing, make_signing_key
+from tikiwallet.identity.operators import Operators
+from tikiwallet.identity.passwords import PasswordHasher
+from tikiwallet.identity.phones import PhoneRules
+from tikiwallet.identity.registration import PrepareWallet, Registrations
+from tikiwallet.identity.sessions import Sessions
+from tikiwallet.identity.sms import SmsSender, make_sms_sender
+from tikiwallet.platform.config import Settings
+from tikiwallet.platform.db import Database
+
+
+class Identity:
+    """People, their sign-ups and sessions.
+
+    `prepare_wallet` is awaited before a verified person is committed and must be repeatable; `sms` replaces the
+    sender that the settings name. Raises `ConfigError` if the settings name a country nobody knows.
+    """
+
+    def __init__(
+        self, db: Database, settings: Settings, *, prepare_wallet: PrepareWallet, sms: SmsSender | None = None
+    ) -> None:
+        phones = PhoneRules(countries=settings.phone_countries, default_country=settings.phone_country)
+        hasher = PasswordHasher(
+            memory_kib=settings.password_memory_kib, passes=settings.password_passes, lanes=settings.password_lanes
+        )
+        code_key = read_code_key(settings.data_dir, configured=settings.code_key)
+        self.keys = KeyRing(db)
+        self.people = People(db, phones=phones)
+        self.operators = Operators(db, people=self.people)
+        self.sessions = Sessions(
+            db, keys=self.keys, hasher=hasher, phones=phones, ttl_seconds=settings.session_ttl_seconds
+        )
+        self.registrations = Registrations(
+            db,
+            codes=OneTimeCodes(db, key=code_key),
+            sessions=self.sessions,
+            hasher=hasher,
+            phones=phones,
+            sms=sms or make_sms_sender(settings.sms_sender, data_dir=settings.data_dir),
+            prepare_wallet=prepare_wallet,
+        )
+
+    async def start(self, *, now: datetime) -> None:
+        """Make the first signing key if there is none. Runs after the database is open, before the first request."""
+        await self.keys.ensure(make_signing_key(), now=now)

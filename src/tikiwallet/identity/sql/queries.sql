@@ -1,0 +1,101 @@
+-- The named queries of the identity context. Instants are arguments: one clock per request, at the edge.
+
+-- person_by_phone --
+SELECT person_id, username, phone, tier, state, password_hash FROM identity.person WHERE phone = $1;
+
+-- person_by_username --
+SELECT person_id, username, phone, tier FROM identity.person
+WHERE lower(username COLLATE "C") = lower($1 COLLATE "C");
+
+-- person_by_id --
+SELECT person_id, username, phone, tier FROM identity.person WHERE person_id = $1;
+
+-- people_by_id --
+SELECT person_id, username, phone, tier FROM identity.person WHERE person_id = ANY($1::uuid[]);
+
+-- insert_person --
+INSERT INTO identity.person (person_id, username, phone, password_hash, tier, created_at)
+VALUES ($1, $2, $3, $4, $5, $6);
+
+-- lock_person --
+SELECT tier, state FROM identity.person WHERE person_id = $1 FOR UPDATE;
+
+-- set_person_tier --
+UPDATE identity.person SET tier = $2 WHERE person_id = $1;
+
+-- set_person_state --
+UPDATE identity.person SET state = $2 WHERE person_id = $1;
+
+-- insert_person_change --
+INSERT INTO identity.person_change (change_id, person_id, field, before, after, changed_by, changed_at)
+VALUES ($1, $2, $3, $4, $5, $6, $7);
+
+-- insert_registration --
+INSERT INTO identity.registration (registration_id, person_id, phone, username, password_hash, created_at, expires_at)
+VALUES ($1, $2, $3, $4, $5, $6, $7);
+
+-- registration_by_id --
+SELECT registration_id, person_id, phone, username, password_hash, expires_at
+FROM identity.registration WHERE registration_id = $1 AND expires_at > $2;
+
+-- forget_old_registrations --
+-- A few with every sign-up, so that the phones and passwords of people who never came back don't pile up.
+WITH old AS (
+    DELETE FROM identity.registration WHERE registration_id IN (
+        SELECT registration_id FROM identity.registration WHERE expires_at < $1
+        ORDER BY expires_at LIMIT $2 FOR UPDATE SKIP LOCKED
+    ) RETURNING registration_id
+)
+DELETE FROM identity.one_time_code USING old WHERE purpose = 'registration' AND request_id = old.registration_id;
+
+-- insert_code --
+INSERT INTO identity.one_time_code (purpose, request_id, code_hash, expires_at, attempts_max, sends_max)
+VALUES ($1, $2, $3, $4, $5, $6);
+
+-- code_state --
+SELECT expires_at, attempts, attempts_max, sends, sends_max, consumed_at
+FROM identity.one_time_code WHERE purpose = $1 AND request_id = $2;
+
+-- replace_code --
+-- The tries stay as they are: asking for a fresh code must not buy fresh guesses.
+UPDATE identity.one_time_code SET code_hash = $3, expires_at = $4, sends = sends + 1
+WHERE purpose = $1 AND request_id = $2 AND consumed_at IS NULL AND attempts < attempts_max AND sends < sends_max
+RETURNING sends;
+
+-- count_code_attempt --
+-- Counted before the code is compared, so that neither a crash nor a hundred requests at once give a free guess.
+UPDATE identity.one_time_code SET attempts = attempts + 1
+WHERE purpose = $1 AND request_id = $2 AND consumed_at IS NULL AND expires_at > $3 AND attempts < attempts_max
+RETURNING code_hash, attempts_max - attempts AS attempts_left;
+
+-- consume_code --
+UPDATE identity.one_time_code SET consumed_at = $3
+WHERE purpose = $1 AND request_id = $2 AND consumed_at IS NULL AND expires_at > $3 AND code_hash = $4
+RETURNING request_id;
+
+-- insert_session --
+INSERT INTO identity.session (session_id, person_id, issued_at, expires_at) VALUES ($1, $2, $3, $4);
+
+-- live_session --
+SELECT true FROM identity.session JOIN identity.person USING (person_id)
+WHERE session_id = $1 AND person_id = $2 AND revoked_at IS NULL AND expires_at > $3 AND state = 'active';
+
+-- revoke_session --
+-- Another machine's clock may be a little behind the one that issued the session.
+UPDATE identity.session SET revoked_at = greatest($2, issued_at) WHERE session_id = $1 AND revoked_at IS NULL;
+
+-- insert_signing_key --
+-- Two processes that start at once both bring a key; the second one's is dropped.
+INSERT INTO identity.signing_key (kid, private_pem, created_at) VALUES ($1, $2, $3)
+ON CONFLICT ((true)) WHERE retired_at IS NULL DO NOTHING;
+
+-- retire_signing_key --
+UPDATE identity.signing_key SET retired_at = $1 WHERE retired_at IS NULL;
+
+-- signing_key_at_work --
+SELECT kid, private_pem FROM identity.signing_key WHERE retired_at IS NULL;
+
+-- verifying_keys --
+-- A retired key still verifies what it signed until the last of its sessions has ended.
+SELECT kid, private_pem FROM identity.signing_key
+WHERE retired_at IS NULL OR retired_at > $1 ORDER BY created_at, kid;

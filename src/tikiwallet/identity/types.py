@@ -1,0 +1,58 @@
+"""What other contexts may know of people: an id, a username, a phone number, a tier."""
+
+from collections.abc import Sequence
+from enum import StrEnum
+from typing import NewType, Protocol
+from uuid import UUID
+
+import msgspec
+
+PersonId = NewType("PersonId", UUID)
+
+
+class Tier(StrEnum):
+    """How well the operator knows a person; other contexts turn it into numbers."""
+
+    PHONE = "phone"  # the phone number is proven
+    IDENTIFIED = "identified"  # a document was seen, by an operator
+    TILL = "till"  # a registered business, paid at a till
+
+
+class PersonState(StrEnum):
+    """Whether a person may use the wallet."""
+
+    ACTIVE = "active"
+    FROZEN = "frozen"  # by an operator: signed out everywhere, and can't sign in
+
+
+class Person(msgspec.Struct, frozen=True, kw_only=True):
+    """Somebody with a wallet."""
+
+    person_id: PersonId
+    username: str
+    phone: str  # E.164; shown in full only to its owner
+    tier: Tier
+
+
+class PublicPerson(msgspec.Struct, frozen=True, kw_only=True):
+    """What everybody may see of a person: enough to be sure whom one pays."""
+
+    person_id: PersonId
+    username: str
+    phone_masked: str  # +65 •••• 4567
+
+
+class Directory(Protocol):
+    """Find people. All reads; unknown people are absent from the answer."""
+
+    async def find(self, *, phone: str = "", username: str = "") -> PublicPerson | None:
+        """Return the person with this phone number (E.164, or local for a known country) or username, if any."""
+        ...
+
+    async def people(self, person_ids: Sequence[PersonId]) -> dict[PersonId, PublicPerson]:
+        """Return those of `person_ids` that exist."""
+        ...
+
+    async def person(self, person_id: PersonId) -> Person | None:
+        """Return one person with the tier, for other contexts (never for other people)."""
+        ...

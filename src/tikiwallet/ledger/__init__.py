@@ -1,0 +1,1 @@
+"""Value: accounts and transfers. Knows nothing about people or phones."""

@@ -1,0 +1,1 @@
+"""A person pays a person, online."""

@@ -1,0 +1,113 @@
+"""Read the environment once, into one frozen struct that is passed down.
+
+A contradiction stops the start: a production server that quietly ran the demo bank would give money away.
+"""
+
+import os
+import re
+from collections.abc import Mapping
+from pathlib import Path
+
+import msgspec
+
+SESSION_TTL_SECONDS_MAX = 6 * 3600
+# What argon2id costs somebody who guesses at a stolen table; production refuses less.
+PASSWORD_MEMORY_KIB_MIN = 19 * 1024
+PASSWORD_PASSES_MIN = 2
+CODE_KEY = re.compile(r"([0-9a-f]{64})?")
+
+
+class ConfigError(Exception):
+    """The settings contradict each other or can't be read. The message is one sentence for the operator."""
+
+
+class Settings(msgspec.Struct, frozen=True, kw_only=True):
+    """Everything that an operator can set. Each field is read from `TIKIWALLET_<FIELD>` except `database_url`."""
+
+    mode: str = "demo"  # "demo" or "production"
+    database_url: str = ""  # empty: the embedded PostgreSQL
+    data_dir: Path = Path("var")
+    host: str = "127.0.0.1"
+    port: int = 8000
+    currencies: tuple[str, ...] = ("SGD",)  # the first is the default
+    wallet_balance_max_minor: int = 1_000_000_00  # of one person in one currency
+    sms_sender: str = "console"  # "console" or "file"
+    phone_countries: tuple[str, ...] = ()  # ISO 3166 alpha-2; empty: any
+    phone_country: str = ""  # ISO 3166 alpha-2: how a number without + is read; empty: it is refused
+    code_key: str = ""  # 64 hex digits, the key of one-time code hashes; empty: kept in `data_dir`
+    password_memory_kib: int = PASSWORD_MEMORY_KIB_MIN  # argon2id, for each hash
+    password_passes: int = PASSWORD_PASSES_MIN
+    password_lanes: int = 1
+    session_ttl_seconds: int = SESSION_TTL_SECONDS_MAX
+    log_level: str = "info"
+    jobs: bool = True  # run the job workers in this process
+    pool_size_max: int = 8  # connections per context and process
+
+    @property
+    def is_production(self) -> bool:
+        """Whether real money is at stake: demo adapters are refused."""
+        return self.mode == "production"
+
+
+def read_settings(environ: Mapping[str, str] | None = None) -> Settings:
+    """Read the settings from `environ` (default: the process environment).
+
+    Raises `ConfigError` naming the variable at fault.
+    """
+    env = os.environ if environ is None else environ
+    values: dict[str, object] = {}
+    for name, kind in Settings.__annotations__.items():
+        variable = "DATABASE_URL" if name == "database_url" else f"TIKIWALLET_{name.upper()}"
+        if (text := env.get(variable)) is not None:
+            values[name] = _parse(variable, text, kind)
+    settings = msgspec.convert(values, Settings)
+    _check(settings)
+    return settings
+
+
+def _parse(variable: str, text: str, kind: object) -> object:
+    if kind is int:
+        if not text.isdecimal():
+            raise ConfigError(f"{variable} must be a whole number, not {text!r}.")
+        return int(text)
+    if kind is bool:
+        if text not in {"yes", "no"}:
+            raise ConfigError(f"{variable} must be yes or no, not {text!r}.")
+        return text == "yes"
+    if kind is Path:
+        return Path(text)
+    if kind == tuple[str, ...]:
+        return tuple(part.strip() for part in text.split(",") if part.strip())
+    return text
+
+
+def _check(settings: Settings) -> None:
+    if settings.mode not in {"demo", "production"}:
+        raise ConfigError(f"TIKIWALLET_MODE must be demo or production, not {settings.mode!r}.")
+    if settings.sms_sender not in {"console", "file"}:
+        raise ConfigError(f"TIKIWALLET_SMS_SENDER must be console or file, not {settings.sms_sender!r}.")
+    if settings.is_production and settings.sms_sender == "console":
+        raise ConfigError("TIKIWALLET_SMS_SENDER=console prints one-time codes; production needs another sender.")
+    if not settings.currencies:
+        raise ConfigError("TIKIWALLET_CURRENCIES must name at least one currency.")
+    if not 1 <= settings.session_ttl_seconds <= SESSION_TTL_SECONDS_MAX:
+        raise ConfigError(f"TIKIWALLET_SESSION_TTL_SECONDS must be from 1 to {SESSION_TTL_SECONDS_MAX}.")
+    if not CODE_KEY.fullmatch(settings.code_key):
+        raise ConfigError("TIKIWALLET_CODE_KEY must be 64 lower-case hex digits.")
+    if (
+        settings.password_lanes < 1
+        or settings.password_passes < 1
+        or (settings.password_memory_kib < 8 * settings.password_lanes)
+    ):
+        raise ConfigError(
+            "argon2id needs at least one pass, one lane and 8 KiB of TIKIWALLET_PASSWORD_MEMORY_KIB a lane."
+        )
+    if settings.is_production and (
+        settings.password_memory_kib < PASSWORD_MEMORY_KIB_MIN or settings.password_passes < PASSWORD_PASSES_MIN
+    ):
+        raise ConfigError(
+            f"Production needs TIKIWALLET_PASSWORD_MEMORY_KIB >= {PASSWORD_MEMORY_KIB_MIN} and "
+            f"TIKIWALLET_PASSWORD_PASSES >= {PASSWORD_PASSES_MIN}."
+        )
+    if not 0 <= settings.port <= 65535:
+        raise ConfigError("TIKIWALLET_PORT must be from 0 to 65535.")

@@ -1,0 +1,321 @@
+"""The edge: strict request bodies, answers, and the only code that writes a problem document (RFC 9457).
+
+Litestar's own body decoding takes `"12"` for a number and any content type, so bodies are read only by `read`.
+A route is declared with `route`, which also gives `platform/openapi.py` what it needs, so that the published
+description can't drift from what is served.
+"""
+
+import json
+import secrets
+from collections.abc import Awaitable, Callable, Sequence
+from datetime import UTC, datetime
+from typing import Any, ClassVar, TypeVar
+from uuid import UUID
+
+import msgspec
+import structlog
+from litestar import Request, Response
+from litestar.connection import ASGIConnection
+from litestar.exceptions import HTTPException
+from litestar.handlers import HTTPRouteHandler
+from litestar.handlers.base import BaseRouteHandler
+
+from tikiwallet.platform.errors import Kind, Refused
+
+BODY_BYTES_MAX = 1_000_000
+PAGE_SIZE_MAX = 100
+PAGE_SIZE_DEFAULT = 20
+IDEMPOTENCY_KEY_LENGTH_MAX = 128
+
+STATUS = {
+    Kind.INVALID: 400,
+    Kind.UNAUTHENTICATED: 401,
+    Kind.FORBIDDEN: 403,
+    Kind.MISSING: 404,
+    Kind.CONFLICT: 409,
+    Kind.UNPROCESSABLE: 422,
+    Kind.TOO_LARGE: 413,
+    Kind.TOO_MANY: 429,
+    Kind.UNAVAILABLE: 503,
+}
+
+log = structlog.get_logger()
+T = TypeVar("T")
+
+
+class RequestInvalid(Refused):
+    """The request isn't what this address takes; the field at fault is named."""
+
+    code, kind = "request_invalid", Kind.INVALID
+
+
+class ContentTypeUnsupported(Refused):
+    """Send the body as application/json."""
+
+    code, kind = "content_type_unsupported", Kind.INVALID
+
+
+class BodyTooLarge(Refused):
+    """The body is larger than this address takes; send less at once."""
+
+    code, kind = "body_too_large", Kind.TOO_LARGE
+
+
+class IdempotencyKeyMissing(Refused):
+    """Give this payment an Idempotency-Key header, so that asking twice can't pay twice."""
+
+    code, kind = "idempotency_key_missing", Kind.INVALID
+
+
+class IdempotencyKeyInvalid(Refused):
+    """An Idempotency-Key has 1 to 128 visible ASCII characters."""
+
+    code, kind = "idempotency_key_invalid", Kind.INVALID
+
+
+class IdempotencyKeyReused(Refused):
+    """This Idempotency-Key was used for another request; take a new key for a new payment."""
+
+    code, kind = "idempotency_key_reused", Kind.UNPROCESSABLE
+
+
+class SessionMissing(Refused):
+    """Sign in first."""
+
+    code, kind = "session_missing", Kind.UNAUTHENTICATED
+
+
+class SessionInvalid(Refused):
+    """Your session has ended; sign in again."""
+
+    code, kind = "session_invalid", Kind.UNAUTHENTICATED
+
+
+class NotFound(Refused):
+    """There is nothing at this address."""
+
+    code, kind = "not_found", Kind.MISSING
+
+
+class MethodNotAllowed(Refused):
+    """This address doesn't take that method."""
+
+    code, kind = "method_not_allowed", Kind.INVALID
+
+
+class Overloaded(Refused):
+    """The wallet is busy; nothing has happened, try again in a moment."""
+
+    code, kind = "overloaded", Kind.UNAVAILABLE
+
+
+class Caller(msgspec.Struct, frozen=True, kw_only=True):
+    """Who is asking: proven by a session."""
+
+    person_id: UUID
+    session_id: UUID
+
+
+Authenticate = Callable[[str], Awaitable[Caller]]
+Clock = Callable[[], datetime]
+
+
+class Problem(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """A problem document (RFC 9457). `code` is stable; `detail` is a sentence for the person."""
+
+    type: str
+    title: str
+    status: int
+    code: str
+    detail: str
+    field: str = ""
+    incident_id: str = ""
+
+
+class Operation(msgspec.Struct, frozen=True, kw_only=True):
+    """What the published description says of one route."""
+
+    summary: str
+    tag: str
+    body: type | None
+    answer: type | None
+    status: int
+    refusals: tuple[type[Refused], ...]
+    signed_in: bool
+    idempotent: bool
+    query: tuple[tuple[str, str], ...]
+    example: object = None
+
+
+def route(
+    method: str,
+    path: str,
+    *,
+    summary: str,
+    tag: str,
+    body: type | None = None,
+    answer: type | None = None,
+    status: int = 200,
+    refusals: Sequence[type[Refused]] = (),
+    signed_in: bool = True,
+    idempotent: bool = False,
+    query: Sequence[tuple[str, str]] = (),
+    example: object = None,
+) -> Callable[[Callable[..., Awaitable[Response[Any]]]], HTTPRouteHandler]:
+    """Declare a route.
+
+    `signed_in` demands a session; `idempotent` says that the handler calls `idempotency_key`;
+    `query` holds (name, description) pairs; `example` is a body that works, shown in the description.
+    """
+    operation = Operation(
+        summary=summary, tag=tag, body=body, answer=answer, status=status, refusals=tuple(refusals),
+        signed_in=signed_in, idempotent=idempotent, query=tuple(query), example=example,
+    )  # fmt: skip
+    return HTTPRouteHandler(
+        path,
+        http_method=method,  # type: ignore[arg-type]
+        status_code=status,
+        guards=[_require_session] if signed_in else None,
+        opt={"operation": operation},
+    )
+
+
+async def _require_session(connection: ASGIConnection[Any, Any, Any, Any], _: BaseRouteHandler) -> None:
+    scheme, _space, token = connection.headers.get("authorization", "").partition(" ")
+    if scheme.lower() != "bearer" or not token:
+        raise SessionMissing
+    authenticate: Authenticate = connection.app.state.authenticate
+    connection.state.caller = await authenticate(token)
+
+
+def caller(request: Request[Any, Any, Any]) -> Caller:
+    """Return who is asking. Only for routes declared with `signed_in` (the default)."""
+    found: Caller = request.state.caller
+    return found
+
+
+def utc_now() -> datetime:
+    """Return the clock of this process: the default of `app.state.clock`. Handlers call `clock_now`."""
+    return datetime.now(UTC)
+
+
+def clock_now(request: Request[Any, Any, Any]) -> datetime:
+    """Return the time by the application's clock (UTC), which tests move. Use cases take `now` as an argument."""
+    clock: Clock = request.app.state.clock
+    return clock()
+
+
+async def read(request: Request[Any, Any, Any], kind: type[T]) -> T:
+    """Decode the body into `kind` (a frozen struct that forbids unknown fields), or refuse.
+
+    Refusals: `ContentTypeUnsupported`, `BodyTooLarge`, `RequestInvalid` (wrong JSON, wrong or unknown field, a key
+    twice, a NUL character).
+    """
+    if request.headers.get("content-type", "").split(";")[0].strip().lower() != "application/json":
+        raise ContentTypeUnsupported
+    raw = await request.body()
+    try:
+        # Twice: the struct decoder is strict about types, but keeps the last of two equal keys.
+        json.loads(raw, object_pairs_hook=_no_key_twice, parse_constant=_no_constant)
+        if b"\\u0000" in raw:
+            raise RequestInvalid("The body holds a NUL character.")
+        return msgspec.json.decode(raw, type=kind, strict=True)
+    except msgspec.ValidationError as error:
+        message, _, path = str(error).partition(" - at `$")
+        raise RequestInvalid(message, field=path.rstrip("`").lstrip(".")) from error
+    except (msgspec.DecodeError, ValueError, RecursionError) as error:
+        raise RequestInvalid("The body isn't valid JSON, or a key stands in it twice.") from error
+
+
+def _no_key_twice(pairs: list[tuple[str, object]]) -> dict[str, object]:
+    found = dict(pairs)
+    if len(found) != len(pairs):
+        raise ValueError("a key twice")
+    return found
+
+
+def _no_constant(name: str) -> object:
+    raise ValueError(name)
+
+
+def idempotency_key(request: Request[Any, Any, Any]) -> str:
+    """Return the Idempotency-Key header. Refusals: `IdempotencyKeyMissing`, `IdempotencyKeyInvalid`."""
+    key = request.headers.get("idempotency-key")
+    if key is None:
+        raise IdempotencyKeyMissing
+    if not 1 <= len(key) <= IDEMPOTENCY_KEY_LENGTH_MAX or not all("!" <= c <= "~" for c in key):
+        raise IdempotencyKeyInvalid
+    return key
+
+
+def page_size(request: Request[Any, Any, Any]) -> int:
+    """Return the `limit` of a list request, 1 to `PAGE_SIZE_MAX`; refuses anything else."""
+    text = request.query_params.get("limit", str(PAGE_SIZE_DEFAULT))
+    if not text.isdecimal() or not 1 <= int(text) <= PAGE_SIZE_MAX:
+        raise RequestInvalid(f"limit must be from 1 to {PAGE_SIZE_MAX}.", field="limit")
+    return int(text)
+
+
+def respond(content: object, *, status: int = 200, headers: dict[str, str] | None = None) -> Response[bytes]:
+    """Return `content` (a struct, or a list of them) as JSON that no cache keeps."""
+    return Response(
+        msgspec.json.encode(content),
+        status_code=status,
+        media_type="application/json",
+        headers={"cache-control": "no-store", **(headers or {})},
+    )
+
+
+def no_content() -> Response[None]:
+    """Return 204: done, and nothing to say."""
+    return Response(None, status_code=204, headers={"cache-control": "no-store"})
+
+
+def problem(refused: Refused, *, incident_id: str = "", status: int | None = None) -> Response[bytes]:
+    """Return a refusal as a problem document (RFC 9457), with Retry-After when trying again can help."""
+    status = status or STATUS[refused.kind]
+    document = Problem(
+        type=f"urn:tikiwallet:problem:{refused.code}",
+        title=refused.sentence(),
+        status=status,
+        code=refused.code,
+        detail=refused.detail,
+        field=refused.field,
+        incident_id=incident_id,
+    )
+    headers = {"cache-control": "no-store"}
+    if refused.retry_after_seconds is not None:
+        headers["retry-after"] = str(refused.retry_after_seconds)
+    if refused.kind is Kind.UNAUTHENTICATED:
+        headers["www-authenticate"] = "Bearer"
+    return Response(
+        msgspec.json.encode(document), status_code=status, media_type="application/problem+json", headers=headers
+    )
+
+
+class InternalError(Refused):
+    """Something went wrong on our side; your money is safe. Try again, and quote the incident if it stays."""
+
+    code: ClassVar[str] = "internal_error"
+    kind: ClassVar[Kind] = Kind.UNAVAILABLE
+
+
+def on_refused(_: Request[Any, Any, Any], error: Refused) -> Response[bytes]:
+    """Answer a refusal (exception handler)."""
+    return problem(error)
+
+
+def on_http_exception(request: Request[Any, Any, Any], error: HTTPException) -> Response[bytes]:
+    """Answer what the framework itself refuses: unknown address, wrong method, too large, malformed path."""
+    if error.status_code >= 500:
+        return on_bug(request, error)
+    answers: dict[int, Refused] = {404: NotFound(), 405: MethodNotAllowed(), 413: BodyTooLarge()}
+    refused = answers.get(error.status_code) or RequestInvalid(error.detail)
+    return problem(refused, status=error.status_code if error.status_code in answers else None)
+
+
+def on_bug(request: Request[Any, Any, Any], error: Exception) -> Response[bytes]:
+    """Answer a bug: a bare 500 with an incident id; the text goes to the log only."""
+    incident_id = secrets.token_hex(8)
+    log.error("bug", incident_id=incident_id, path=request.scope["path"], exc_info=error)
+    return problem(InternalError(), incident_id=incident_id, status=500)

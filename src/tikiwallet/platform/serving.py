@@ -1,0 +1,97 @@
+"""Start and stop: the database that is meant, the port that is free, and one clear sentence when something is not.
+
+People run this by one command, so whatever can go wrong at the start is told apart here instead of in a traceback.
+"""
+
+import asyncio
+import contextlib
+import errno
+import socket
+from collections.abc import Iterator
+from urllib.parse import urlsplit
+
+import asyncpg
+import uvicorn
+from litestar import Litestar
+
+from tikiwallet.platform.config import Settings
+from tikiwallet.platform.embedded_postgres import EmbeddedPostgres
+
+DATABASE_NAME = "tikiwallet"
+GRACEFUL_SHUTDOWN_SECONDS = 10
+BACKLOG = 2048
+
+
+class StartError(Exception):
+    """The server can't start. The message is one sentence for the operator."""
+
+
+@contextlib.contextmanager
+def database(settings: Settings) -> Iterator[str]:
+    """Yield the owner's URL of the wallet's database: DATABASE_URL, or the embedded server for as long as needed.
+
+    Raises `StartError` or `EmbeddedPostgresError`.
+    """
+    if settings.database_url:
+        yield settings.database_url
+        return
+    with EmbeddedPostgres(settings.data_dir) as server:
+        asyncio.run(_ensure_database(server.url()))
+        yield server.url(DATABASE_NAME)
+
+
+async def _ensure_database(url: str) -> None:
+    connection = await asyncpg.connect(url)
+    try:
+        if not await connection.fetchval("SELECT count(*) FROM pg_database WHERE datname = $1", DATABASE_NAME):
+            with contextlib.suppress(asyncpg.DuplicateDatabaseError):  # another process was faster
+                await connection.execute(f"CREATE DATABASE {DATABASE_NAME}")
+    finally:
+        await connection.close()
+
+
+@contextlib.contextmanager
+def database_errors(settings: Settings) -> Iterator[None]:
+    """Turn what a database server refuses at the start into one sentence."""
+    where = urlsplit(settings.database_url).hostname or "the embedded server"
+    try:
+        yield
+    except (OSError, asyncpg.CannotConnectNowError) as error:
+        raise StartError(f"PostgreSQL at {where} can't be reached; check DATABASE_URL and that it runs.") from error
+    except (asyncpg.InvalidPasswordError, asyncpg.InvalidAuthorizationSpecificationError) as error:
+        raise StartError(f"PostgreSQL at {where} refused the user or password of DATABASE_URL.") from error
+    except asyncpg.InvalidCatalogNameError as error:
+        raise StartError("The database of DATABASE_URL doesn't exist; create it first.") from error
+    except asyncpg.InsufficientPrivilegeError as error:
+        raise StartError(f"The user of DATABASE_URL may not do this: {error}.") from error
+
+
+def listen(settings: Settings) -> socket.socket:
+    """Return a socket bound to the wallet's address, or raise `StartError` with what to do."""
+    found = socket.socket(socket.AF_INET6 if ":" in settings.host else socket.AF_INET, socket.SOCK_STREAM)
+    found.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        found.bind((settings.host, settings.port))
+    except OSError as error:
+        found.close()
+        if error.errno == errno.EADDRINUSE:
+            raise StartError(
+                f"Port {settings.port} on {settings.host} is in use: is the wallet running already? "
+                "Stop the other program or set TIKIWALLET_PORT."
+            ) from error
+        raise StartError(f"{settings.host}:{settings.port} can't be used: {error.strerror}.") from error
+    found.listen(BACKLOG)
+    return found
+
+
+def run(app: Litestar, listening: socket.socket) -> None:
+    """Serve `app` until SIGINT or SIGTERM; requests under way are finished first."""
+    config = uvicorn.Config(
+        app,
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        timeout_graceful_shutdown=GRACEFUL_SHUTDOWN_SECONDS,
+    )
+    with contextlib.suppress(KeyboardInterrupt):
+        uvicorn.Server(config).run(sockets=[listening])

@@ -1,0 +1,1 @@
+"""The wallet in a browser: plain files, served as they are."""

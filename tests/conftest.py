@@ -1,0 +1,83 @@
+"""A real PostgreSQL for every test that asks for a database: one server a run, one fresh database a test."""
+
+import asyncio
+import os
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+from uuid import uuid4
+
+import asyncpg
+import pytest
+from hypothesis import HealthCheck, settings
+
+from tikiwallet.app import CONTEXTS
+from tikiwallet.platform.embedded_postgres import EmbeddedPostgres
+from tikiwallet.platform.migrate import migrate
+from world import World, open_world
+
+# Every run draws the same examples; HYPOTHESIS_PROFILE=explore draws new ones and prints how to repeat them.
+settings.register_profile("repeatable", derandomize=True, deadline=None, print_blob=True)
+settings.register_profile("explore", deadline=None, print_blob=True, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "repeatable"))
+
+TEMPLATE = "tikiwallet_template"
+
+
+@pytest.fixture(scope="session")
+def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The URL of a server's maintenance database: TEST_DATABASE_URL if set, else an embedded server of our own."""
+    if url := os.environ.get("TEST_DATABASE_URL"):
+        yield url
+        return
+    with EmbeddedPostgres(tmp_path_factory.mktemp("pg")) as server:
+        yield server.url()
+
+
+def database_of(cluster: str, name: str) -> str:
+    """The URL of another database on the same server."""
+    before, _, options = cluster.partition("?")
+    return f"{before.rpartition('/')[0]}/{name}" + (f"?{options}" if options else "")
+
+
+@pytest.fixture(scope="session")
+def template(cluster: str) -> Iterator[str]:
+    """The name of a migrated database that tests copy."""
+
+    async def make() -> None:
+        await _execute(cluster, f"DROP DATABASE IF EXISTS {TEMPLATE}")
+        await _execute(cluster, f"CREATE DATABASE {TEMPLATE}")
+        await migrate(database_of(cluster, TEMPLATE), contexts=CONTEXTS)
+
+    asyncio.run(make())
+    yield TEMPLATE
+    asyncio.run(_execute(cluster, f"DROP DATABASE {TEMPLATE}"))
+
+
+@pytest.fixture
+async def database_url(cluster: str, template: str) -> AsyncIterator[str]:
+    """The URL of a fresh, migrated, empty database, for its owner."""
+    name = f"t_{uuid4().hex}"
+    await _execute(cluster, f"CREATE DATABASE {name} TEMPLATE {template}")
+    yield database_of(cluster, name)
+    await _execute(cluster, f"DROP DATABASE {name} WITH (FORCE)")
+
+
+async def _execute(url: str, sql: str) -> None:
+    connection = await asyncpg.connect(url)
+    try:
+        await connection.execute(sql)
+    finally:
+        await connection.close()
+
+
+@pytest.fixture
+def data_dir(tmp_path: Path) -> Path:
+    """An empty folder for a server's data."""
+    return tmp_path / "data"
+
+
+@pytest.fixture
+async def world(database_url: str, data_dir: Path) -> AsyncIterator[World]:
+    """One running wallet, empty."""
+    async with open_world(database_url, data_dir) as opened:
+        yield opened

@@ -1,0 +1,120 @@
+"""`tikiwallet serve` as an operator sees it: it starts, says where to look, stops cleanly, and explains itself."""
+
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import urllib3
+
+READY_TIMEOUT_SECONDS = 60
+
+
+class Server:
+    """A real `tikiwallet serve` in a process of its own."""
+
+    def __init__(self, data_dir: Path, **environment: str) -> None:
+        self.process = subprocess.Popen(
+            [sys.executable, "-m", "tikiwallet", "serve"],
+            env={**os.environ, "TIKIWALLET_DATA_DIR": str(data_dir), "TIKIWALLET_PORT": "0", **environment},
+            stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+        )  # fmt: skip
+
+    def address(self) -> str:
+        """Read the welcome until it says where to look."""
+        assert self.process.stdout is not None
+        for line in self.process.stdout:
+            if found := re.search(r"Look here +(http://\S+)", line):
+                return found[1]
+        raise AssertionError(self.process.communicate()[1])
+
+    def interrupt(self) -> tuple[int, str]:
+        """Press Ctrl-C; return the exit code and what was said last."""
+        self.process.send_signal(signal.SIGINT)
+        out, err = self.process.communicate(timeout=READY_TIMEOUT_SECONDS)
+        assert err == ""
+        return self.process.returncode, out.strip().splitlines()[-1]
+
+    def failure(self) -> tuple[int, str]:
+        """Wait for a start that fails; return the exit code and the sentence."""
+        _, err = self.process.communicate(timeout=READY_TIMEOUT_SECONDS)
+        return self.process.returncode, err.strip()
+
+
+def get(address: str, path: str) -> urllib3.BaseHTTPResponse:
+    return urllib3.request("GET", address + path, retries=urllib3.Retry(connect=5, backoff_factor=0.1))
+
+
+def test_it_serves_and_stops_and_starts_again(data_dir: Path) -> None:
+    for _ in range(2):
+        server = Server(data_dir)
+        address = server.address()
+        assert get(address, "/healthz").json() == {"status": "ok"}
+        assert get(address, "/readyz").json() == {"status": "ok"}
+        assert get(address, "/openapi.json").json()["openapi"] == "3.1.0"
+        assert server.interrupt() == (0, "TikiWallet has stopped. Your data is kept.")
+    assert not (data_dir / "postgres" / "postmaster.pid").exists()
+
+
+def test_a_port_in_use_is_said_so(data_dir: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        code, sentence = Server(data_dir, TIKIWALLET_PORT=str(port)).failure()
+    assert code == 1
+    assert sentence == (
+        f"tikiwallet: Port {port} on 127.0.0.1 is in use: is the wallet running already? "
+        "Stop the other program or set TIKIWALLET_PORT."
+    )
+    assert not data_dir.exists()  # nothing was begun
+
+
+def test_a_contradiction_in_the_settings_stops_the_start(data_dir: Path) -> None:
+    code, sentence = Server(data_dir, TIKIWALLET_MODE="production").failure()
+    assert code == 1
+    assert sentence.startswith("tikiwallet: TIKIWALLET_SMS_SENDER=console prints one-time codes")
+
+
+def test_a_database_that_is_not_there_is_said_so(data_dir: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as closed:
+        port = closed.getsockname()[1]
+    code, sentence = Server(data_dir, DATABASE_URL=f"postgresql://tiki:secret@127.0.0.1:{port}/tiki").failure()
+    assert code == 1
+    assert sentence == "tikiwallet: PostgreSQL at 127.0.0.1 can't be reached; check DATABASE_URL and that it runs."
+
+
+@pytest.fixture
+def debian_postgres(tmp_path: Path) -> Iterator[str]:
+    """The URL of a real server of the distribution's PostgreSQL, owned by this test."""
+    binaries = max(Path("/usr/lib/postgresql").glob("*/bin"), key=lambda found: int(found.parent.name))
+    folder = tmp_path / "debian"
+    folder.mkdir()
+    as_user = ["unshare", "--user", "--map-user=65534", "--map-group=65534", "--"] if os.getuid() == 0 else []
+    password_file = folder / "password"
+    password_file.write_text("secret\n")
+    pgdata = folder / "data"
+    for command in (
+        ["initdb", "-D", str(pgdata), "-U", "owner", "--auth=scram-sha-256", f"--pwfile={password_file}"],
+        ["pg_ctl", "-D", str(pgdata), "-w", "-l", str(folder / "log"),
+         "-o", f"-c listen_addresses='' -k {folder}", "start"],
+    ):  # fmt: skip
+        subprocess.run([*as_user, str(binaries / command[0]), *command[1:]], check=True, stdout=subprocess.DEVNULL)
+    yield f"postgresql://owner:secret@/postgres?host={folder}"
+    stop = [str(binaries / "pg_ctl"), "-D", str(pgdata), "-m", "immediate", "stop"]
+    subprocess.run([*as_user, *stop], check=True, stdout=subprocess.DEVNULL)
+
+
+def test_a_server_of_the_distribution_serves_as_well(debian_postgres: str, data_dir: Path) -> None:
+    server = Server(data_dir, DATABASE_URL=debian_postgres)
+    assert get(server.address(), "/readyz").json() == {"status": "ok"}
+    assert server.interrupt()[0] == 0
+
+
+def test_the_wrong_password_is_said_so(debian_postgres: str, data_dir: Path) -> None:
+    code, sentence = Server(data_dir, DATABASE_URL=debian_postgres.replace("secret", "wrong")).failure()
+    assert code == 1
+    assert sentence.endswith("refused the user or password of DATABASE_URL.")

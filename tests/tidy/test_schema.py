@@ -1,0 +1,36 @@
+"""`sql/schema.sql` of each context is what its migrations make, so that the schema can be read in one place.
+
+`make schema` rewrites the files (REWRITE_SCHEMA=1).
+"""
+
+import os
+import re
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from conftest import database_of
+from tikiwallet.app import CONTEXTS
+from tikiwallet.platform.embedded_postgres import find_binaries
+from tikiwallet.platform.migrate import migrations_of
+
+SRC = Path(__file__).parents[2] / "src" / "tikiwallet"
+NOISE = re.compile(r"^(--.*|SET .*|SELECT pg_catalog\.set_config.*|\\(un)?restrict .*)$\n?", re.MULTILINE)
+
+
+@pytest.mark.parametrize("context", CONTEXTS)
+def test_schema_sql_is_what_the_migrations_make(cluster: str, template: str, context: str) -> None:
+    if "TEST_DATABASE_URL" in os.environ:
+        pytest.skip("the files are written by the embedded server's version of pg_dump")
+    command = [str(find_binaries() / "pg_dump"), "--schema-only", "--no-owner", f"--schema={context}"]
+    dump = subprocess.run([*command, database_of(cluster, template)], check=True, capture_output=True, text=True).stdout
+    made = "-- Made by `make schema`. The source is sql/migrations/.\n" + re.sub(
+        r"\n{2,}", "\n\n", NOISE.sub("", dump)
+    ).strip("\n")
+    path = SRC / context / "sql" / "schema.sql"
+    if not migrations_of(context):
+        return
+    if os.environ.get("REWRITE_SCHEMA"):
+        path.write_text(made + "\n")
+    assert path.read_text() == made + "\n", f"run `make schema` ({context})"

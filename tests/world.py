@@ -1,0 +1,145 @@
+"""The wallet as a test sees it: the real application on a real database, spoken to over HTTP."""
+
+import contextlib
+import json
+import re
+from collections.abc import AsyncIterator, Mapping
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+from uuid import UUID, uuid4
+
+import msgspec
+from httpx import Response
+from litestar.testing import AsyncTestClient
+
+from tikiwallet.app import build_app
+from tikiwallet.platform.config import Settings, read_settings
+
+PASSWORD = "seven green umbrellas"
+# Real argon2id costs 30 ms a hash on purpose; tests/identity/test_passwords.py holds the production values.
+WEAK_ARGON2 = {"password_memory_kib": 8, "password_passes": 1, "password_lanes": 1}
+
+
+def settings_for_tests(data_dir: Path, **changes: object) -> Settings:
+    """Return demo settings whose text messages go to files below `data_dir`."""
+    settings = read_settings({"TIKIWALLET_SMS_SENDER": "file", "TIKIWALLET_DATA_DIR": str(data_dir)})
+    return msgspec.structs.replace(settings, **{**WEAK_ARGON2, **changes})
+
+
+class Clock:
+    """The application's clock: it stands still until a test moves it."""
+
+    def __init__(self) -> None:
+        self.now = datetime.now(UTC)
+
+    def __call__(self) -> datetime:
+        return self.now
+
+    def move(self, **distance: float) -> None:
+        """Go on by e.g. `minutes=11`."""
+        self.now += timedelta(**distance)
+
+
+class ProblemAnswer(AssertionError):
+    """A request that a test expected to succeed was refused."""
+
+
+def body_of(answer: Response, status: int) -> Any:
+    """Return the JSON of an answer that must have this status."""
+    if answer.status_code != status:
+        raise ProblemAnswer(f"{answer.request.method} {answer.url}: {answer.status_code} {answer.text}")
+    return answer.json()
+
+
+def refusal(answer: Response) -> tuple[int, str]:
+    """Return status and code of an answer that must be a problem document (RFC 9457)."""
+    assert answer.headers["content-type"] == "application/problem+json", answer.text
+    problem = answer.json()
+    assert problem["status"] == answer.status_code
+    assert problem["type"] == f"urn:tikiwallet:problem:{problem['code']}"
+    assert problem["title"]
+    assert problem["detail"]
+    return answer.status_code, problem["code"]
+
+
+class Someone:
+    """A person with a wallet, signed in."""
+
+    def __init__(self, http: AsyncTestClient, session: dict[str, Any]) -> None:  # type: ignore[type-arg]
+        self._http = http
+        self.person_id = UUID(session["person"]["person_id"])
+        self.username: str = session["person"]["username"]
+        self.phone: str = session["person"]["phone"]
+        self.token: str = session["token"]
+
+    async def get(self, path: str, **query: str) -> Response:
+        """GET `path` with the session."""
+        return await self._http.get(path, params=query, headers=self._headers())
+
+    async def post(self, path: str, body: object = None, *, key: str | None = None) -> Response:
+        """POST `body` with the session and an Idempotency-Key (a fresh one unless `key` is given)."""
+        headers = {**self._headers(), "idempotency-key": key or str(uuid4())}
+        return await self._http.post(path, headers=headers, **as_json(body))
+
+    async def delete(self, path: str) -> Response:
+        """DELETE `path` with the session."""
+        return await self._http.delete(path, headers=self._headers())
+
+    def _headers(self) -> dict[str, str]:
+        return {"authorization": f"Bearer {self.token}"}
+
+
+def as_json(body: object) -> dict[str, Any]:
+    """Return the arguments that send `body` (None: no body)."""
+    return {} if body is None else {"json": msgspec.to_builtins(body)}
+
+
+class World:
+    """One running wallet."""
+
+    def __init__(self, http: AsyncTestClient, clock: Clock, data_dir: Path) -> None:  # type: ignore[type-arg]
+        self.http = http
+        self.clock = clock
+        self._sms_file = data_dir / "sms.jsonl"
+        self._phones = 0
+
+    async def people(self, *usernames: str) -> list[Someone]:
+        """Sign people up, each by a text message to a phone of their own."""
+        return [await self.sign_up(username) for username in usernames]
+
+    async def sign_up(self, username: str, *, phone: str = "", password: str = PASSWORD) -> Someone:
+        """Sign one person up."""
+        phone = phone or self.new_phone()
+        order = {"phone": phone, "username": username, "password": password}
+        started = body_of(await self.http.post("/v1/registrations", json=order), 202)
+        verification = f"/v1/registrations/{started['registration_id']}/verification"
+        session = body_of(await self.http.post(verification, json={"code": self.code_sent_to(phone)}), 201)
+        return Someone(self.http, session)
+
+    def new_phone(self) -> str:
+        """Return a phone number that nobody in this world has yet."""
+        self._phones += 1
+        return f"+659123{self._phones:04d}"
+
+    def texts_to(self, phone: str) -> list[str]:
+        """Return the text messages that a phone has received, oldest first."""
+        if not self._sms_file.exists():
+            return []
+        messages: list[Mapping[str, str]] = [json.loads(line) for line in self._sms_file.read_text().splitlines()]
+        return [message["text"] for message in messages if message["phone"] == phone]
+
+    def code_sent_to(self, phone: str) -> str:
+        """Return the one-time code in the last text message to a phone."""
+        found = re.search(r"\b\d{6}\b", self.texts_to(phone)[-1])
+        assert found is not None, self.texts_to(phone)
+        return found[0]
+
+
+@contextlib.asynccontextmanager
+async def open_world(database_url: str, data_dir: Path, **changes: object) -> AsyncIterator[World]:
+    """Start the wallet on `database_url`; `changes` replace settings."""
+    clock = Clock()
+    app = build_app(settings_for_tests(data_dir, **changes), database_url=database_url, clock=clock)
+    async with AsyncTestClient(app, raise_server_exceptions=False) as http:
+        yield World(http, clock, data_dir)
