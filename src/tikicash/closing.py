@@ -4,21 +4,18 @@ If the first claim to arrive won, a cheat's accomplice who syncs first would alw
 nothing here knows an arrival: the set of valid payments, who owns which key, what is left of each cover budget and what
 each double spender still owns go in; whole minor units per key come out. It is computed on ranges of units, so that a
 voucher of a million costs no more than one of ten.
-Rule: protocol/spec/04-settlement.md, "the close"; design of offline money, section 7.
+Rule: protocol/spec/05-close.md; design of offline money, section 7.
 """
 
 from collections import defaultdict
-from collections.abc import Hashable, Iterable, Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from fractions import Fraction
-from itertools import groupby
-from typing import Any, TypeAlias
+from functools import partial
+from typing import Any
 
-from tikicash.chain import is_payment, traces
-from tikicash.messages import Signed, Voucher, key_id
-
-Account: TypeAlias = Hashable  # whoever owns keys; only compared
-Lineage: TypeAlias = tuple[bytes, ...]  # key ids: the voucher's, then every payee's
+from tikicash.holders import Account, Holders, changes, sweep
+from tikicash.messages import Signed, Voucher
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,19 +28,19 @@ class CloseInput:
     operator: frozenset[bytes]  # key ids: a payment to one of them is a hand-back
     account_of: Mapping[bytes, Account]  # a key without an account owns itself, and its share waits
     budgets: Mapping[bytes, int] = field(default_factory=dict)  # B: what is left of the cover budget of each payee key
-    own: Mapping[Account, int] = field(default_factory=dict)  # online money of each account less its open advances
+    own: Mapping[Account, int] = field(default_factory=dict)  # online money of each account less all its open advances
     guarantees: Mapping[Account, int] = field(default_factory=dict)  # G: what is left of the guarantee per account
     advanced: Mapping[Account, int] = field(default_factory=dict)  # released early on this very voucher
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Share:
-    """What one key gets of a voucher, and why."""
+    """What one key gets of a voucher, and why. Minor units."""
 
     home: int = 0  # never handed on: back to the voucher's own key
-    sole: int = 0  # nobody else claims it
+    sole: int = 0  # nobody else competes for it
     shared: int = 0  # its part of units that were spent twice, made whole as far as the pots go
-    top: int = 0  # what the operator's cover adds
+    top: int = 0  # what the operator's cover adds; it uses up this much of the key's budget
     claimed: int = 0  # units of which this key is a kept payee, handed back included
 
     @property
@@ -54,10 +51,10 @@ class Share:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Liability:
-    """What one account double spent on this voucher, and out of what it was made good."""
+    """What one account double spent on this voucher, and out of what it was made good. Minor units."""
 
-    owed: int  # D: units spent once too often
-    from_shares: int  # out of its own shares of this voucher
+    owed: int  # D: units times how often once too often
+    from_shares: int  # out of its own undisputed shares of this voucher
     from_online: int  # out of its online balance
     from_guarantee: int  # out of the guarantee that the operator gives for it
 
@@ -72,19 +69,10 @@ class Close:
     """The result: shares by key, payouts by account, liabilities by account. Sums hold to the unit (see `settle`)."""
 
     shares: Mapping[bytes, Share]
-    payouts: Mapping[Account, int]  # what leaves the escrow for each account; never below zero
+    payouts: Mapping[Account, int]  # what leaves the escrow for each account; never below one
     debts: Mapping[Account, int]  # advances on this voucher beyond what its shares are worth
     liabilities: Mapping[Account, Liability]
     from_operator: int  # guarantees used, covers and debts: what the operator adds to the escrow
-
-
-@dataclass(frozen=True, slots=True)
-class Stretch:
-    """Units of the voucher on which the same payments meet."""
-
-    count: int
-    leaves: tuple[Lineage, ...]  # the kept ones
-    double_spent: Mapping[Account, int]  # d: how often once too often, by the account of the bad nodes
 
 
 def settle(close: CloseInput) -> Close:
@@ -93,33 +81,21 @@ def settle(close: CloseInput) -> Close:
     For every input: the sum of payouts = units of the voucher - sum of advances + sum of `from_online` +
     `from_operator`. Depends on the set of documents only, never on their order. No error: the input is valid.
     """
-    stretches = tuple(_stretches(close))
-    home: dict[bytes, int] = defaultdict(int)
-    sole: dict[bytes, int] = defaultdict(int)
-    claimed: dict[bytes, int] = defaultdict(int)
-    owed: dict[Account, int] = defaultdict(int)
-    for stretch in stretches:
-        for leaf in stretch.leaves:
-            if len(leaf) > 1:
-                claimed[leaf[-1]] += stretch.count
-        if len(stretch.leaves) == 1:
-            (leaf,) = stretch.leaves
-            (home if len(leaf) == 1 else sole)[leaf[-1]] += stretch.count
-        for account, times in stretch.double_spent.items():
-            owed[account] += times * stretch.count
-    liabilities = _liabilities(close, owed=owed, mine=_by_account(close, home, sole))
-    shared = _round(_exact_shares(stretches, liabilities))
-    keys = sorted({*home, *sole, *shared, *claimed})
-    shares = {
-        key: Share(
-            home=home[key],
-            sole=sole[key],
-            shared=shared.get(key, 0),
-            top=_top(close, key, claimed=claimed[key], have=sole[key] + shared.get(key, 0)),
-            claimed=claimed[key],
-        )
-        for key in keys
-    }
+    found = changes(close.voucher, close.documents, refused=close.refused, operator=close.operator)
+    owner = partial(account_of, close)
+    holders = sweep(close.voucher.body, found, account_of=owner)
+    liabilities = _liabilities(close, holders)
+    shared: dict[bytes, int] = {}
+    if liabilities:
+        # Which part of a debt is paid is known only when all of it is added up, so the units are swept once more.
+        made_good = {account: Fraction(item.used, item.owed) for account, item in liabilities.items()}
+        shared = _round(sweep(close.voucher.body, found, account_of=owner, made_good=made_good).exact)
+    shares = {}
+    for key in sorted({*holders.home, *holders.sole, *shared}):
+        home, sole, claimed = (part.get(key, 0) for part in (holders.home, holders.sole, holders.claimed))
+        have = sole + shared.get(key, 0)
+        top = _top(close, key, claimed=claimed, have=have)
+        shares[key] = Share(home=home, sole=sole, shared=shared.get(key, 0), top=top, claimed=claimed)
     return _pay(close, shares=shares, liabilities=liabilities)
 
 
@@ -128,118 +104,21 @@ def account_of(close: CloseInput, key: bytes) -> Account:
     return close.account_of.get(key, key)
 
 
-@dataclass(slots=True)
-class _Node:
-    """How the units of one stretch reached the last key of a lineage."""
-
-    standing: int = 0  # documents that were not refused
-    refused: int = 0
-    handed_back: int = 0
-
-
-_Event: TypeAlias = tuple[int, Lineage, str, int]  # at which unit, whose node, which counter, +1 or -1
-
-
-def _stretches(close: CloseInput) -> Iterator[Stretch]:
-    """Cut the voucher where any payment begins or ends, and judge each part once."""
-    body = close.voucher.body
-    active: dict[Lineage, _Node] = defaultdict(_Node)
-    active[(key_id(body.key),)].standing = 1
-    at = body.first
-    for position, events in groupby(sorted(_events(close)), key=lambda event: event[0]):
-        if position > at:
-            yield _judge(close, active, count=position - at)
-            at = position
-        for _, lineage, counter, step in events:
-            node = active[lineage]
-            setattr(node, counter, getattr(node, counter) + step)
-            if node == _Node():
-                del active[lineage]
-    if at < body.first + body.count:
-        yield _judge(close, active, count=body.first + body.count - at)
-
-
-def _events(close: CloseInput) -> Iterator[_Event]:
-    # Each document once by its whole identity; a retry under a new nonce is another document of the same lineage.
-    unique = {item.id: item for item in close.documents}
-    pool = {item.short_id: item for item in (*unique.values(), close.voucher)}
-    for payment in filter(is_payment, unique.values()):
-        for way in traces(payment, pool):
-            if way.voucher.id != close.voucher.id:
-                continue
-            lineage, counter = way.lineage, "refused" if payment.id in close.refused else "standing"
-            if payment.body.payee_id in close.operator:
-                lineage, counter = lineage[:-1], "handed_back"
-            first, count = way.units
-            yield first, lineage, counter, 1
-            yield first + count, lineage, counter, -1
-
-
-def _judge(close: CloseInput, active: Mapping[Lineage, _Node], *, count: int) -> Stretch:
-    parents = {lineage[:-1] for lineage in active}
-    nodes = {
-        lineage
-        for lineage, node in active.items()
-        # A refusal takes back the refuser's own leaf; who handed the units on or back has taken them.
-        if node.standing or lineage in parents or node.handed_back
-    }
-    children: dict[Lineage, list[Lineage]] = defaultdict(list)
-    for lineage in sorted(nodes):
-        if len(lineage) > 1:
-            children[lineage[:-1]].append(lineage)
-    leaves = [lineage for lineage in sorted(nodes) if lineage not in children]
-    bad = {lineage for lineage, below in children.items() if len(below) > 1}
-    kept = [leaf for leaf in leaves if not _owns_bad_node_above(close, leaf, bad)] or leaves
-    double_spent: dict[Account, int] = defaultdict(int)
-    for node in sorted(bad):
-        alive = sum(1 for child in children[node] if any(leaf[: len(child)] == child for leaf in kept))
-        if alive > 1:
-            double_spent[account_of(close, node[-1])] += alive - 1
-    assert sum(double_spent.values()) == len(kept) - 1, (kept, double_spent)
-    return Stretch(count=count, leaves=tuple(kept), double_spent=double_spent)
-
-
-def _owns_bad_node_above(close: CloseInput, leaf: Lineage, bad: set[Lineage]) -> bool:
-    owner = account_of(close, leaf[-1])
-    above = (leaf[:length] for length in range(1, len(leaf)))
-    return any(node in bad and account_of(close, node[-1]) == owner for node in above)
-
-
-def _by_account(close: CloseInput, *amounts: Mapping[bytes, int]) -> dict[Account, int]:
-    found: dict[Account, int] = defaultdict(int)
-    for key, amount in (item for each in amounts for item in each.items()):
-        found[account_of(close, key)] += amount
-    return found
-
-
-def _liabilities(
-    close: CloseInput, *, owed: Mapping[Account, int], mine: Mapping[Account, int]
-) -> dict[Account, Liability]:
+def _liabilities(close: CloseInput, holders: Holders) -> dict[Account, Liability]:
+    """Return what each double spender owes, and how much of it the pots give, in their order."""
+    undisputed: dict[Account, int] = defaultdict(int)
+    for amounts in (holders.home, holders.sole):
+        for key, amount in amounts.items():
+            undisputed[account_of(close, key)] += amount
     found = {}
-    for account, units_owed in owed.items():
-        left = units_owed
+    for account, owed in holders.owed.items():
+        left = owed
         taken = []
-        for pot in (mine.get(account, 0), close.own.get(account, 0), close.guarantees.get(account, 0)):
+        for pot in (undisputed.get(account, 0), close.own.get(account, 0), close.guarantees.get(account, 0)):
             taken.append(min(left, max(0, pot)))
             left -= taken[-1]
-        found[account] = Liability(owed=units_owed, from_shares=taken[0], from_online=taken[1], from_guarantee=taken[2])
+        found[account] = Liability(owed=owed, from_shares=taken[0], from_online=taken[1], from_guarantee=taken[2])
     return found
-
-
-def _exact_shares(stretches: Iterable[Stretch], liabilities: Mapping[Account, Liability]) -> dict[bytes, Fraction]:
-    exact: dict[bytes, Fraction] = defaultdict(Fraction)
-    for stretch in stretches:
-        if len(stretch.leaves) > 1:
-            made_good = sum(
-                (
-                    Fraction(times * liabilities[account].used, liabilities[account].owed)
-                    for account, times in stretch.double_spent.items()
-                ),
-                Fraction(),
-            )
-            for leaf in stretch.leaves:
-                exact[leaf[-1]] += stretch.count * (1 + made_good) / len(stretch.leaves)
-    return exact
 
 
 def _round(exact: Mapping[bytes, Fraction]) -> dict[bytes, int]:
@@ -258,6 +137,7 @@ def _top(close: CloseInput, key: bytes, *, claimed: int, have: int) -> int:
 
 
 def _pay(close: CloseInput, *, shares: Mapping[bytes, Share], liabilities: Mapping[Account, Liability]) -> Close:
+    """Add up by account: shares, less what a double spender owes out of them, less what was advanced."""
     worth: dict[Account, int] = defaultdict(int)
     for key, share in shares.items():
         worth[account_of(close, key)] += share.total
@@ -266,17 +146,12 @@ def _pay(close: CloseInput, *, shares: Mapping[bytes, Share], liabilities: Mappi
     for account, amount in close.advanced.items():
         worth[account] -= amount
     debts = {account: -amount for account, amount in worth.items() if amount < 0}
-    from_operator = sum(
-        (
-            sum(share.top for share in shares.values()),
-            sum(liability.from_guarantee for liability in liabilities.values()),
-            sum(debts.values()),
-        )
-    )
+    tops = sum(share.top for share in shares.values())
+    guarantees = sum(liability.from_guarantee for liability in liabilities.values())
     return Close(
         shares=shares,
         payouts={account: amount for account, amount in worth.items() if amount > 0},
         debts=debts,
         liabilities=liabilities,
-        from_operator=from_operator,
+        from_operator=tops + guarantees + sum(debts.values()),
     )
