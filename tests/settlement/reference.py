@@ -27,7 +27,7 @@ class Unit:
 
 
 def owner(given: CloseInput, key: bytes) -> Hashable:
-    return given.account_of[key] if key in given.account_of else key
+    return given.account_of.get(key, key)
 
 
 def lineage_of(given: CloseInput, payment: Any, unit: int) -> Lineage | None:
