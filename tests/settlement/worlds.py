@@ -36,7 +36,7 @@ class Purse:
 class RandomWorld:
     """Vouchers, payments, refusals and money, drawn from a seed."""
 
-    def __init__(self, seed: int, *, payments: int = 14, units_max: int = 12) -> None:
+    def __init__(self, seed: int, *, payments: int = 30, units_max: int = 12) -> None:
         self.random = Random(seed)
         draw = self.random
         names = "abcdefgh"[: draw.randint(4, 8)]
@@ -48,10 +48,11 @@ class RandomWorld:
         self.ways: dict[tuple[bytes, Unit], tuple[bytes, ...]] = {}  # ids of the payments of a unit, this one last
         self.refused: list[Signed[Any]] = []
         self.budgets = {key: draw.randint(0, 12) for key in self.keys if key.account is not None}
-        self.own = {key.owner: draw.randint(-3, 9) for key in self.keys}
-        self.guarantees = {key.owner: draw.randint(0, 6) for key in self.keys}
+        self.own = {key.owner: draw.randint(-3, 4) for key in self.keys}
+        self.guarantees = {key.owner: draw.randint(0, 4) for key in self.keys}
         self.shown_at_risk: dict[Key, int] = defaultdict(int)
         owners = [key for key in self.keys if key.account is not None] or [replace(self.keys[0], account="")]
+        owners += [key for key in owners if key not in self.honest] * 3
         self.vouchers = [
             voucher(
                 draw.choice(owners),
@@ -67,8 +68,9 @@ class RandomWorld:
             owner = next(key for key in self.keys if key.public == on.body.key)
             first = on.body.first
             self._take(owner, Held(on, on, list(range(first, first + on.body.count)), 0))
+        cheats = [key for key in self.keys if key not in self.honest]
         for nonce in range(payments):
-            self._pay(draw.choice(self.keys), nonce)
+            self._pay(draw.choice([*self.keys, *cheats, *cheats]), nonce)
 
     def _take(self, key: Key, held: Held) -> None:
         self.offers[key].append(held)
