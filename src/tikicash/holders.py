@@ -7,7 +7,7 @@ Rule: protocol/spec/05-close.md, "the holders of a unit".
 """
 
 from collections import defaultdict
-from collections.abc import Callable, Hashable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from fractions import Fraction
 from itertools import groupby
@@ -16,7 +16,7 @@ from typing import Any, TypeAlias
 from tikicash.chain import is_payment, traces
 from tikicash.messages import Signed, Voucher, key_id
 
-Account: TypeAlias = Hashable  # whoever owns keys; only compared
+Account: TypeAlias = Any  # whoever owns keys: hashable, and only compared
 Lineage: TypeAlias = tuple[bytes, ...]  # key ids: the voucher's, then every payee's
 
 
