@@ -5,13 +5,13 @@ what. Here is only the ledger around it, each movement written as what leaves on
 """
 
 import heapq
-from collections import defaultdict, deque
+from collections import defaultdict
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Final
 
 from sim.paper import CURRENCY, HOUR, NET, Keys, Paper
-from sim.people import IDENTIFIED, TILL, Account, Phone
+from sim.people import TILL, Account, Phone
 from tikicash import closing, settlement, units
 from tikicash.chain import Source, Trace, is_payment, is_voucher, traces
 from tikicash.closing import Close, CloseInput
@@ -30,6 +30,7 @@ class OpenVoucher:
     signed: Signed[Voucher]
     escrow: int
     touching: dict[bytes, Signed[Payment]] = field(default_factory=dict)  # by identity, in the order of arrival
+    papers: dict[bytes, Source] = field(default_factory=dict)  # the same with everything below, by 16-byte id
     handed_on: dict[bytes, list[units.Units]] = field(default_factory=dict)  # by signer
     advanced: dict[int, int] = field(default_factory=dict)  # by account
 
@@ -54,10 +55,8 @@ class Operator:
         self.named: dict[bytes, int] = {}  # key id: when
         self.blocked: set[int] = set()  # their accounts
         self.refused: set[bytes] = set()
-        self.papers: dict[bytes, Source] = {}
         self._known: set[bytes] = set()
         self._due: list[tuple[int, bytes]] = []
-        self._closed: deque[OpenVoucher] = deque()
         self._till_claims: dict[bytes, dict[bytes, list[units.Units]]] = defaultdict(dict)  # by till, by voucher
         self._blocks = 0
         self._on_close = on_close
@@ -120,7 +119,6 @@ class Operator:
         voucher = self.paper.sign(body, self.paper.operator)
         self.online[account.number] -= tier.voucher
         self.open[voucher.id] = OpenVoucher(voucher, escrow=tier.voucher)
-        self.papers[voucher.short_id] = voucher
         heapq.heappush(self._due, (body.claim_by, voucher.id))
         return voucher
 
@@ -142,8 +140,8 @@ class Operator:
             for way in traces(payment, chain.sources):
                 at = self.open.get(way.voucher.id)
                 if at is not None and now <= at.signed.body.claim_by:
-                    self.papers[payment.short_id] = payment
                     at.touching[payment.id] = payment
+                    at.papers.update(chain.sources)
                     self._look(at, way, payment, now)
 
     def _look(self, at: OpenVoucher, way: Trace, payment: Signed[Payment], now: int) -> None:
@@ -156,22 +154,10 @@ class Operator:
             self._till_claims[payee].setdefault(at.signed.id, []).append(way.units)
         before = at.handed_on.setdefault(signer, [])
         if any(units.overlap(way.units, other) for other in before):
-            for spend in settlement.double_spends(self._with_parents(at), operator=self.ids):
+            for spend in settlement.double_spends(at.papers.values(), operator=self.ids):
                 self.named.setdefault(spend.key_id, now)
                 self.blocked.add(self.account_of[spend.key_id])
         before.append(way.units)
-
-    def _with_parents(self, at: OpenVoucher) -> tuple[Source, ...]:
-        """Return the payments that touch a voucher with everything below them, in the order of arrival."""
-        found: dict[bytes, Source] = {at.signed.short_id: at.signed}
-        waiting: list[Source] = list(at.touching.values())
-        while waiting:
-            item = waiting.pop(0)
-            found[item.short_id] = item
-            if is_payment(item):
-                parents = dict.fromkeys(piece.parent_id for piece in item.body.pieces)
-                waiting.extend(self.papers[parent] for parent in parents if parent not in found)
-        return tuple(found.values())
 
     def refuse(self, bundle: Bundle, now: int) -> None:
         """Take a payee's refusal, if it is in time for every voucher of the payment."""
@@ -218,22 +204,15 @@ class Operator:
         while self._due and self._due[0][0] <= now:
             _, voucher_id = heapq.heappop(self._due)
             self._close(self.open[voucher_id])
-            self._closed.append(self.open.pop(voucher_id))
-        # A payment may stand below another that touches a younger voucher, so papers are kept for a while.
-        while self._closed and self._closed[0].signed.body.claim_by < now - IDENTIFIED.claim_seconds:
-            old = self._closed.popleft()
-            self.papers.pop(old.signed.short_id, None)
-            for payment in old.touching.values():
-                self.papers.pop(payment.short_id, None)
+            del self.open[voucher_id]
 
     def _close(self, at: OpenVoucher) -> None:
-        documents = self._with_parents(at)
         keys = dict.fromkeys(item.body.payee_id for item in at.touching.values())
         keys[key_id(at.signed.body.key)] = None
         accounts = dict.fromkeys(self.account_of[key] for key in keys if key in self.account_of)
         given = CloseInput(
             voucher=at.signed,
-            documents=documents,
+            documents=tuple(at.papers.values()),
             refused=frozenset(payment for payment in at.touching if payment in self.refused),
             operator=self.ids,
             account_of=self.account_of,
