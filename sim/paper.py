@@ -7,14 +7,14 @@ run signs with random bytes that always verify, and a small run with real keys s
 from collections.abc import Callable
 from dataclasses import dataclass
 from random import Random
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from cryptography.hazmat.primitives.asymmetric import ec
 
 from tikicash import messages
 from tikicash.cose import PrivateKeySigner, document_id, verify_signature
 from tikicash.layout import doc_type, write_body
-from tikicash.messages import Body, IssuerKey, Signed, key_id
+from tikicash.messages import Body, Bundle, Certificate, IssuerKey, Signed, key_id
 
 T = TypeVar("T", bound=Body)
 
@@ -56,6 +56,10 @@ class Paper:
         signer = PrivateKeySigner(ec.derive_private_key(secret, ec.SECP256R1()))
         return Keys(signer.public_key, key_id(signer.public_key), signer)
 
+    def bundle(self, documents: tuple[Any, ...], certificates: tuple[Signed[Certificate], ...] = ()) -> Bundle:
+        """Return documents as one bundle."""
+        return (Bundle if self.real else Sheaf)(documents=documents, certificates=certificates)
+
     def sign(self, body: T, keys: Keys) -> Signed[T]:
         """Return a body as a document that a key signed."""
         if keys.signer is not None:
@@ -75,6 +79,23 @@ class Unchecked(Signed[T]):
     def message(self) -> bytes:
         """Nothing: every signature verifies."""
         return b""
+
+    @property
+    def size(self) -> int:
+        """How many bytes the document takes inside a bundle: an array of two byte strings."""
+        return 1 + (2 if len(self.payload) < 256 else 3) + len(self.payload) + 2 + len(self.signature)
+
+
+class Sheaf(Bundle):
+    """A bundle of unchecked documents, which only its length is asked of."""
+
+    __slots__ = ()
+
+    def to_bytes(self) -> bytes:
+        """Return as many bytes as the bundle has."""
+        lists = (self.documents, self.certificates)
+        heads = 3 + sum(1 + (len(items) > 23) for items in lists)
+        return bytes(heads + sum(item.size for items in lists for item in items))
 
 
 def twin(document: Signed[T]) -> Signed[T]:

@@ -117,7 +117,7 @@ class Syncs:
         audience_key = None if phone.favourite is None else phone.favourite.keys.public
         voucher = self.operator.load(phone, now, audience_key=audience_key)
         if voucher is not None:
-            wallet.take_voucher(phone, voucher)
+            wallet.take_voucher(phone, voucher, paper=self.paper)
             traffic.bytes_down += voucher.size
             self.stats["vouchers"] += 1
 
@@ -131,4 +131,4 @@ def hand_back(phone: Phone, holdings: Sequence[Holding], *, now: int, draw: Rand
 
 def size_of(bundle: Bundle) -> int:
     """Return about how many bytes a bundle takes on the wire."""
-    return sum(len(item.payload) + 70 for item in (*bundle.documents, *bundle.certificates)) + 4
+    return sum(len(item.payload) + 69 for item in (*bundle.documents, *bundle.certificates)) + 4

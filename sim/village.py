@@ -133,7 +133,7 @@ class Market:
         """The receipt did not come through, so the code is shown again, or a copy that somebody signed over."""
         if self.draw.random() < 0.5:
             documents = (*bundle.documents[:-1], twin(wallet.payment_of(bundle)))
-            bundle = Bundle(documents=documents, certificates=bundle.certificates)
+            bundle = self.paper.bundle(documents, bundle.certificates)
         self.world.stats["shown_again"] += 1
         try:
             wallet.receive(payee, bundle, request, now=now, paper=self.paper)

@@ -23,10 +23,10 @@ def payment_of(bundle: Bundle) -> Signed[Payment]:
     return payment
 
 
-def take_voucher(phone: Phone, voucher: Signed[Voucher]) -> None:
+def take_voucher(phone: Phone, voucher: Signed[Voucher], *, paper: Paper) -> None:
     """Put a fresh voucher into the phone."""
     phone.book = load(phone.book, voucher)
-    phone.chains[voucher.short_id] = Bundle(documents=(voucher,))
+    phone.chains[voucher.short_id] = paper.bundle((voucher,))
 
 
 def can_pay_with(phone: Phone, payee_id: bytes, now: int) -> tuple[Holding, ...]:
@@ -63,7 +63,7 @@ def write(
         certificates.append(phone.certificate)
     pool = [item for bundle in below for item in bundle.documents]
     documents, needed = gather((payment,), pool, certificates)
-    return Bundle(documents=documents, certificates=needed)
+    return paper.bundle(documents, needed)
 
 
 def prepare(

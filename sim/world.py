@@ -94,7 +94,7 @@ class World:
         phone.revocations = self.operator.revocations
         voucher = self.operator.load(phone, START + self.draw.randrange(HOUR))
         if voucher is not None:
-            wallet.take_voucher(phone, voucher)
+            wallet.take_voucher(phone, voucher, paper=self.paper)
         return phone
 
     def _closed(self, at: OpenVoucher, given: CloseInput, result: Close) -> None:
