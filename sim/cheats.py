@@ -34,6 +34,10 @@ class Spree:
     shadow: Phone  # the same key, with the book that is never updated
     since: int
     partner: Phone | None
+    quiet: bool  # pays no more people than the way needs
+    rounds: int = 0
+    last_at: int = 0
+    victims: tuple[Phone, ...] = ()  # if only they are paid
     signed: list[Signed[Payment]] = field(default_factory=list)
 
     def usable(self, holdings: Sequence[Holding]) -> tuple[Holding, ...]:
@@ -58,8 +62,10 @@ class Forum:
     gains: dict[str, int] = field(default_factory=lambda: dict.fromkeys(WAYS, 0))
     tries: dict[str, int] = field(default_factory=lambda: dict.fromkeys(WAYS, 0))
 
-    def best(self, draw: Random) -> str:
-        """Return the way that brought the most per try; now and then another one."""
+    def best(self, draw: Random, only: str | None) -> str:
+        """Return the way that brought the most per try; now and then another one. `only` is for a closer look."""
+        if only is not None:
+            return only
         untried = [way for way in WAYS if self.tries[way] == 0]
         if untried:
             return untried[0]

@@ -46,6 +46,7 @@ class Operator:
         self.guarantees: dict[int, int] = defaultdict(int)
         self.released: dict[int, int] = defaultdict(int)  # to tills, on what is final before the close
         self.waiting = 0  # shares of keys that nobody registered
+        self.withdrawn = 0
         self.paid_in = 0  # by the operator, into closes
         self.account_of: dict[bytes, int] = {}
         self.budgets: dict[bytes, int] = {}
@@ -81,7 +82,7 @@ class Operator:
             issued_at=now,
             valid_until=now + CERTIFICATE_SECONDS,
             tier=tier.number,
-            cover_budget=self.budgets[phone.keys.id],
+            cover_budget=max(0, self.budgets[phone.keys.id]),
             may_hand_on=tier.may_hand_on,
             name_commit=None,
         )
@@ -244,7 +245,7 @@ class Operator:
         at.escrow += result.from_operator
         for key, share in result.shares.items():
             if share.top:
-                self.budgets[key] -= share.top
+                self.budgets[key] = self.budgets.get(key, 0) - share.top
         for owner, amount in result.payouts.items():
             at.escrow -= amount
             if not isinstance(owner, int):
@@ -256,6 +257,12 @@ class Operator:
         for number, amount in result.debts.items():
             assert isinstance(number, int)
             self.debts[number] += amount
+
+    def withdraw(self, number: int) -> None:
+        """Let an account take all its online money out of the wallet."""
+        amount = max(0, self.online[number])
+        self.online[number] -= amount
+        self.withdrawn += amount
 
     def collect_debts(self) -> None:
         """Take what people owe out of their online money, which pays the operator back."""
@@ -277,7 +284,14 @@ class Operator:
     def total(self) -> int:
         """Return all money: online, in escrow and waiting, less what the operator put in and what tills got early."""
         in_escrow = sum(at.escrow for at in self.open.values())
-        return sum(self.online.values()) + in_escrow + self.waiting - self.paid_in - sum(self.released.values())
+        return (
+            sum(self.online.values())
+            + in_escrow
+            + self.waiting
+            + self.withdrawn
+            - self.paid_in
+            - sum(self.released.values())
+        )
 
 
 def sources_of(bundle: Bundle) -> tuple[Source, ...]:

@@ -63,6 +63,9 @@ class Audit:
         self.shown_at_risk[key] += acceptance.how_safe.at_risk
         vouchers = tuple(item.id for item in acceptance.chain.vouchers)
         self.accepted[acceptance.payment.short_id] = Accepted(vouchers, now, acceptance.how_safe.spend_by)
+        if now > acceptance.how_safe.claim_by:
+            self.lost[key] += acceptance.payment.body.total
+            return
         for voucher_id in vouchers:
             self.holders[voucher_id][key] = None
 

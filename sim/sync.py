@@ -95,7 +95,11 @@ class Syncs:
                 self.audit.granted[key] += more
             self.operator.release_final(account)
         old = phone.certificate
-        if old is None or old.body.cover_budget != self.operator.budgets[key] or old.body.issued_at < now - 12 * HOUR:
+        if (
+            old is None
+            or old.body.cover_budget != max(0, self.operator.budgets[key])
+            or old.body.issued_at < now - 12 * HOUR
+        ):
             phone.certificate = self.operator.certify(phone, now)
             traffic.bytes_down += phone.certificate.size
         assert phone.certificate is not None

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 SMALLEST = 40  # minor units
 VICTIMS_AT_ONCE = 3
 SPREE_SECONDS = 6 * DAY
+STARTS = (0, 2000, 3000)  # where a cheat cuts his voucher: the same units for everybody of a round
 
 
 class Market:
@@ -34,10 +35,11 @@ class Market:
 
     def trade(self, hour: int, *, target: int) -> None:
         """Let people meet until so many payments have been made since the start, or nobody has money left."""
-        attempts = 0
         stats = self.world.stats
-        while stats["payments"] < target and attempts < 40 + 8 * (target - stats["payments"]):
-            attempts += 1
+        missing = min(target - stats["payments"], 3 * self.world.payments_an_hour)
+        for _ in range(8 * missing):
+            if stats["payments"] >= target:
+                return
             village = self.draw.choice(self.world.villages)
             if len(village) < 2:
                 continue
@@ -144,6 +146,8 @@ class Market:
     def cheat(self, payer: Phone, village: list[Phone], now: int) -> None:
         """A cheat starts a spree, goes on with it, or waits as an honest man would."""
         spree = self.sprees.get(payer.account.number)
+        if spree is not None and now < spree.last_at + HOUR:
+            return
         if spree is not None and now > spree.since + SPREE_SECONDS and spree.way != "dead_money":
             del self.sprees[payer.account.number]
             return
@@ -157,17 +161,16 @@ class Market:
         if not victims:
             return
         chosen = self.draw.sample(victims, min(VICTIMS_AT_ONCE, len(victims)))
-        if spree.way == "two_phones":
-            several = [item for item in victims if len(item.account.phones) > 1]
-            if several:
-                chosen = self.draw.choice(several).account.phones
-        for victim in chosen:
+        spree.last_at = now
+        spree.rounds += not spree.quiet and self.draw.random() < 0.3
+        for victim in spree.victims or chosen:
             self._defraud(spree, victim, now)
 
     def _start(self, payer: Phone, village: list[Phone], now: int) -> Spree | None:
-        way = self.world.forum.best(self.draw)
+        way = self.world.forum.best(self.draw, self.world.settings.only_way)
         partners = [item for item in village if not item.honest and item.account is not payer.account]
-        spree = Spree(way, shadow_of(payer), now, self.draw.choice(partners) if partners else None)
+        partner = self.draw.choice(partners) if partners else None
+        spree = Spree(way, shadow_of(payer), now, partner, quiet=self.draw.random() < 0.4)
         if not spree.usable(payer.book.holdings):
             spree.way = way = "many_victims"
         if not spree.usable(payer.book.holdings):
@@ -176,18 +179,34 @@ class Market:
         self.ways[payer.account.number] = way
         self.world.forum.tries[way] += 1
         self.world.stats["sprees"] += 1
+        self.world.operator.withdraw(payer.account.number)  # what is gone cannot make good
+        self._open(spree, payer, village, now)
+        return spree
+
+    def _open(self, spree: Spree, payer: Phone, village: list[Phone], now: int) -> None:
+        """What a way of cheating begins with, before any shop is paid."""
+        way, honest = spree.way, [item for item in village if item.honest]
         if way == "first_to_sync" and spree.partner is not None:
             self._sign_all(spree, spree.partner.keys.id, now)
         if way == "self_laundering":
             for other in payer.account.phones:
                 if other is not payer:
                     self._sign_all(spree, other.keys.id, now)
-            self._sign_all(spree, self.paper.keys().id, now)
+            if spree.quiet:
+                spree.victims = tuple(self.draw.sample(honest, min(1, len(honest))))
+            else:
+                self._sign_all(spree, self.paper.keys().id, now)
         if way == "hand_back_pump":
             self._pump(spree, payer, now)
+        if way == "two_phones":
+            several = [item for item in honest if len(item.account.phones) > 1]
+            both = self.draw.choice(several).account.phones if several else []
+            for victim in both:
+                self._defraud(spree, victim, now)
+            if spree.quiet:
+                spree.victims = tuple(both)
         if way == "tainted_relay" and spree.partner is not None:
             self._relay(spree, spree.partner, now)
-        return spree
 
     def _sign_all(self, spree: Spree, payee_id: bytes, now: int) -> None:
         """Sign everything at once to an accomplice, who brings it before any victim can."""
@@ -216,29 +235,27 @@ class Market:
         """Pay an accomplice with what the victims get too; he signs it on to more of them."""
         if not self._defraud(spree, partner, now):
             return
-        relay = Spree("rollback", shadow_of(partner), now, None)
+        relay = Spree("rollback", shadow_of(partner), now, None, quiet=False)
         if partner.account.number not in self.sprees and relay.usable(partner.book.holdings):
             self.sprees[partner.account.number] = relay
             self.ways[partner.account.number] = "tainted_relay"
 
     def _defraud(self, spree: Spree, victim: Phone, now: int) -> bool:
         """Pay a victim with units that were signed away before; tell whether he took them."""
-        honest_date = now
         pays_at = now
         holdings = spree.usable(spree.shadow.book.holdings)
         if spree.way == "dead_money":
-            spend_by = min(item.spend_by for item in holdings)
-            if now <= spend_by:
+            if now <= max(item.terms.claim_by for item in holdings):
                 return False
-            pays_at = spend_by - HOUR
+            pays_at = min(item.spend_by for item in holdings) - HOUR
         usable = set(wallet.can_pay_with(spree.shadow, victim.keys.id, pays_at))
         holdings = tuple(item for item in holdings if item in usable)
         if not holdings:
             return False
         amount = min(sum(item.count for item in holdings), *(item.terms.payment_max for item in holdings), 2000)
-        request = wallet.ask(victim, amount, self.draw.randbytes(8), honest_date)
+        request = wallet.ask(victim, amount, self.draw.randbytes(8), now)
         bundle = wallet.prepare(
-            spree.shadow, holdings, request, start=self.draw.choice((0, 0, 2**19)), now=pays_at, paper=self.paper
+            spree.shadow, holdings, request, start=STARTS[spree.rounds % 3], now=pays_at, paper=self.paper
         )
         if bundle is None:
             return False

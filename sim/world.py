@@ -16,7 +16,6 @@ from sim.village import Market
 from tikicash.closing import Close, CloseInput
 from tikicash.messages import Bundle
 
-PHONES_PER_VILLAGE = 100
 TIERS: tuple[tuple[float, Tier], ...] = ((0.12, TILL), (0.15, PHONE_ONLY), (0.08, BONDED), (1.0, IDENTIFIED))
 
 
@@ -30,6 +29,8 @@ class Settings:
     days: int = 30
     real_signatures: bool = False
     cheats_in_a_thousand: int = 50
+    phones_per_village: int = 100
+    only_way: str | None = None  # of cheating
 
 
 @dataclass(slots=True)
@@ -56,7 +57,8 @@ class World:
         self.audit = Audit(self.accounts)
         self.operator = Operator(self.paper, on_close=self._closed)
         self.hours = settings.days * 24
-        villages = max(1, settings.phones // PHONES_PER_VILLAGE)
+        self.payments_an_hour = -(-settings.payments // self.hours)
+        villages = max(1, settings.phones // settings.phones_per_village)
         self.online = [hours_online(self.draw, self.hours) for _ in range(villages)]
         self.villages: list[list[Phone]] = [[] for _ in range(villages)]
         self.forum = Forum()
@@ -67,6 +69,7 @@ class World:
         self.travelling: list[tuple[int, tuple[Bundle, ...]]] = []
         self._populate()
         self.money_at_start = self.operator.total()
+        self.worst_loss = 0  # of the operator, before it collects what people owe
 
     def _populate(self) -> None:
         while sum(len(village) for village in self.villages) < self.settings.phones:
@@ -111,6 +114,7 @@ class World:
             now = START + hour * HOUR
             today = self.days[hour // 24]
             self.operator.close_due(now)
+            self.worst_loss = max(self.worst_loss, self.operator.paid_in)
             self.operator.collect_debts()
             self.operator.publish(now)
             target += self.settings.payments / self.hours
@@ -122,14 +126,16 @@ class World:
             for place, village in enumerate(self.villages):
                 if hour in self.online[place]:
                     self.syncs.village(village, hour, today)
-            today.operator_loss = self.operator.paid_in
-            today.bound = self.audit.bound(self.operator)
+            if hour % 24 == 23:
+                today.operator_loss = self.operator.paid_in
+                today.bound = self.audit.bound(self.operator)
         for hour in range(self.hours, self.hours + 15 * 24):
             self.operator.close_due(START + hour * HOUR)
+        self.worst_loss = max(self.worst_loss, self.operator.paid_in)
 
     def _mishaps(self) -> None:
         """Some phones are lost; some are restored from an old copy, and retire their key because of it."""
-        per_hour = len(self.villages) * PHONES_PER_VILLAGE * 0.05 / (30 * 24)
+        per_hour = self.settings.phones * 0.05 / (30 * 24)
         for _ in range(int(per_hour) + (self.draw.random() < per_hour % 1)):
             village = self.draw.choice(self.villages)
             if not village:
