@@ -35,6 +35,25 @@ async def run_sql(database_url: str, sql: str, *arguments: object) -> list[async
         await connection.close()
 
 
+async def let_claims_end(database_url: str, *voucher_ids: UUID, at: str = "now") -> None:
+    """Let the time for claims on vouchers (default: all) end at an instant: what was brought until then is in time."""
+    owner = await asyncpg.connect(database_url)
+    try:
+        async with owner.transaction():
+            await owner.execute("SET LOCAL session_replication_role = replica")  # the trigger lets time only grow
+            await owner.execute(
+                """
+                UPDATE offline.voucher SET claim_by = ended.at, claim_until = ended.at,
+                    spend_by = ended.at - interval '1 day', issued_at = ended.at - interval '2 days'
+                FROM (SELECT CASE $1 WHEN 'now' THEN clock_timestamp() ELSE $1::text::timestamptz END AS at) AS ended
+                WHERE $2::uuid[] = '{}' OR voucher_id = ANY($2::uuid[])
+                """,
+                at, list(voucher_ids),
+            )  # fmt: skip
+    finally:
+        await owner.close()
+
+
 async def identify(world: World, username: str, tier: Tier) -> None:
     await world.identity.operators.set_tier(username, tier, change=Change(uuid4(), "tests", world.clock.now))
 

@@ -5,7 +5,7 @@ from typing import Any
 
 import msgspec
 
-from offline.conftest import PhoneOf, parts, run_sql
+from offline.conftest import PhoneOf, let_claims_end, parts, run_sql
 from offline.phone import Phone, read_document
 from tikicash.cose import PrivateKeySigner
 from tikicash.messages import Bundle, Payment, Signed, sign
@@ -204,8 +204,7 @@ async def test_a_payment_that_comes_too_late_is_recorded_and_said_so(phone_of: P
     asha, ben = await phone_of("asha", "100.00"), await phone_of("ben")
     await asha.load("50.00")
     ben.paid_by(asha, 1500)
-    past = "UPDATE offline.voucher SET issued_at = '2026-01-01', spend_by = '2026-01-02', claim_by = '2026-01-03'"
-    await run_sql(database_url, past)
+    await let_claims_end(database_url, at="2026-01-03T12:00:00Z")
     (result,) = (await ben.sync())["results"]
     assert (result["outcome"], result["code"]) == ("recorded", None)
     assert "3 January" in result["detail"]

@@ -115,13 +115,17 @@ class Claims:
         is_hand_back = last is not None and is_payment(last) and last.body.payee_id in self._issuer.operator_ids
         return HAND_BACK_LIMITS if is_hand_back else LIMITS
 
-    async def append(self, tx: Connection, chains: Sequence[Chain], person_id: PersonId) -> Appended:
+    async def append(
+        self, tx: Connection, chains: Sequence[Chain], refusals: Sequence[bytes | None], person_id: PersonId
+    ) -> Appended:
         """Append every payment of some valid chains to the set; who brings them is noted apart.
+
+        `refusals` are appended after it, by `append_refusal`; the vouchers that they touch are locked here already.
 
         Vouchers stay locked until the transaction ends, so that two people who bring two halves of a double spend at
         the same moment can't both miss it.
         """
-        vouchers = await self._lock_vouchers(tx, chains)
+        vouchers = await self._lock_vouchers(tx, chains, refusals)
         unknown = {chain.payment.id for chain in chains if any(item.id not in vouchers for item in chain.vouchers)}
         good = [chain for chain in chains if chain.payment.id not in unknown]
         for certificate in {item.id: item for chain in good for item in chain.certificates}.values():
@@ -132,12 +136,16 @@ class Claims:
         await tx.execute(SQL["insert_pieces"], *_columns(pieces, 6))
         brought = [chain.payment.id for chain in good]
         await tx.execute(SQL["insert_submissions"], brought, person_id)
-        late = {row["document_id"]: row["claim_by"] for row in await tx.fetch(SQL["late_payments"], brought)}
+        late = {row["document_id"]: row["claim_until"] for row in await tx.fetch(SQL["late_payments"], brought)}
         return Appended(new_ids=frozenset(new_ids), unknown=frozenset(unknown), late=late, vouchers=vouchers)
 
-    async def _lock_vouchers(self, tx: Connection, chains: Sequence[Chain]) -> dict[bytes, OpenVoucher]:
+    async def _lock_vouchers(
+        self, tx: Connection, chains: Sequence[Chain], refusals: Sequence[bytes | None]
+    ) -> dict[bytes, OpenVoucher]:
         ids = {item.id for chain in chains for item in chain.vouchers}
-        rows = await tx.fetch(SQL["lock_opened_vouchers"], list(ids))
+        read = [_read_refusal(data) for data in refusals]
+        refused = {item.body.payment_id for item in read if isinstance(item, Signed)}
+        rows = await tx.fetch(SQL["lock_opened_vouchers"], list(ids), list(refused))
         return {row["document_id"]: to_open_voucher(row) for row in rows}
 
     async def append_refusal(self, tx: Connection, data: bytes | None) -> tuple[str, bytes | None, bool]:

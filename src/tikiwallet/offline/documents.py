@@ -3,6 +3,7 @@
 Rules of `tikicash` look at documents and never at rows; this is the one place where rows become documents.
 """
 
+from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import Any
@@ -29,30 +30,35 @@ class OpenVoucher(msgspec.Struct, frozen=True, kw_only=True):
     released_minor: int
     cover_minor: int
     spend_by: datetime
-    claim_by: datetime
+    claim_by: datetime  # as signed
+    claim_until: datetime  # later than that if the operator had an outage
 
 
 class Touched(msgspec.Struct, frozen=True, kw_only=True):
     """Some vouchers, and every payment that touches one of them in time, with all that is below those."""
 
-    vouchers: dict[VoucherId, OpenVoucher]
-    documents: tuple[Signed[Any], ...]
-    refused: frozenset[bytes]  # ids of payments
+    vouchers: dict[VoucherId, OpenVoucher]  # also those below the payments
+    payments: dict[VoucherId, tuple[Signed[Payment], ...]]  # in time for that voucher, with what is below them
+    refused: dict[VoucherId, frozenset[bytes]]  # ids of payments that were refused in time for that voucher
     owner_of: dict[bytes, UUID]  # key id to person, for registered keys
 
-    def by_document_id(self, document_id: bytes) -> OpenVoucher:
-        """Return the voucher whose document has this id (32 bytes)."""
-        return next(voucher for voucher in self.vouchers.values() if voucher.document.id == document_id)
+    def documents(self, voucher_id: VoucherId) -> tuple[Signed[Any], ...]:
+        """Return everything that counts for one of the vouchers that were asked for."""
+        payments = self.payments.get(voucher_id, ())
+        return (*(voucher.document for voucher in self.vouchers.values()), *payments)
+
+    def account_of(self, key_id: bytes) -> UUID | bytes:
+        """Return who owns a key; an unregistered key is an account of its own."""
+        return self.owner_of.get(key_id, key_id)
 
     def claims(self, voucher_id: VoucherId, *, operator: frozenset[bytes]) -> tuple[Claim, ...]:
         """Return the claims on one of the vouchers."""
         return claims_on(
             self.vouchers[voucher_id].document,
-            self.documents,
+            self.documents(voucher_id),
             operator=operator,
-            refused=self.refused,
-            # An unregistered key is an account of its own.
-            account_of=lambda key: self.owner_of.get(key, key),
+            refused=self.refused.get(voucher_id, frozenset()),
+            account_of=self.account_of,
         )
 
 
@@ -68,23 +74,30 @@ def to_open_voucher(row: asyncpg.Record) -> OpenVoucher:
         cover_minor=row["cover_minor"],
         spend_by=row["spend_by"],
         claim_by=row["claim_by"],
+        claim_until=row["claim_until"],
     )
 
 
 async def read_touched(connection: Connection | asyncpg.Pool, voucher_ids: Iterable[VoucherId]) -> Touched:
     """Return everything that counts for some vouchers that were opened."""
     ids = sorted(voucher_ids)
-    payment_rows = await connection.fetch(SQL["payments_touching"], ids)
-    payments: list[Signed[Payment]] = [signed(row["payload"], row["signature"]) for row in payment_rows]
-    voucher_rows = await connection.fetch(SQL["vouchers_below"], ids, [payment.id for payment in payments])
-    vouchers = [to_open_voucher(row) for row in voucher_rows]
-    refusal_rows = await connection.fetch(SQL["refused_payments"], [payment.id for payment in payments])
-    key_ids = {payment.body.payee_id for payment in payments} | {row["key_id"] for row in voucher_rows}
+    payments: dict[VoucherId, list[Signed[Payment]]] = defaultdict(list)
+    below: dict[bytes, Signed[Payment]] = {}
+    for row in await connection.fetch(SQL["payments_touching"], ids):
+        payment: Signed[Payment] = signed(row["payload"], row["signature"])
+        below[payment.id] = payment
+        for voucher_id in row["voucher_ids"]:
+            payments[voucher_id].append(payment)
+    voucher_rows = await connection.fetch(SQL["vouchers_below"], ids, list(below))
+    refused: dict[VoucherId, set[bytes]] = defaultdict(set)
+    for row in await connection.fetch(SQL["refused_payments"], ids):
+        refused[row["voucher_id"]].add(row["payment_document_id"])
+    key_ids = {payment.body.payee_id for payment in below.values()} | {row["key_id"] for row in voucher_rows}
     owner_rows = await connection.fetch(SQL["devices_by_key_id"], list(key_ids))
     return Touched(
-        vouchers={voucher.voucher_id: voucher for voucher in vouchers},
-        documents=(*(voucher.document for voucher in vouchers), *payments),
-        refused=frozenset(row["payment_document_id"] for row in refusal_rows),
+        vouchers={VoucherId(row["voucher_id"]): to_open_voucher(row) for row in voucher_rows},
+        payments={voucher_id: tuple(found) for voucher_id, found in payments.items()},
+        refused={voucher_id: frozenset(found) for voucher_id, found in refused.items()},
         owner_of={row["key_id"]: row["person_id"] for row in owner_rows},
     )
 

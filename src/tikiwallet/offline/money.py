@@ -154,7 +154,7 @@ class Money:
         for item in owned:
             if item.claim.payment is not None:
                 continue
-            home = _day(item.voucher.claim_by)
+            home = _day(item.voucher.claim_until)
             given_minor = total(item.claim.handed_back)
             unspent_minor = item.claim.count - given_minor
             given_minor -= taken.take(item, given_minor)
@@ -197,7 +197,7 @@ class Money:
                 )  # fmt: skip
 
     def _claim_text(self, item: _Owned, final_minor: int, rest_minor: int) -> str:
-        day = _day(item.voucher.claim_by)
+        day = _day(item.voucher.claim_until)
         parts = []
         if final_minor:
             parts.append(f"{self._text(final_minor)} is yours whatever happens and is paid on {day}.")
@@ -210,12 +210,12 @@ class Money:
         return " ".join(parts)
 
     def _advance(self, row: asyncpg.Record) -> Line:
-        text = f"Was released to your online balance early and is set off on {_day(row['claim_by'])}."
+        text = f"Was released to your online balance early and is set off on {_day(row['claim_until'])}."
         zero = self._balance(0)
         return Line(
             line="advance", title="Released early", amount=self._balance(row["amount_minor"]),
             state="posted" if row["is_posted"] else "on_its_way", counterparty="", spend_by=None,
-            claim_by=row["claim_by"], voucher_id=row["voucher_id"], payment_id=row["document_id"],
+            claim_by=row["claim_until"], voucher_id=row["voucher_id"], payment_id=row["document_id"],
             final=zero, provisional=zero, sentence=text,
         )  # fmt: skip
 
@@ -230,7 +230,7 @@ class Money:
             state=state,
             counterparty=counterparty,
             spend_by=item.voucher.spend_by,
-            claim_by=item.voucher.claim_by,
+            claim_by=item.voucher.claim_until,
             voucher_id=item.voucher.voucher_id,
             payment_id=item.claim.payment.id if item.claim.payment is not None else None,
             final=self._balance(final_minor),

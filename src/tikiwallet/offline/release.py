@@ -5,7 +5,7 @@ Until the close nobody can rule out another claim on the same units, so an early
 set off at the close. The promise and its job are one transaction; the ledger call repeats until it is true.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from functools import cache
 from typing import Final
 from uuid import uuid5
@@ -25,7 +25,7 @@ from tikiwallet.ledger.types import (
     derive_account_id,
 )
 from tikiwallet.offline.devices import to_device
-from tikiwallet.offline.documents import OpenVoucher, Touched, read_touched
+from tikiwallet.offline.documents import OpenVoucher, read_touched
 from tikiwallet.offline.issuer import Issuer
 from tikiwallet.offline.policy import Policy
 from tikiwallet.offline.queries import SQL
@@ -83,10 +83,10 @@ class Releases:
         The caller holds `lock_holder` of every owner of `devices` and the locks of the open vouchers that the chains
         touch (`vouchers`).
         """
-        open_ids = {voucher.voucher_id for voucher in vouchers if voucher.state == VoucherState.OPEN}
-        if not open_ids:
+        open_vouchers = {item.document.id: item for item in vouchers if item.state == VoucherState.OPEN}
+        if not open_vouchers:
             return []
-        touched = await read_touched(tx, open_ids)
+        touched = await read_touched(tx, [voucher.voucher_id for voucher in open_vouchers.values()])
         # Each voucher is judged once, however many documents of this sync touch it.
         claims_of = cache(lambda voucher_id: touched.claims(voucher_id, operator=self._issuer.operator_ids))
         found: list[TransferId] = []
@@ -94,14 +94,14 @@ class Releases:
         for chain in chains:
             device = by_key.get(chain.payer_id)
             if device is not None and chain.payment.body.payee_id in self._issuer.operator_ids:
-                found += await self._hand_back(tx, chain, device, touched, claims_of)
+                found += await self._hand_back(tx, chain, device, open_vouchers, claims_of)
         for device in by_key.values():
             if device.receive_only:
-                found += await self._final_part(tx, device, touched, claims_of)
+                found += await self._final_part(tx, device, open_vouchers, claims_of)
         return found
 
     async def _hand_back(
-        self, tx: Connection, chain: Chain, device: Device, touched: Touched, claims_of: ClaimsOf
+        self, tx: Connection, chain: Chain, device: Device, vouchers: Mapping[bytes, OpenVoucher], claims_of: ClaimsOf
     ) -> list[TransferId]:
         """Promise what a hand-back releases of each voucher, within what is left of the person's limit L."""
         person = await self._directory.person(device.person_id)
@@ -109,8 +109,7 @@ class Releases:
         limit_minor = self._policy.of(person.tier).early_release_minor
         asked: dict[VoucherId, int] = {}
         for way in chain.traces:
-            voucher = touched.by_document_id(way.voucher.id)
-            if voucher.state == VoucherState.OPEN:
+            if (voucher := vouchers.get(way.voucher.id)) is not None:
                 asked[voucher.voucher_id] = asked.get(voucher.voucher_id, 0) + way.units[1]
         found = []
         for voucher_id, asked_minor in sorted(asked.items()):
@@ -135,7 +134,7 @@ class Releases:
         return found
 
     async def _final_part(
-        self, tx: Connection, device: Device, touched: Touched, claims_of: ClaimsOf
+        self, tx: Connection, device: Device, vouchers: Mapping[bytes, OpenVoucher], claims_of: ClaimsOf
     ) -> list[TransferId]:
         """Promise what is final of a receive-only phone's claims and wasn't released yet.
 
@@ -147,9 +146,7 @@ class Releases:
         advanced = {row["voucher_id"]: row["advanced_minor"] for row in rows}
         left_minor = device.budget_minor - sum(advanced.values())
         found = []
-        for voucher in sorted(touched.vouchers.values(), key=lambda item: (item.claim_by, item.voucher_id)):
-            if voucher.state != VoucherState.OPEN:
-                continue
+        for voucher in sorted(vouchers.values(), key=lambda item: (item.claim_by, item.voucher_id)):
             claimed_minor = sum(
                 claim.count
                 for claim in claims_of(voucher.voucher_id)

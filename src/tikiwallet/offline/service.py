@@ -9,10 +9,12 @@ from uuid import UUID
 from tikiwallet.identity.types import Directory, Person, PersonId
 from tikiwallet.ledger.types import Ledger, TransferId
 from tikiwallet.offline.claims import Claims
+from tikiwallet.offline.closing import Closes
 from tikiwallet.offline.devices import Devices
 from tikiwallet.offline.double_spends import Found, found_double_spends
 from tikiwallet.offline.issuer import Issuer, open_key_folder
 from tikiwallet.offline.money import Money
+from tikiwallet.offline.payouts import Payouts
 from tikiwallet.offline.policy import read_policy
 from tikiwallet.offline.queries import SQL
 from tikiwallet.offline.release import POST_ADVANCE, Releases
@@ -22,6 +24,9 @@ from tikiwallet.offline.vouchers import OPEN_VOUCHER, Vouchers
 from tikiwallet.platform.config import ConfigError, Settings
 from tikiwallet.platform.db import Database
 from tikiwallet.platform.jobs import Handler, Jobs
+
+WATCH = "watch"  # the job that runs again and again
+WATCH_SECONDS = 60
 
 
 class Offline:
@@ -53,6 +58,8 @@ class Offline:
         self.releases = Releases(
             db, ledger=ledger, directory=self._directory, issuer=issuer, policy=policy, jobs=self._jobs
         )
+        self.payouts = Payouts(db, ledger=ledger, policy=policy)
+        self.closes = Closes(db, ledger=ledger, directory=self._directory, issuer=issuer, policy=policy)
         self.money = Money(
             db, ledger=ledger, directory=self._directory, issuer=issuer, policy=policy,
             currencies=self._settings.currencies,
@@ -72,9 +79,27 @@ class Offline:
         async def post_advance(key: bytes) -> None:
             await self.releases.post(TransferId(UUID(key.decode())))
 
-        handlers: dict[str, Handler] = {OPEN_VOUCHER: open_voucher, POST_ADVANCE: post_advance}
+        async def watch(_: bytes) -> None:
+            await self.keep_up()
+            await self._watch_again(clock())
+
+        handlers: dict[str, Handler] = {OPEN_VOUCHER: open_voucher, POST_ADVANCE: post_advance, WATCH: watch}
+        await self._watch_again(clock())
         async with self._jobs.worker(self._db.pool, handlers):
             yield
+
+    async def keep_up(self) -> int:
+        """Do what time made due: close vouchers, and try what waits. Returns how many were closed. Repeatable."""
+        closed = await self.closes.close_due()
+        await self.payouts.post_waiting()
+        return closed
+
+    async def _watch_again(self, now: datetime) -> None:
+        """Promise the next watch. Its key is the minute it is for, so that of several processes one keeps each."""
+        minute = int(now.timestamp()) // WATCH_SECONDS + 1
+        async with self._db.transaction() as tx:
+            after_seconds = minute * WATCH_SECONDS - int(now.timestamp())
+            await self._jobs.enqueue(tx, WATCH, key=str(minute), after_seconds=after_seconds)
 
     async def double_spends(self) -> list[Found]:
         """Return every double spend found so far, oldest first."""

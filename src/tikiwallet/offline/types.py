@@ -23,6 +23,7 @@ class VoucherState(StrEnum):
     DRAFT = "draft"  # promised; the money is on its way into escrow
     REFUSED = "refused"  # the money was not there; may be tried again
     OPEN = "open"  # signed: offline money
+    CLOSING = "closing"  # the time for claims is over; nothing is released early any more
     CLOSED = "closed"  # shared out
 
 

@@ -86,6 +86,12 @@ SELECT $1, coalesce(max(change_no), 0) + 1, $2, $3 FROM offline.budget_change WH
 SELECT device_id, budget_minor FROM offline.device
 WHERE person_id = $1 AND retired_at IS NOT NULL AND budget_minor > 0 AND NOT EXISTS (
     SELECT FROM offline.certificate WHERE certificate.key_id = device.key_id AND valid_until >= $2
+) AND NOT EXISTS (
+    -- A close that is late, or under way, still relies on it.
+    SELECT FROM offline.payment
+    JOIN offline.piece USING (document_id)
+    JOIN offline.voucher ON voucher.voucher_id = piece.voucher_id
+    WHERE payment.payee_key_id = device.key_id AND voucher.state IN ('open', 'closing')
 );
 
 -- next_epoch --
@@ -138,23 +144,26 @@ WHERE voucher_id = $1 AND state IN ('draft', 'refused');
 SELECT * FROM offline.voucher WHERE device_id = $1 AND state = 'open' ORDER BY issued_at, voucher_id;
 
 -- count_vouchers_not_closed --
-SELECT count(*) FROM offline.voucher WHERE person_id = $1 AND state IN ('draft', 'open');
+SELECT count(*) FROM offline.voucher WHERE person_id = $1 AND state IN ('draft', 'open', 'closing');
 
 -- is_named --
 SELECT EXISTS (SELECT FROM offline.proof WHERE person_id = $1);
 
 -- payments_touching --
--- Every payment that touches one of the vouchers in time, and everything below it, which may be of other vouchers.
+-- For each voucher every payment that touches it in time, and everything below it, which may be of other vouchers.
 WITH RECURSIVE needed AS (
-    SELECT piece.document_id
+    SELECT piece.voucher_id, piece.document_id
     FROM offline.piece
     JOIN offline.payment USING (document_id)
     JOIN offline.voucher ON voucher.voucher_id = piece.voucher_id
-    WHERE piece.voucher_id = ANY($1::uuid[]) AND payment.recorded_at <= voucher.claim_by
+    WHERE piece.voucher_id = ANY($1::uuid[]) AND payment.recorded_at <= voucher.claim_until
     UNION
-    SELECT piece.parent_document_id FROM needed JOIN offline.piece USING (document_id)
+    SELECT needed.voucher_id, piece.parent_document_id
+    FROM needed JOIN offline.piece ON piece.document_id = needed.document_id
 )
-SELECT payload, signature FROM offline.payment JOIN needed USING (document_id) ORDER BY document_id;
+SELECT document_id, payload, signature, array_agg(needed.voucher_id) AS voucher_ids
+FROM offline.payment JOIN needed USING (document_id)
+GROUP BY document_id ORDER BY document_id;
 
 -- vouchers_below --
 SELECT * FROM offline.voucher
@@ -163,20 +172,26 @@ WHERE voucher_id = ANY($1::uuid[])
 ORDER BY voucher_id;
 
 -- refused_payments --
-SELECT refusal.payment_document_id
+-- For each voucher the payments that their payees refused in time.
+SELECT DISTINCT piece.voucher_id, refusal.payment_document_id
 FROM offline.refusal
-JOIN offline.payment ON payment.document_id = refusal.payment_document_id
-WHERE refusal.payment_document_id = ANY($1::bytea[]) AND refusal.recorded_at <= ALL (
-    SELECT voucher.claim_by FROM offline.piece JOIN offline.voucher ON voucher.voucher_id = piece.voucher_id
-    WHERE piece.document_id = refusal.payment_document_id
-);
+JOIN offline.piece ON piece.document_id = refusal.payment_document_id
+JOIN offline.voucher ON voucher.voucher_id = piece.voucher_id
+WHERE piece.voucher_id = ANY($1::uuid[]) AND refusal.recorded_at <= voucher.claim_until;
 
 -- payers_of --
 SELECT document_id, payer_key_id FROM offline.payment WHERE document_id = ANY($1::bytea[]);
 
 -- lock_opened_vouchers --
--- Always in the order of ids, so that two syncs can't wait for each other.
-SELECT * FROM offline.voucher WHERE document_id = ANY($1::bytea[]) AND state IN ('open', 'closed')
+-- Those of some documents, and those of payments that are refused: a close waits for both. Always in the order of ids,
+-- so that two syncs can't wait for each other.
+SELECT * FROM offline.voucher
+WHERE state IN ('open', 'closing', 'closed') AND (
+    document_id = ANY($1::bytea[]) OR voucher_id IN (
+        SELECT piece.voucher_id FROM offline.payment JOIN offline.piece USING (document_id)
+        WHERE substring(payment.document_id FROM 1 FOR 16) = ANY($2::bytea[])
+    )
+)
 ORDER BY voucher_id FOR NO KEY UPDATE;
 
 -- insert_payments --
@@ -199,11 +214,11 @@ SELECT DISTINCT document_id, $2::uuid FROM unnest($1::bytea[]) AS document_id
 ON CONFLICT (document_id, person_id) DO NOTHING;
 
 -- late_payments --
-SELECT payment.document_id, min(voucher.claim_by) AS claim_by
+SELECT payment.document_id, min(voucher.claim_until) AS claim_until
 FROM offline.payment
 JOIN offline.piece USING (document_id)
 JOIN offline.voucher ON voucher.voucher_id = piece.voucher_id
-WHERE payment.document_id = ANY($1::bytea[]) AND payment.recorded_at > voucher.claim_by
+WHERE payment.document_id = ANY($1::bytea[]) AND payment.recorded_at > voucher.claim_until
 GROUP BY payment.document_id;
 
 -- payments_by_short_id --
@@ -258,7 +273,7 @@ WHERE key_id = $1 AND voucher_id = $2 AND reason = $3;
 -- What one person was advanced on vouchers that aren't closed: it is counted against the early-release limit L.
 SELECT coalesce(sum(advance.amount_minor), 0)::bigint
 FROM offline.advance JOIN offline.voucher USING (voucher_id)
-WHERE advance.person_id = $1 AND advance.reason = 'hand_back' AND voucher.state = 'open';
+WHERE advance.person_id = $1 AND advance.reason = 'hand_back' AND voucher.state IN ('open', 'closing');
 
 -- escrow_left --
 SELECT amount_minor - released_minor FROM offline.voucher WHERE voucher_id = $1;
@@ -269,7 +284,7 @@ SELECT EXISTS (SELECT FROM offline.advance WHERE document_id = $1 AND voucher_id
 -- final_advanced --
 SELECT voucher_id, sum(advance.amount_minor)::bigint AS advanced_minor
 FROM offline.advance JOIN offline.voucher USING (voucher_id)
-WHERE advance.key_id = $1 AND advance.reason = 'final' AND voucher.state = 'open' GROUP BY voucher_id;
+WHERE advance.key_id = $1 AND advance.reason = 'final' AND voucher.state IN ('open', 'closing') GROUP BY voucher_id;
 
 -- count_advances --
 SELECT count(*) FROM offline.advance WHERE key_id = $1 AND voucher_id = $2;
@@ -291,20 +306,20 @@ INSERT INTO offline.advance_posted (transfer_id, posted_at) VALUES ($1, $2) ON C
 
 -- open_vouchers_of_keys --
 -- Open vouchers that belong to one of the keys or on which one of them was paid.
-SELECT voucher_id FROM offline.voucher WHERE key_id = ANY($1::bytea[]) AND state = 'open'
+SELECT voucher_id FROM offline.voucher WHERE key_id = ANY($1::bytea[]) AND state IN ('open', 'closing')
 UNION
 SELECT voucher.voucher_id
 FROM offline.payment
 JOIN offline.piece USING (document_id)
 JOIN offline.voucher ON voucher.voucher_id = piece.voucher_id
-WHERE payment.payee_key_id = ANY($1::bytea[]) AND voucher.state = 'open';
+WHERE payment.payee_key_id = ANY($1::bytea[]) AND voucher.state IN ('open', 'closing');
 
 -- open_advances_of_person --
-SELECT advance.*, voucher.claim_by, advance_posted.transfer_id IS NOT NULL AS is_posted
+SELECT advance.*, voucher.claim_until, advance_posted.transfer_id IS NOT NULL AS is_posted
 FROM offline.advance
 JOIN offline.voucher USING (voucher_id)
 LEFT JOIN offline.advance_posted USING (transfer_id)
-WHERE advance.person_id = $1 AND voucher.state = 'open'
+WHERE advance.person_id = $1 AND voucher.state IN ('open', 'closing')
 ORDER BY advance.recorded_at, advance.transfer_id;
 
 -- held --
@@ -323,3 +338,131 @@ CROSS JOIN LATERAL (
     ) AS parts
 ) AS spent
 WHERE voucher.device_id = $1;
+
+-- lock_closes --
+-- One closer at a time, whatever the number of processes; held by a session, and so gone with it.
+SELECT pg_advisory_lock($1);
+
+-- unlock_closes --
+SELECT pg_advisory_unlock($1);
+
+-- next_to_close --
+-- A close that was begun is finished first; then in the order of the dates that were signed.
+SELECT voucher_id FROM offline.voucher
+WHERE state = 'closing' OR (state = 'open' AND claim_until < clock_timestamp())
+ORDER BY state = 'open', claim_by, voucher_id LIMIT 1;
+
+-- begin_closing --
+-- Waits for the syncs that touch the voucher; what they appended in time counts, and whatever comes later is late.
+UPDATE offline.voucher SET state = 'closing'
+WHERE voucher_id = $1 AND state = 'open' AND claim_until < clock_timestamp();
+
+-- lock_closing_voucher --
+SELECT state FROM offline.voucher WHERE voucher_id = $1 FOR NO KEY UPDATE;
+
+-- last_close_attempt --
+SELECT plan::text FROM offline.close_attempt WHERE voucher_id = $1 ORDER BY attempt_no DESC LIMIT 1;
+
+-- close_attempt --
+SELECT plan::text FROM offline.close_attempt WHERE voucher_id = $1 AND attempt_no = $2;
+
+-- count_close_attempts --
+SELECT count(*) FROM offline.close_attempt WHERE voucher_id = $1;
+
+-- insert_close_attempt --
+INSERT INTO offline.close_attempt (voucher_id, attempt_no, plan) VALUES ($1, $2, $3::text::jsonb);
+
+-- advances_on --
+SELECT person_id, sum(amount_minor)::bigint AS amount_minor FROM offline.advance WHERE voucher_id = $1
+GROUP BY person_id;
+
+-- advances_online --
+-- What stands in wallets and may have to be set off: early releases that were posted, on vouchers that aren't closed.
+SELECT advance.person_id, sum(advance.amount_minor)::bigint AS amount_minor
+FROM offline.advance
+JOIN offline.advance_posted USING (transfer_id)
+JOIN offline.voucher USING (voucher_id)
+WHERE advance.person_id = ANY($1::uuid[]) AND voucher.state IN ('open', 'closing')
+GROUP BY advance.person_id;
+
+-- guarantees_used --
+SELECT person_id, sum(from_guarantee_minor)::bigint AS amount_minor FROM offline.liability
+WHERE person_id = ANY($1::uuid[]) GROUP BY person_id;
+
+-- insert_share --
+INSERT INTO offline.share (
+    voucher_id, key_id, person_id, home_minor, sole_minor, shared_minor, top_minor, claimed_minor
+) VALUES ($1, $2, $3, $4, $5, $6, $7, $8);
+
+-- insert_liability --
+INSERT INTO offline.liability (
+    voucher_id, person_id, key_id, owed_minor, from_shares_minor, from_online_minor, from_guarantee_minor
+) VALUES ($1, $2, $3, $4, $5, $6, $7);
+
+-- insert_payout --
+INSERT INTO offline.payout (transfer_id, voucher_id, person_id, key_id, amount_minor) VALUES ($1, $2, $3, $4, $5);
+
+-- insert_debt --
+INSERT INTO offline.debt (voucher_id, person_id, amount_minor) VALUES ($1, $2, $3);
+
+-- change_debt --
+UPDATE offline.holder SET debt_minor = debt_minor + $2 WHERE person_id = $1;
+
+-- use_budget --
+WITH used AS (
+    UPDATE offline.device SET budget_minor = budget_minor - $2 WHERE key_id = $1 RETURNING device_id
+)
+INSERT INTO offline.budget_change (device_id, change_no, reason, amount_minor)
+SELECT device_id, (
+    SELECT coalesce(max(change_no), 0) + 1 FROM offline.budget_change WHERE budget_change.device_id = used.device_id
+), 'used', -$2 FROM used;
+
+-- insert_settlement --
+INSERT INTO offline.settlement (
+    voucher_id, attempt_no, amount_minor, released_minor, from_online_minor, from_operator_minor, paid_minor
+) VALUES ($1, $2, $3, $4, $5, $6, $7);
+
+-- close_voucher --
+UPDATE offline.voucher SET state = 'closed', closed_at = clock_timestamp() WHERE voucher_id = $1 AND state = 'closing';
+
+-- payouts_waiting --
+-- Those that can be tried: of people, and of keys that somebody registered meanwhile.
+SELECT payout.transfer_id, payout.voucher_id, payout.amount_minor,
+    coalesce(payout.person_id, device.person_id) AS person_id
+FROM offline.payout LEFT JOIN offline.device ON device.key_id = payout.key_id
+WHERE payout.posted_at IS NULL AND payout.transfer_id > $1
+    AND coalesce(payout.person_id, device.person_id) IS NOT NULL
+ORDER BY payout.transfer_id LIMIT $2;
+
+-- payouts_waiting_for_person --
+SELECT transfer_id, voucher_id, amount_minor, $1::uuid AS person_id FROM offline.payout
+WHERE person_id = $1 AND posted_at IS NULL
+UNION ALL
+SELECT payout.transfer_id, payout.voucher_id, payout.amount_minor, $1::uuid
+FROM offline.device JOIN offline.payout ON payout.key_id = device.key_id
+WHERE device.person_id = $1 AND payout.posted_at IS NULL
+ORDER BY transfer_id LIMIT $2;
+
+-- mark_payout_posted --
+UPDATE offline.payout SET posted_at = $2 WHERE transfer_id = $1 AND posted_at IS NULL;
+
+-- beat --
+-- Say that a server is at work now. A row comes back only if none was for longer than a number of seconds.
+WITH before AS (SELECT beat_at FROM offline.heartbeat),
+now AS (
+    INSERT INTO offline.heartbeat (beat_at) VALUES (clock_timestamp())
+    ON CONFLICT (only_row) DO UPDATE SET beat_at = clock_timestamp()
+    RETURNING beat_at
+)
+SELECT before.beat_at AS began_at, now.beat_at AS ended_at
+FROM before CROSS JOIN now
+WHERE now.beat_at - before.beat_at > make_interval(secs => $1);
+
+-- move_claims --
+WITH moved AS (
+    UPDATE offline.voucher SET claim_until = claim_until + ($2::timestamptz - $1::timestamptz)
+    WHERE state = 'open' AND claim_until >= $1 AND NOT EXISTS (SELECT FROM offline.outage WHERE began_at = $1)
+    RETURNING voucher_id
+)
+INSERT INTO offline.outage (began_at, ended_at, moved_count) SELECT $1, $2, count(*) FROM moved
+ON CONFLICT (began_at) DO NOTHING RETURNING moved_count;

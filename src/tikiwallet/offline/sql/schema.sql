@@ -1,20 +1,87 @@
 -- Made by `make schema`. The source is sql/migrations/.
 CREATE SCHEMA offline;
 
+CREATE FUNCTION offline.settled_once() RETURNS trigger
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog'
+    AS $$
+BEGIN
+    IF EXISTS (SELECT FROM offline.settlement WHERE voucher_id = NEW.voucher_id) THEN
+        RAISE EXCEPTION 'voucher % is settled already', NEW.voucher_id
+            USING ERRCODE = 'check_violation', CONSTRAINT = 'settled_once';
+    END IF;
+    RETURN NEW;
+END $$;
+
+CREATE FUNCTION offline.settlement_adds_up() RETURNS trigger
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog'
+    AS $$
+DECLARE
+    v_voucher offline.voucher;
+    v_shared bigint;
+    v_top bigint;
+    v_used bigint;
+    v_online bigint;
+    v_guarantee bigint;
+    v_debt bigint;
+    v_paid bigint;
+BEGIN
+    SELECT * INTO v_voucher FROM offline.voucher WHERE voucher_id = NEW.voucher_id;
+    SELECT coalesce(sum(home_minor + sole_minor + shared_minor), 0), coalesce(sum(top_minor), 0) INTO v_shared, v_top
+    FROM offline.share WHERE voucher_id = NEW.voucher_id;
+    SELECT coalesce(sum(from_shares_minor + from_online_minor + from_guarantee_minor), 0),
+        coalesce(sum(from_online_minor), 0), coalesce(sum(from_guarantee_minor), 0)
+    INTO v_used, v_online, v_guarantee FROM offline.liability WHERE voucher_id = NEW.voucher_id;
+    SELECT coalesce(sum(amount_minor), 0) INTO v_debt FROM offline.debt WHERE voucher_id = NEW.voucher_id;
+    SELECT coalesce(sum(amount_minor), 0) INTO v_paid FROM offline.payout WHERE voucher_id = NEW.voucher_id;
+    IF (NEW.amount_minor, NEW.released_minor) <> (v_voucher.amount_minor, v_voucher.released_minor)
+        OR v_shared <> NEW.amount_minor + v_used
+        OR NEW.from_online_minor <> v_online
+        OR NEW.from_operator_minor <> v_top + v_guarantee + v_debt
+        OR NEW.paid_minor <> v_paid
+    THEN
+        RAISE EXCEPTION 'the close of voucher % does not add up', NEW.voucher_id
+            USING ERRCODE = 'check_violation', CONSTRAINT = 'settlement_adds_up';
+    END IF;
+    RETURN NEW;
+END $$;
+
 CREATE FUNCTION offline.voucher_moves_forward() RETURNS trigger
     LANGUAGE plpgsql
     SET search_path TO 'pg_catalog'
     AS $$
 BEGIN
+    IF TG_OP = 'INSERT' THEN
+        NEW.claim_until := coalesce(NEW.claim_until, NEW.claim_by);
+        RETURN NEW;
+    END IF;
     IF OLD.state <> NEW.state AND (OLD.state, NEW.state) NOT IN (
-        ('draft', 'open'), ('draft', 'refused'), ('refused', 'draft'), ('refused', 'open'), ('open', 'closed')
+        ('draft', 'open'), ('draft', 'refused'), ('refused', 'draft'), ('refused', 'open'), ('open', 'closing'),
+        ('closing', 'closed')
     ) THEN
         RAISE EXCEPTION 'a voucher never goes from % to %', OLD.state, NEW.state
             USING ERRCODE = 'check_violation', CONSTRAINT = 'voucher_moves_forward';
     END IF;
-    IF OLD.state IN ('open', 'closed') AND (NEW.payload, NEW.signature) IS DISTINCT FROM (OLD.payload, OLD.signature) THEN
+    IF OLD.state IN ('draft', 'refused') AND NEW.claim_by <> OLD.claim_by THEN
+        NEW.claim_until := NEW.claim_by;
+    ELSIF NEW.claim_until < OLD.claim_until OR (NEW.claim_until > OLD.claim_until AND OLD.state <> 'open') THEN
+        RAISE EXCEPTION 'the time for claims only ever grows, and only while a voucher is open'
+            USING ERRCODE = 'check_violation', CONSTRAINT = 'claims_only_end_later';
+    END IF;
+    IF OLD.state IN ('open', 'closing', 'closed')
+        AND (NEW.payload, NEW.signature) IS DISTINCT FROM (OLD.payload, OLD.signature)
+    THEN
         RAISE EXCEPTION 'a signed voucher never changes'
             USING ERRCODE = 'check_violation', CONSTRAINT = 'signed_voucher_never_changes';
+    END IF;
+    IF OLD.state IN ('closing', 'closed') AND NEW.released_minor <> OLD.released_minor THEN
+        RAISE EXCEPTION 'nothing is released early once a voucher is closing'
+            USING ERRCODE = 'check_violation', CONSTRAINT = 'released_before_closing';
+    END IF;
+    IF NEW.state = 'closed' AND NOT EXISTS (SELECT FROM offline.settlement WHERE voucher_id = NEW.voucher_id) THEN
+        RAISE EXCEPTION 'voucher % has no settlement', NEW.voucher_id
+            USING ERRCODE = 'check_violation', CONSTRAINT = 'closed_by_a_settlement';
     END IF;
     RETURN NEW;
 END $$;
@@ -70,6 +137,32 @@ CREATE TABLE offline.challenge (
     CONSTRAINT challenge_is_32_bytes CHECK ((octet_length(challenge) = 32))
 );
 
+CREATE TABLE offline.close_attempt (
+    voucher_id uuid NOT NULL,
+    attempt_no integer NOT NULL,
+    plan jsonb NOT NULL,
+    recorded_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    CONSTRAINT attempt_no_from_one CHECK ((attempt_no >= 1))
+);
+
+CREATE TABLE offline.debt (
+    voucher_id uuid NOT NULL,
+    person_id uuid NOT NULL,
+    amount_minor bigint NOT NULL,
+    recorded_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    CONSTRAINT debt_positive CHECK ((amount_minor > 0))
+);
+
+CREATE TABLE offline.debt_payment (
+    person_id uuid NOT NULL,
+    payment_no integer NOT NULL,
+    transfer_id uuid NOT NULL,
+    amount_minor bigint NOT NULL,
+    recorded_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    CONSTRAINT debt_payment_no_from_one CHECK ((payment_no >= 1)),
+    CONSTRAINT debt_payment_positive CHECK ((amount_minor > 0))
+);
+
 CREATE TABLE offline.device (
     device_id uuid NOT NULL,
     person_id uuid NOT NULL,
@@ -91,12 +184,34 @@ CREATE TABLE offline.device (
     CONSTRAINT public_key_is_a_point CHECK ((octet_length(public_key) = 33))
 );
 
+CREATE TABLE offline.heartbeat (
+    only_row boolean DEFAULT true NOT NULL,
+    beat_at timestamp with time zone NOT NULL,
+    CONSTRAINT one_heartbeat CHECK (only_row)
+);
+
 CREATE TABLE offline.holder (
     person_id uuid NOT NULL,
     granted_minor bigint DEFAULT 0 NOT NULL,
     granted_max_minor bigint DEFAULT 0 NOT NULL,
+    debt_minor bigint DEFAULT 0 NOT NULL,
     CONSTRAINT certificates_within_tier CHECK ((granted_minor <= granted_max_minor)),
+    CONSTRAINT debt_never_negative CHECK ((debt_minor >= 0)),
     CONSTRAINT granted_never_negative CHECK ((granted_minor >= 0))
+);
+
+CREATE TABLE offline.liability (
+    voucher_id uuid NOT NULL,
+    person_id uuid,
+    key_id bytea,
+    owed_minor bigint NOT NULL,
+    from_shares_minor bigint NOT NULL,
+    from_online_minor bigint NOT NULL,
+    from_guarantee_minor bigint NOT NULL,
+    CONSTRAINT liability_of_one_account CHECK ((num_nonnulls(person_id, key_id) = 1)),
+    CONSTRAINT liability_positive CHECK ((owed_minor > 0)),
+    CONSTRAINT never_taken_above_owed CHECK ((((from_shares_minor + from_online_minor) + from_guarantee_minor) <= owed_minor)),
+    CONSTRAINT pots_never_negative CHECK ((LEAST(from_shares_minor, from_online_minor, from_guarantee_minor) >= 0))
 );
 
 CREATE TABLE offline.network (
@@ -107,6 +222,13 @@ CREATE TABLE offline.network (
     CONSTRAINT epoch_never_negative CHECK ((revocation_epoch >= 0)),
     CONSTRAINT one_network CHECK (only_row),
     CONSTRAINT root_key_is_a_point CHECK ((octet_length(root_key) = 33))
+);
+
+CREATE TABLE offline.outage (
+    began_at timestamp with time zone NOT NULL,
+    ended_at timestamp with time zone NOT NULL,
+    moved_count integer NOT NULL,
+    CONSTRAINT outage_dates_in_order CHECK ((began_at < ended_at))
 );
 
 CREATE TABLE offline.payment (
@@ -123,6 +245,18 @@ CREATE TABLE offline.payment (
     CONSTRAINT payment_id_is_32_bytes CHECK ((octet_length(document_id) = 32)),
     CONSTRAINT payment_is_signed CHECK ((octet_length(signature) = 64)),
     CONSTRAINT payment_total_positive CHECK ((total_minor > 0))
+);
+
+CREATE TABLE offline.payout (
+    transfer_id uuid NOT NULL,
+    voucher_id uuid NOT NULL,
+    person_id uuid,
+    key_id bytea,
+    amount_minor bigint NOT NULL,
+    recorded_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    posted_at timestamp with time zone,
+    CONSTRAINT payout_positive CHECK ((amount_minor > 0)),
+    CONSTRAINT payout_to_one_account CHECK ((num_nonnulls(person_id, key_id) = 1))
 );
 
 CREATE TABLE offline.piece (
@@ -165,6 +299,31 @@ CREATE TABLE offline.revocation (
     CONSTRAINT revocation_reason_known CHECK ((reason = ANY (ARRAY['retired'::text, 'spent_twice'::text])))
 );
 
+CREATE TABLE offline.settlement (
+    voucher_id uuid NOT NULL,
+    attempt_no integer NOT NULL,
+    amount_minor bigint NOT NULL,
+    released_minor bigint NOT NULL,
+    from_online_minor bigint NOT NULL,
+    from_operator_minor bigint NOT NULL,
+    paid_minor bigint NOT NULL,
+    recorded_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    CONSTRAINT paid_equals_taken_in CHECK ((paid_minor = (((amount_minor - released_minor) + from_online_minor) + from_operator_minor))),
+    CONSTRAINT settlement_never_negative CHECK ((LEAST(amount_minor, released_minor, from_online_minor, from_operator_minor, paid_minor) >= 0))
+);
+
+CREATE TABLE offline.share (
+    voucher_id uuid NOT NULL,
+    key_id bytea NOT NULL,
+    person_id uuid,
+    home_minor bigint NOT NULL,
+    sole_minor bigint NOT NULL,
+    shared_minor bigint NOT NULL,
+    top_minor bigint NOT NULL,
+    claimed_minor bigint NOT NULL,
+    CONSTRAINT share_never_negative CHECK ((LEAST(home_minor, sole_minor, shared_minor, top_minor, claimed_minor) >= 0))
+);
+
 CREATE TABLE offline.submission (
     document_id bytea NOT NULL,
     person_id uuid NOT NULL,
@@ -192,18 +351,20 @@ CREATE TABLE offline.voucher (
     released_minor bigint DEFAULT 0 NOT NULL,
     opened_at timestamp with time zone,
     closed_at timestamp with time zone,
+    claim_until timestamp with time zone NOT NULL,
+    CONSTRAINT claims_never_end_early CHECK ((claim_until >= claim_by)),
     CONSTRAINT closed_when_closed CHECK (((state = 'closed'::text) = (closed_at IS NOT NULL))),
     CONSTRAINT cover_never_negative CHECK ((cover_minor >= 0)),
     CONSTRAINT escrow_equals_loaded CHECK (((upper(units) - lower(units)) = amount_minor)),
     CONSTRAINT never_released_above_escrow CHECK (((released_minor >= 0) AND (released_minor <= amount_minor))),
-    CONSTRAINT opened_when_open CHECK (((state = ANY (ARRAY['open'::text, 'closed'::text])) = (opened_at IS NOT NULL))),
+    CONSTRAINT opened_when_open CHECK (((state = ANY (ARRAY['open'::text, 'closing'::text, 'closed'::text])) = (opened_at IS NOT NULL))),
     CONSTRAINT refused_with_a_code CHECK (((state = 'refused'::text) = (refused_code IS NOT NULL))),
-    CONSTRAINT signed_when_open CHECK (((state = ANY (ARRAY['open'::text, 'closed'::text])) = (signature IS NOT NULL))),
+    CONSTRAINT signed_when_open CHECK (((state = ANY (ARRAY['open'::text, 'closing'::text, 'closed'::text])) = (signature IS NOT NULL))),
     CONSTRAINT units_below_2_53 CHECK (((lower(units) >= 0) AND (upper(units) <= '9007199254740992'::bigint))),
     CONSTRAINT voucher_amount_positive CHECK ((amount_minor > 0)),
     CONSTRAINT voucher_dates_in_order CHECK (((issued_at < spend_by) AND (spend_by <= claim_by))),
     CONSTRAINT voucher_signature_is_64_bytes CHECK ((octet_length(signature) = 64)),
-    CONSTRAINT voucher_state_known CHECK ((state = ANY (ARRAY['draft'::text, 'refused'::text, 'open'::text, 'closed'::text])))
+    CONSTRAINT voucher_state_known CHECK ((state = ANY (ARRAY['draft'::text, 'refused'::text, 'open'::text, 'closing'::text, 'closed'::text])))
 );
 
 ALTER TABLE ONLY offline.advance
@@ -221,11 +382,26 @@ ALTER TABLE ONLY offline.certificate
 ALTER TABLE ONLY offline.challenge
     ADD CONSTRAINT challenge_pkey PRIMARY KEY (challenge_id);
 
+ALTER TABLE ONLY offline.close_attempt
+    ADD CONSTRAINT close_attempt_pkey PRIMARY KEY (voucher_id, attempt_no);
+
+ALTER TABLE ONLY offline.debt_payment
+    ADD CONSTRAINT debt_paid_once UNIQUE (transfer_id);
+
+ALTER TABLE ONLY offline.debt_payment
+    ADD CONSTRAINT debt_payment_pkey PRIMARY KEY (person_id, payment_no);
+
+ALTER TABLE ONLY offline.debt
+    ADD CONSTRAINT debt_pkey PRIMARY KEY (voucher_id, person_id);
+
 ALTER TABLE ONLY offline.device
     ADD CONSTRAINT device_pkey PRIMARY KEY (device_id);
 
 ALTER TABLE ONLY offline.advance
     ADD CONSTRAINT hand_back_released_once UNIQUE (document_id, voucher_id);
+
+ALTER TABLE ONLY offline.heartbeat
+    ADD CONSTRAINT heartbeat_pkey PRIMARY KEY (only_row);
 
 ALTER TABLE ONLY offline.holder
     ADD CONSTRAINT holder_pkey PRIMARY KEY (person_id);
@@ -236,17 +412,32 @@ ALTER TABLE ONLY offline.network
 ALTER TABLE ONLY offline.voucher
     ADD CONSTRAINT no_unit_twice EXCLUDE USING gist (int4range(currency, currency, '[]'::text) WITH &&, units WITH &&);
 
+ALTER TABLE ONLY offline.settlement
+    ADD CONSTRAINT one_close_per_voucher PRIMARY KEY (voucher_id);
+
 ALTER TABLE ONLY offline.device
     ADD CONSTRAINT one_device_per_key_id UNIQUE (key_id);
 
 ALTER TABLE ONLY offline.revocation
     ADD CONSTRAINT one_key_per_epoch UNIQUE (epoch);
 
+ALTER TABLE ONLY offline.liability
+    ADD CONSTRAINT one_liability_per_account UNIQUE NULLS NOT DISTINCT (voucher_id, person_id, key_id);
+
+ALTER TABLE ONLY offline.payout
+    ADD CONSTRAINT one_payout_per_account UNIQUE NULLS NOT DISTINCT (voucher_id, person_id, key_id);
+
 ALTER TABLE ONLY offline.device
     ADD CONSTRAINT one_person_per_key UNIQUE (public_key);
 
+ALTER TABLE ONLY offline.outage
+    ADD CONSTRAINT outage_pkey PRIMARY KEY (began_at);
+
 ALTER TABLE ONLY offline.payment
     ADD CONSTRAINT payment_pkey PRIMARY KEY (document_id);
+
+ALTER TABLE ONLY offline.payout
+    ADD CONSTRAINT payout_pkey PRIMARY KEY (transfer_id);
 
 ALTER TABLE ONLY offline.piece
     ADD CONSTRAINT piece_pkey PRIMARY KEY (document_id, piece_no);
@@ -259,6 +450,9 @@ ALTER TABLE ONLY offline.refusal
 
 ALTER TABLE ONLY offline.revocation
     ADD CONSTRAINT revocation_pkey PRIMARY KEY (key_id);
+
+ALTER TABLE ONLY offline.share
+    ADD CONSTRAINT share_pkey PRIMARY KEY (voucher_id, key_id);
 
 ALTER TABLE ONLY offline.submission
     ADD CONSTRAINT submission_pkey PRIMARY KEY (document_id, person_id);
@@ -277,11 +471,23 @@ CREATE INDEX certificate_by_key ON offline.certificate USING btree (key_id, issu
 
 CREATE INDEX challenge_by_person ON offline.challenge USING btree (person_id);
 
+CREATE INDEX debt_by_person ON offline.debt USING btree (person_id);
+
 CREATE INDEX device_by_person ON offline.device USING btree (person_id, registered_at);
+
+CREATE INDEX holder_in_debt ON offline.holder USING btree (person_id) WHERE (debt_minor > 0);
+
+CREATE INDEX liability_by_person ON offline.liability USING btree (person_id);
 
 CREATE INDEX payment_by_payee ON offline.payment USING btree (payee_key_id);
 
 CREATE INDEX payment_by_short_id ON offline.payment USING btree (SUBSTRING(document_id FROM 1 FOR 16));
+
+CREATE INDEX payout_by_key ON offline.payout USING btree (key_id, recorded_at) WHERE (key_id IS NOT NULL);
+
+CREATE INDEX payout_by_person ON offline.payout USING btree (person_id, recorded_at);
+
+CREATE INDEX payout_waiting ON offline.payout USING btree (transfer_id) WHERE (posted_at IS NULL);
 
 CREATE INDEX piece_by_units ON offline.piece USING gist (units);
 
@@ -291,9 +497,23 @@ CREATE INDEX proof_by_person ON offline.proof USING btree (person_id);
 
 CREATE INDEX refusal_by_payment ON offline.refusal USING btree (payment_document_id);
 
+CREATE INDEX share_by_person ON offline.share USING btree (person_id);
+
 CREATE INDEX voucher_by_person ON offline.voucher USING btree (person_id, issued_at);
 
-CREATE INDEX voucher_to_close ON offline.voucher USING btree (claim_by, voucher_id) WHERE (state = 'open'::text);
+CREATE INDEX voucher_to_close ON offline.voucher USING btree (claim_by, voucher_id) WHERE (state = ANY (ARRAY['open'::text, 'closing'::text]));
+
+CREATE TRIGGER claims_begin BEFORE INSERT ON offline.voucher FOR EACH ROW EXECUTE FUNCTION offline.voucher_moves_forward();
+
+CREATE TRIGGER settled_once BEFORE INSERT ON offline.debt FOR EACH ROW EXECUTE FUNCTION offline.settled_once();
+
+CREATE TRIGGER settled_once BEFORE INSERT ON offline.liability FOR EACH ROW EXECUTE FUNCTION offline.settled_once();
+
+CREATE TRIGGER settled_once BEFORE INSERT ON offline.payout FOR EACH ROW EXECUTE FUNCTION offline.settled_once();
+
+CREATE TRIGGER settled_once BEFORE INSERT ON offline.share FOR EACH ROW EXECUTE FUNCTION offline.settled_once();
+
+CREATE TRIGGER settlement_adds_up AFTER INSERT ON offline.settlement FOR EACH ROW EXECUTE FUNCTION offline.settlement_adds_up();
 
 CREATE TRIGGER voucher_moves_forward BEFORE UPDATE ON offline.voucher FOR EACH ROW EXECUTE FUNCTION offline.voucher_moves_forward();
 
@@ -312,8 +532,26 @@ ALTER TABLE ONLY offline.advance
 ALTER TABLE ONLY offline.budget_change
     ADD CONSTRAINT budget_change_device_id_fkey FOREIGN KEY (device_id) REFERENCES offline.device(device_id);
 
+ALTER TABLE ONLY offline.close_attempt
+    ADD CONSTRAINT close_attempt_voucher_id_fkey FOREIGN KEY (voucher_id) REFERENCES offline.voucher(voucher_id);
+
+ALTER TABLE ONLY offline.debt_payment
+    ADD CONSTRAINT debt_payment_person_id_fkey FOREIGN KEY (person_id) REFERENCES offline.holder(person_id);
+
+ALTER TABLE ONLY offline.debt
+    ADD CONSTRAINT debt_person_id_fkey FOREIGN KEY (person_id) REFERENCES offline.holder(person_id);
+
+ALTER TABLE ONLY offline.debt
+    ADD CONSTRAINT debt_voucher_id_fkey FOREIGN KEY (voucher_id) REFERENCES offline.voucher(voucher_id);
+
 ALTER TABLE ONLY offline.device
     ADD CONSTRAINT device_person_id_fkey FOREIGN KEY (person_id) REFERENCES offline.holder(person_id);
+
+ALTER TABLE ONLY offline.liability
+    ADD CONSTRAINT liability_voucher_id_fkey FOREIGN KEY (voucher_id) REFERENCES offline.voucher(voucher_id);
+
+ALTER TABLE ONLY offline.payout
+    ADD CONSTRAINT payout_voucher_id_fkey FOREIGN KEY (voucher_id) REFERENCES offline.voucher(voucher_id);
 
 ALTER TABLE ONLY offline.piece
     ADD CONSTRAINT piece_document_id_fkey FOREIGN KEY (document_id) REFERENCES offline.payment(document_id);
@@ -329,6 +567,12 @@ ALTER TABLE ONLY offline.proof
 
 ALTER TABLE ONLY offline.refusal
     ADD CONSTRAINT refusal_payment_document_id_fkey FOREIGN KEY (payment_document_id) REFERENCES offline.payment(document_id);
+
+ALTER TABLE ONLY offline.settlement
+    ADD CONSTRAINT settlement_voucher_id_attempt_no_fkey FOREIGN KEY (voucher_id, attempt_no) REFERENCES offline.close_attempt(voucher_id, attempt_no);
+
+ALTER TABLE ONLY offline.share
+    ADD CONSTRAINT share_voucher_id_fkey FOREIGN KEY (voucher_id) REFERENCES offline.voucher(voucher_id);
 
 ALTER TABLE ONLY offline.submission
     ADD CONSTRAINT submission_document_id_fkey FOREIGN KEY (document_id) REFERENCES offline.payment(document_id);
@@ -353,6 +597,12 @@ GRANT SELECT,INSERT,DELETE ON TABLE offline.challenge TO tikiwallet_offline;
 
 GRANT UPDATE(consumed_at) ON TABLE offline.challenge TO tikiwallet_offline;
 
+GRANT SELECT,INSERT ON TABLE offline.close_attempt TO tikiwallet_offline;
+
+GRANT SELECT,INSERT ON TABLE offline.debt TO tikiwallet_offline;
+
+GRANT SELECT,INSERT ON TABLE offline.debt_payment TO tikiwallet_offline;
+
 GRANT SELECT,INSERT ON TABLE offline.device TO tikiwallet_offline;
 
 GRANT UPDATE(retired_at) ON TABLE offline.device TO tikiwallet_offline;
@@ -361,17 +611,31 @@ GRANT UPDATE(budget_minor) ON TABLE offline.device TO tikiwallet_offline;
 
 GRANT UPDATE(budget_renewed_at) ON TABLE offline.device TO tikiwallet_offline;
 
+GRANT SELECT,INSERT ON TABLE offline.heartbeat TO tikiwallet_offline;
+
+GRANT UPDATE(beat_at) ON TABLE offline.heartbeat TO tikiwallet_offline;
+
 GRANT SELECT,INSERT ON TABLE offline.holder TO tikiwallet_offline;
 
 GRANT UPDATE(granted_minor) ON TABLE offline.holder TO tikiwallet_offline;
 
 GRANT UPDATE(granted_max_minor) ON TABLE offline.holder TO tikiwallet_offline;
 
+GRANT UPDATE(debt_minor) ON TABLE offline.holder TO tikiwallet_offline;
+
+GRANT SELECT,INSERT ON TABLE offline.liability TO tikiwallet_offline;
+
 GRANT SELECT,INSERT ON TABLE offline.network TO tikiwallet_offline;
 
 GRANT UPDATE(revocation_epoch) ON TABLE offline.network TO tikiwallet_offline;
 
+GRANT SELECT,INSERT ON TABLE offline.outage TO tikiwallet_offline;
+
 GRANT SELECT,INSERT ON TABLE offline.payment TO tikiwallet_offline;
+
+GRANT SELECT,INSERT ON TABLE offline.payout TO tikiwallet_offline;
+
+GRANT UPDATE(posted_at) ON TABLE offline.payout TO tikiwallet_offline;
 
 GRANT SELECT,INSERT ON TABLE offline.piece TO tikiwallet_offline;
 
@@ -380,6 +644,10 @@ GRANT SELECT,INSERT ON TABLE offline.proof TO tikiwallet_offline;
 GRANT SELECT,INSERT ON TABLE offline.refusal TO tikiwallet_offline;
 
 GRANT SELECT,INSERT ON TABLE offline.revocation TO tikiwallet_offline;
+
+GRANT SELECT,INSERT ON TABLE offline.settlement TO tikiwallet_offline;
+
+GRANT SELECT,INSERT ON TABLE offline.share TO tikiwallet_offline;
 
 GRANT SELECT,INSERT ON TABLE offline.submission TO tikiwallet_offline;
 
@@ -410,3 +678,5 @@ GRANT UPDATE(released_minor) ON TABLE offline.voucher TO tikiwallet_offline;
 GRANT UPDATE(opened_at) ON TABLE offline.voucher TO tikiwallet_offline;
 
 GRANT UPDATE(closed_at) ON TABLE offline.voucher TO tikiwallet_offline;
+
+GRANT UPDATE(claim_until) ON TABLE offline.voucher TO tikiwallet_offline;
