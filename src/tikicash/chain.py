@@ -16,6 +16,7 @@ from tikicash.messages import (
     Bundle,
     Certificate,
     IssuerKey,
+    Message,
     Opening,
     Payment,
     Piece,
@@ -133,6 +134,13 @@ def traces(payment: Signed[Payment], sources: Mapping[bytes, Source]) -> tuple[T
         voucher, between = trace(piece, sources)
         ways.append(Trace(units=(piece.first, piece.count), voucher=voucher, payments=(*between, payment)))
     return tuple(ways)
+
+
+def as_bundle(message: Message, code: str) -> Bundle:
+    """Return a scanned message that is a bundle, or raise Rejected with the code that the caller has for others."""
+    if not isinstance(message, Bundle):
+        raise Rejected(code)
+    return message
 
 
 def read_chain(bundle: Bundle, *, limits: Limits, operator: frozenset[bytes]) -> Chain:

@@ -11,16 +11,16 @@ from typing import Any, TypeGuard
 
 from tikicash import book as book_of_units
 from tikicash.book import Book, Claim, Holding
-from tikicash.chain import LIMITS, Chain, Limits, check_size, name_commits, opened, operator_ids, read_chain
+from tikicash.chain import LIMITS, Chain, Limits, as_bundle, check_size, name_commits, opened, operator_ids, read_chain
 from tikicash.cose import verify_signature
 from tikicash.errors import Rejected
 from tikicash.fields import REVOKED_BYTES
 from tikicash.messages import (
     OPENS_MEMO,
     OPENS_NAME,
-    Bundle,
     Certificate,
     IssuerKey,
+    Message,
     Payment,
     Receipt,
     Refusal,
@@ -113,14 +113,15 @@ def is_request(document: Signed[Any]) -> TypeGuard[Signed[Request]]:
     return isinstance(document.body, Request)
 
 
-def accept(bundle: Bundle, *, context: AcceptContext, verify: Verify = verify_signature) -> Acceptance:
-    """Return what a payee gets from a bundle, or raise Rejected with the first code in the order of the standard.
+def accept(message: Message, *, context: AcceptContext, verify: Verify = verify_signature) -> Acceptance:
+    """Return what a payee gets from a scanned bundle, or raise Rejected with the first code in order.
 
     Limits and shape (codes of read_chain, then refund_is_claim_only); wrong_network, wrong_currency;
     payment_already_accepted, no_open_request, not_for_me, wrong_amount; issuer_unknown; spend_by_passed,
     certificate_expired; key_revoked; operator_signature_wrong; the codes of check_payments; already_held, spent_twice.
     Never verifies more than limits.signatures_max signatures.
     """
+    bundle = as_bundle(message, "not_a_payment")
     operator = operator_ids(context.issuer_keys)
     chain = read_chain(bundle, limits=context.limits, operator=operator)
     if chain.depth > context.limits.depth_max:
@@ -209,7 +210,7 @@ def judge(holdings: tuple[Holding, ...], *, context: AcceptContext, now: int, sp
 
 
 def verify_request(
-    bundle: Bundle,
+    message: Message,
     *,
     net: int,
     now: int,
@@ -225,6 +226,7 @@ def verify_request(
     opening_matches_nothing, wrong_network, issuer_unknown, certificate_expired, key_revoked,
     operator_signature_wrong, request_signature_wrong.
     """
+    bundle = as_bundle(message, "not_a_request")
     check_size(bundle, limits)
     if len(bundle.documents) != 1 or not is_request(bundle.documents[0]):
         raise Rejected("not_a_request")

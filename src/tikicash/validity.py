@@ -14,6 +14,7 @@ from tikicash.chain import (
     LIMITS,
     Chain,
     Limits,
+    as_bundle,
     enclosing,
     is_payment,
     operator_ids,
@@ -24,9 +25,9 @@ from tikicash.chain import (
 from tikicash.cose import verify_signature
 from tikicash.errors import Rejected
 from tikicash.messages import (
-    Bundle,
     Certificate,
     IssuerKey,
+    Message,
     Payment,
     Revocations,
     Signed,
@@ -182,14 +183,14 @@ def check_terms(payment: Signed[Payment], chain: Chain, *, operator: frozenset[b
 
 
 def check_chain(
-    bundle: Bundle,
+    message: Message,
     *,
     net: int,
     issuer_keys: tuple[IssuerKey, ...],
     limits: Limits = LIMITS,
     verify: Verify = verify_signature,
 ) -> Chain:
-    """Return the chain of a bundle that the settlement counts: valid for ever, whoever brings it and whenever.
+    """Return the chain of a scanned bundle that the settlement counts: valid for ever, whoever brings it and whenever.
 
     Signatures, ownership, pieces, total, depth, may_hand_on and audience lock; not dates, requests, revocations or the
     limit of one payment, which protect the payee when he accepts. The depth-4 refund is a valid claim here. Issuer
@@ -198,7 +199,7 @@ def check_chain(
     operator_signature_wrong, then those of check_payments.
     """
     operator = operator_ids(issuer_keys)
-    chain = read_chain(bundle, limits=limits, operator=operator)
+    chain = read_chain(as_bundle(message, "not_a_payment"), limits=limits, operator=operator)
     check_network(chain, net=net, currency=chain.payment.body.currency)
     check_issuers_known(chain, issuer_keys)
     for document in issued_in(chain):

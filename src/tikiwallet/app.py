@@ -10,11 +10,17 @@ from litestar import Litestar, Request, Response, get
 from litestar.datastructures import State
 from litestar.exceptions import HTTPException
 
+from tikiwallet.funding import http as funding_http
+from tikiwallet.funding.service import Funding
 from tikiwallet.identity import http as identity_http
 from tikiwallet.identity.service import Identity
 from tikiwallet.identity.types import PersonId
 from tikiwallet.ledger.service import PostgresLedger
-from tikiwallet.ledger.types import AccountKind, Ledger, Limits, derive_account_id
+from tikiwallet.ledger.types import Ledger, Limits
+from tikiwallet.offline import http as offline_http
+from tikiwallet.offline.service import Offline
+from tikiwallet.payments import http as payments_http
+from tikiwallet.payments.service import Payments
 from tikiwallet.platform import http, openapi
 from tikiwallet.platform.config import Settings
 from tikiwallet.platform.db import Database
@@ -40,32 +46,49 @@ class Parts:
     """Every part of the wallet, built once and handed what it needs. A context reaches another only through here."""
 
     def __init__(self, settings: Settings, *, database_url: str) -> None:
-        def database(context: str) -> Database:
-            found = Database(database_url, context=context, size_max=settings.pool_size_max)
-            self.databases.append(found)
-            return found
-
-        self.databases: list[Database] = []
+        self.databases = {
+            context: Database(database_url, context=context, size_max=settings.pool_size_max) for context in CONTEXTS
+        }
         self.settings = settings
-        self.ledger: Ledger = PostgresLedger(database("ledger"))
-        self.identity = Identity(database("identity"), settings, prepare_wallet=self.prepare_wallet)
+        self.ledger: Ledger = PostgresLedger(self.databases["ledger"])
+        self.identity = Identity(self.databases["identity"], settings, prepare_wallet=self.prepare_wallet)
+        self.payments = Payments(
+            self.databases["payments"],
+            ledger=self.ledger,
+            directory=self.identity.people,
+            currencies=settings.currencies,
+            wallet_limits=Limits(balance_max_minor=settings.wallet_balance_max_minor),
+        )
+        self.funding = Funding(
+            self.databases["funding"], settings, ledger=self.ledger, prepare_wallet=self.payments.wallets.prepare
+        )
+        self.offline = Offline(self.databases["offline"], settings, ledger=self.ledger, directory=self.identity.people)
 
     @contextlib.asynccontextmanager
     async def open(self, *, now: datetime) -> AsyncIterator[None]:
         """Connect every part to the database for as long as the context lasts. Raises what connecting raises."""
         async with contextlib.AsyncExitStack() as stack:
-            for database in self.databases:
+            for database in self.databases.values():
                 stack.push_async_callback(database.close)
                 await database.open()
             await self.identity.start(now=now)
+            await self.funding.start()
+            await self.offline.start(now=now)
             yield
 
     async def prepare_wallet(self, person_id: PersonId) -> None:
         """Open the accounts that a person needs before they exist. Repeatable."""
-        limits = Limits(balance_max_minor=self.settings.wallet_balance_max_minor)
-        for currency in self.settings.currencies:
-            account_id = derive_account_id(person_id, AccountKind.WALLET, currency)
-            await self.ledger.open_account(account_id, kind=AccountKind.WALLET, currency=currency, limits=limits)
+        await self.payments.wallets.prepare(person_id)
+
+    @contextlib.asynccontextmanager
+    async def at_work(self, clock: http.Clock) -> AsyncIterator[None]:
+        """Run the job workers of this process for as long as the context lasts, if the settings say so."""
+        async with contextlib.AsyncExitStack() as stack:
+            if self.settings.jobs:
+                await stack.enter_async_context(self.payments.worker(clock))
+                await stack.enter_async_context(self.funding.worker(clock))
+                await stack.enter_async_context(self.offline.worker(clock))
+            yield
 
 
 def build_app(settings: Settings, *, database_url: str, clock: http.Clock = http.utc_now) -> Litestar:
@@ -81,13 +104,22 @@ def build_app(settings: Settings, *, database_url: str, clock: http.Clock = http
 
     @contextlib.asynccontextmanager
     async def lifespan(app: Litestar) -> AsyncIterator[None]:
-        async with parts.open(now=clock()):
+        async with parts.open(now=clock()), parts.at_work(clock):
             app.state.ready = True
             yield
             app.state.ready = False
 
     application = Litestar(
-        route_handlers=[healthz, readyz, openapi_json, *START_PAGE, *identity_http.routes()],
+        route_handlers=[
+            healthz,
+            readyz,
+            openapi_json,
+            *START_PAGE,
+            *identity_http.routes(),
+            *payments_http.routes(),
+            *funding_http.routes(),
+            *offline_http.routes(),
+        ],
         lifespan=[lifespan],
         state=State(
             {
@@ -95,6 +127,9 @@ def build_app(settings: Settings, *, database_url: str, clock: http.Clock = http
                 "clock": clock,
                 "authenticate": authenticate,
                 "identity": parts.identity,
+                "payments": parts.payments,
+                "funding": parts.funding,
+                "offline": parts.offline,
                 "ready": False,
             }
         ),

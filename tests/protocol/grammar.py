@@ -1,7 +1,7 @@
 """Checks bytes against protocol/tikicash.cddl.
 
-pycddl 0.6 is wrong about `.cbor`, literal byte strings, empty maps and choices inside an array. So this walks the grammar
-itself: it picks the alternative by the type number, and gives pycddl one rule without choices at a time.
+pycddl 0.6 is wrong about `.cbor`, literal byte strings, empty maps and choices inside an array. So this walks the
+grammar itself: it picks the alternative by the type number, and gives pycddl one rule without choices at a time.
 """
 
 import re

@@ -78,9 +78,9 @@ def run_parse_code(vector: Json) -> Json:
     return {"type": type(getattr(message, "body", message)).__name__, "message": found}
 
 
-def run_accept(vector: Json) -> Json:
+def accept_context(vector: Json) -> AcceptContext:
     given = vector["context"]
-    context = AcceptContext(
+    return AcceptContext(
         net=given["net"],
         now=vector["now"],
         newest_signed_time=given["newest_signed_time"],
@@ -91,7 +91,10 @@ def run_accept(vector: Json) -> Json:
         my_certificate=body(given["my_certificate"]),
         book=book_from(given["book"]),
     )
-    result = rules.accept(parse_code(vector["input"]), context=context)
+
+
+def run_accept(vector: Json) -> Json:
+    result = rules.accept(parse_code(vector["input"]), context=accept_context(vector))
     return {
         "payment_id": result.payment.id.hex(),
         "request_nonce": result.request.nonce.hex(),

@@ -23,12 +23,12 @@ from protocol.world import (
     piece,
     voucher,
 )
-from tikicash.messages import Bundle, Piece, to_code
+from tikicash.messages import Bundle, Piece, Signed, to_code
 
 Story = dict[str, Any]
 
 
-def counts(why: str, shown: Bundle, code: str | None = None, net: int = 1) -> Story:
+def counts(why: str, shown: Bundle | Signed, code: str | None = None, net: int = 1) -> Story:
     given = {"net": net, "issuer_keys": [to_code(ISSUER_KEY)]}
     return {
         "why": why,
@@ -68,6 +68,7 @@ def valid(world: Chained) -> Iterator[Story]:
 
 def wrong_owners(world: Chained) -> Iterator[Story]:
     of_asha = world.voucher
+    yield counts("a voucher alone is no claim", world.voucher, "not_a_payment")
     yield counts("another network", world.bundle(1), "wrong_network", net=2)
     deep = pay(DAN, EVE, piece(world.to_dan))
     yield counts("a fourth hand is never valid", bundle(deep, certificate(DAN), *world.documents), "too_many_hands")

@@ -178,6 +178,8 @@ def too_large(world: Chained) -> Iterator[Story]:
 def wrong_shape(world: Chained) -> Iterator[Story]:
     one = world.bundle(1)
     yield accepts("a voucher alone is no payment", Bundle(documents=(world.voucher,)), code="not_a_payment")
+    receipt = sign(Receipt(payment_id=world.to_ben.short_id, accepted_at=NOW), BEN.signer)
+    yield accepts("a receipt is no payment", receipt, code="not_a_payment")
     yield accepts("nothing is no payment", Bundle(documents=()), code="not_a_payment")
     twice = Bundle(documents=(world.voucher, world.voucher, world.to_ben))
     yield accepts("a document twice", twice, code="document_repeated")
@@ -291,6 +293,7 @@ def requests() -> Iterator[Story]:
     yield asks("a request with a certified name", certified)
     yield asks("a certificate without a name", replace(bare, certificates=(certificate(BEN),)))
     yield asks("a payment is no request", chained().bundle(1), "not_a_request")
+    yield asks("a signed request without its bundle is no request code", request(BEN, 1250), "not_a_request")
     yield asks("nothing is no request", Bundle(documents=()), "not_a_request")
     many = tuple(certificate(BEN, tier=number) for number in range(16))
     yield asks("17 signatures", replace(bare, certificates=many), "too_many_signatures")

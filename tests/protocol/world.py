@@ -1,6 +1,7 @@
 """Asha, Ben, Chi, Dan and the operator, with fixed keys, so that tests and vectors tell a story in a few lines."""
 
 import hashlib
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from cryptography.hazmat.primitives.asymmetric import ec
@@ -8,6 +9,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from tikicash.book import Book
 from tikicash.chain import gather
 from tikicash.cose import PrivateKeySigner
+from tikicash.errors import Rejected
 from tikicash.messages import (
     Bundle,
     Certificate,
@@ -39,6 +41,15 @@ def salt(name: str) -> bytes:
 
 def nonce(name: str) -> bytes:
     return hashlib.sha256(b"nonce " + name.encode()).digest()[:8]
+
+
+def code_of(call: Callable[[], object]) -> str | None:
+    """The code with which a call is refused, or None if it is not."""
+    try:
+        call()
+    except Rejected as rejected:
+        return rejected.code
+    return None
 
 
 class Key:

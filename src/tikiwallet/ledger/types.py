@@ -12,6 +12,8 @@ from uuid import UUID, uuid5
 
 import msgspec
 
+from tikiwallet.platform.errors import Kind, Refused
+
 AccountId = NewType("AccountId", UUID)
 TransferId = NewType("TransferId", UUID)
 
@@ -205,3 +207,35 @@ class Ledger(Protocol):
         empty means any; `since` is included and `until` is not (both aware of their time zone).
         """
         ...
+
+
+class InsufficientFunds(Refused):
+    """There isn't enough money in the wallet for this."""
+
+    code, kind = "insufficient_funds", Kind.UNPROCESSABLE
+
+
+class LimitExceeded(Refused):
+    """This would go past a limit: of one operation, of a day, or of what a wallet may hold."""
+
+    code, kind = "limit_exceeded", Kind.UNPROCESSABLE
+
+
+class WalletClosed(Refused):
+    """One of the wallets is closed, so nothing can be moved in or out of it."""
+
+    code, kind = "wallet_closed", Kind.CONFLICT
+
+
+def refusal_of(outcome: PostOutcome) -> Refused:
+    """Return what to tell a person whose transfer met with `outcome`.
+
+    Raises `AssertionError` for an outcome that is no refusal, or that a person's request can't cause: a bug of ours.
+    """
+    refusals = {
+        PostOutcome.INSUFFICIENT_FUNDS: InsufficientFunds,
+        PostOutcome.LIMIT_EXCEEDED: LimitExceeded,
+        PostOutcome.ACCOUNT_CLOSED: WalletClosed,
+    }
+    assert outcome in refusals, outcome
+    return refusals[outcome]()

@@ -32,6 +32,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     currencies: tuple[str, ...] = ("SGD",)  # the first is the default
     wallet_balance_max_minor: int = 1_000_000_00  # of one person in one currency
     sms_sender: str = "console"  # "console" or "file"
+    bank: str = ""  # "demo", "none"; empty: the demo bank in demo mode, none in production
     phone_countries: tuple[str, ...] = ()  # ISO 3166 alpha-2; empty: any
     phone_country: str = ""  # ISO 3166 alpha-2: how a number without + is read; empty: it is refused
     code_key: str = ""  # 64 hex digits, the key of one-time code hashes; empty: kept in `data_dir`
@@ -41,6 +42,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     session_ttl_seconds: int = SESSION_TTL_SECONDS_MAX
     log_level: str = "info"
     jobs: bool = True  # run the job workers in this process
+    offline_keys_dir: str = ""  # where the offline issuer's key files are; empty: <data_dir>/keys
+    offline_policy: str = ""  # a TOML file that replaces numbers of the offline tiers; empty: the design's table
     pool_size_max: int = 8  # connections per context and process
 
     @property
@@ -88,6 +91,8 @@ def _check(settings: Settings) -> None:
         raise ConfigError(f"TIKIWALLET_SMS_SENDER must be console or file, not {settings.sms_sender!r}.")
     if settings.is_production and settings.sms_sender == "console":
         raise ConfigError("TIKIWALLET_SMS_SENDER=console prints one-time codes; production needs another sender.")
+    if settings.bank not in {"", "demo", "none"}:
+        raise ConfigError(f"TIKIWALLET_BANK must be demo or none, not {settings.bank!r}.")
     if not settings.currencies:
         raise ConfigError("TIKIWALLET_CURRENCIES must name at least one currency.")
     if not 1 <= settings.session_ttl_seconds <= SESSION_TTL_SECONDS_MAX:

@@ -251,7 +251,8 @@ def idempotency_key(request: Request[Any, Any, Any]) -> str:
 def page_size(request: Request[Any, Any, Any]) -> int:
     """Return the `limit` of a list request, 1 to `PAGE_SIZE_MAX`; refuses anything else."""
     text = request.query_params.get("limit", str(PAGE_SIZE_DEFAULT))
-    if not text.isdecimal() or not 1 <= int(text) <= PAGE_SIZE_MAX:
+    # The length first: Python refuses to read a number of thousands of digits with an error of its own.
+    if len(text) > len(str(PAGE_SIZE_MAX)) or not text.isdecimal() or not 1 <= int(text) <= PAGE_SIZE_MAX:
         raise RequestInvalid(f"limit must be from 1 to {PAGE_SIZE_MAX}.", field="limit")
     return int(text)
 

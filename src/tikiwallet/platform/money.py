@@ -4,16 +4,25 @@ Exponents come from ISO 4217 and not from a display library, whose digits differ
 """
 
 import re
+from collections.abc import Sequence
 from typing import Annotated
 
 import msgspec
 from iso4217 import Currency
 
+from tikiwallet.platform.errors import Kind, Refused
+
 AMOUNT_MINOR_MAX = 10**15
 
 AmountMinor = Annotated[int, msgspec.Meta(ge=1, le=AMOUNT_MINOR_MAX, description="whole minor units, e.g. cents")]
 CurrencyCode = Annotated[str, msgspec.Meta(pattern="^[A-Z]{3}$", description="ISO 4217 code")]
-DECIMAL = re.compile(r"(\d{1,15})(?:\.(\d{1,4}))?")
+DECIMAL = re.compile(r"([0-9]{1,15})(?:\.([0-9]{1,4}))?")  # only these digits: a look-alike is refused
+
+
+class CurrencyNotOffered(Refused):
+    """This wallet doesn't hold that currency."""
+
+    code, kind = "currency_not_offered", Kind.UNPROCESSABLE
 
 
 class Amount(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -28,6 +37,12 @@ class Balance(msgspec.Struct, frozen=True, kw_only=True):
 
     amount_minor: int
     currency: str
+
+
+def require_offered(currency: str, offered: Sequence[str]) -> None:
+    """Return if `currency` is one of `offered`, the currencies of the settings; else refuse (`CurrencyNotOffered`)."""
+    if currency not in offered:
+        raise CurrencyNotOffered(f"This wallet holds {', '.join(offered)}.", field="amount.currency")
 
 
 def exponent(currency: str) -> int:

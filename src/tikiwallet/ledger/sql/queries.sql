@@ -49,3 +49,88 @@ WHERE account_id = $1
     AND ($6::integer = 0 OR sign(amount_minor) = $6)
 ORDER BY posting_no DESC
 LIMIT $7;
+
+-- Below: the rules that `reconcile` proves. Each tells what breaks it: a subject, and what was found there.
+
+-- size_of_the_books --
+SELECT (SELECT count(*) FROM ledger.account) AS account_count, (SELECT count(*) FROM ledger.posting) AS posting_count;
+
+-- currency_sums_to_zero --
+SELECT currency AS subject, format('the balances sum to %s', sum(balance_minor)) AS found
+FROM ledger.account
+GROUP BY currency
+HAVING sum(balance_minor) <> 0
+ORDER BY currency
+LIMIT $1;
+
+-- balance_is_sum_of_postings --
+SELECT a.account_id::text AS subject,
+    format('balance %s, the postings sum to %s', a.balance_minor, coalesce(p.sum_minor, 0)) AS found
+FROM ledger.account AS a
+LEFT JOIN (
+    SELECT account_id, sum(amount_minor) AS sum_minor FROM ledger.posting GROUP BY account_id
+) AS p ON p.account_id = a.account_id
+WHERE a.balance_minor <> coalesce(p.sum_minor, 0)
+ORDER BY a.account_id
+LIMIT $1;
+
+-- postings_have_no_gap --
+-- Numbers are unique and start at 1 (constraints), so equal count and highest number leave no room for a gap.
+SELECT a.account_id::text AS subject,
+    format('counted %s, found %s up to number %s', a.posting_count, coalesce(p.found, 0), coalesce(p.highest, 0))
+    AS found
+FROM ledger.account AS a
+LEFT JOIN (
+    SELECT account_id, count(*) AS found, max(posting_no) AS highest FROM ledger.posting GROUP BY account_id
+) AS p ON p.account_id = a.account_id
+WHERE (a.posting_count, a.posting_count) IS DISTINCT FROM (coalesce(p.found, 0), coalesce(p.highest, 0))
+ORDER BY a.account_id
+LIMIT $1;
+
+-- running_balance_follows --
+SELECT format('%s/%s', account_id, posting_no) AS subject,
+    format('balance %s after %s, then %s', balance_minor, before_minor, amount_minor) AS found
+FROM (
+    SELECT account_id, posting_no, amount_minor, balance_minor,
+        lag(balance_minor, 1, 0::bigint) OVER (PARTITION BY account_id ORDER BY posting_no) AS before_minor
+    FROM ledger.posting
+) AS p
+WHERE balance_minor::numeric <> before_minor::numeric + amount_minor
+ORDER BY account_id, posting_no
+LIMIT $1;
+
+-- transfer_has_two_postings --
+SELECT transfer_id::text AS subject, format('%s postings', count(*)) AS found
+FROM ledger.posting
+GROUP BY transfer_id
+HAVING count(*) <> 2
+ORDER BY transfer_id
+LIMIT $1;
+
+-- postings_mirror_each_other --
+SELECT p.transfer_id::text AS subject,
+    format('%s/%s has no mirror', p.account_id, p.posting_no) AS found
+FROM ledger.posting AS p
+WHERE NOT EXISTS (
+    SELECT FROM ledger.posting AS q
+    WHERE (q.transfer_id, q.account_id, q.other_account_id, q.amount_minor, q.posted_at, q.kind, q.note)
+        = (p.transfer_id, p.other_account_id, p.account_id, -p.amount_minor, p.posted_at, p.kind, p.note)
+)
+ORDER BY p.transfer_id, p.posting_no
+LIMIT $1;
+
+-- transfer_keeps_its_currency --
+SELECT p.transfer_id::text AS subject, format('%s to %s', a.currency, b.currency) AS found
+FROM ledger.posting AS p
+JOIN ledger.account AS a ON a.account_id = p.account_id
+JOIN ledger.account AS b ON b.account_id = p.other_account_id
+WHERE p.amount_minor < 0 AND a.currency <> b.currency
+ORDER BY p.transfer_id
+LIMIT $1;
+
+-- posting_has_an_account --
+SELECT format('%s/%s', account_id, posting_no) AS subject, 'there is no such account' AS found
+FROM ledger.posting AS p
+WHERE NOT EXISTS (SELECT FROM ledger.account AS a WHERE a.account_id = p.account_id)
+ORDER BY account_id, posting_no
+LIMIT $1;

@@ -3,6 +3,8 @@
 -- A transfer is two postings, one for each account, each with the balance after it: a statement is then one index
 -- range, and both tables can be distributed by account_id. Nothing in a posting is ever changed: the role below may
 -- only add to it. Each rule about money stands here once more by name, so that a mistake in the code stops at it.
+-- That a posting has an account is no foreign key: it cost a tenth to a third of all throughput (measured), the
+-- functions lock the account of every posting they write, and `reconcile` proves it.
 
 CREATE TABLE ledger.account (
     account_id uuid NOT NULL,

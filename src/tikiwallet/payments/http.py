@@ -1,0 +1,204 @@
+"""The routes of payments: read the order, call one use case, answer."""
+
+from typing import Any, TypeVar
+from uuid import UUID
+
+import msgspec
+from litestar import Request, Response
+from litestar.handlers import HTTPRouteHandler
+from litestar.params import FromPath
+
+from tikiwallet.identity.types import PersonId
+from tikiwallet.ledger.types import InsufficientFunds, LimitExceeded, TransferId, WalletClosed
+from tikiwallet.payments.request_payments import PaymentUnderway
+from tikiwallet.payments.requests import (
+    PayerIsPayee,
+    PayerUnknown,
+    RequestNotOpen,
+    RequestNotYours,
+    RequestsTooMany,
+    RequestUnknown,
+)
+from tikiwallet.payments.service import Payments
+from tikiwallet.payments.transfers import MemoInvalid, PayeeIsPayer, PayeeUnknown, TransferUnknown
+from tikiwallet.payments.types import (
+    Balances,
+    HistoryPage,
+    HistoryQuery,
+    MoneyRequest,
+    PersonRef,
+    Receipt,
+    RequestOrder,
+    RequestPage,
+    RequestQuery,
+    SendOrder,
+)
+from tikiwallet.platform import http
+from tikiwallet.platform.http import RequestInvalid, route
+from tikiwallet.platform.money import Amount, CurrencyNotOffered
+
+AnyRequest = Request[Any, Any, Any]
+Q = TypeVar("Q")
+
+MONEY_MOVES = (InsufficientFunds, LimitExceeded, WalletClosed)
+PAGE_QUERY = (("cursor", "where the page before this one ended"), ("limit", "1 to 100; 20 if not given"))
+HISTORY_QUERY = (
+    *PAGE_QUERY,
+    ("currency", "ISO 4217 code; the wallet's first currency if not given"),
+    ("kind", "payment, top_up, withdrawal, load, release, settlement or correction"),
+    ("direction", "in or out"),
+    ("since", "RFC 3339 instant, inclusive"),
+    ("until", "RFC 3339 instant, exclusive"),
+)
+REQUEST_QUERY = (
+    *PAGE_QUERY,
+    ("role", "payer (I was asked) or payee (I asked); both if not given"),
+    ("state", "open, accepted, paid, declined, cancelled or expired"),
+)
+ONE_COFFEE = Amount(amount_minor=450, currency="SGD")
+
+
+def payments_of(request: AnyRequest) -> Payments:
+    """Return the use cases of this application."""
+    found: Payments = request.app.state.payments
+    return found
+
+
+def person_of(request: AnyRequest) -> PersonId:
+    """Return who is asking, proven by the session."""
+    return PersonId(http.caller(request).person_id)
+
+
+def read_query(request: AnyRequest, kind: type[Q]) -> Q:
+    """Return the query parameters as `kind`; refuses unknown and malformed ones (`RequestInvalid`)."""
+    try:
+        return msgspec.convert(dict(request.query_params), kind, strict=False)
+    except msgspec.ValidationError as error:
+        message, _, path = str(error).partition(" - at `$")
+        raise RequestInvalid(message, field=path.rstrip("`").lstrip(".")) from error
+
+
+@route("GET", "/v1/balance", summary="What is in my wallet?", tag="payments", answer=Balances)
+async def get_balance(request: AnyRequest) -> Response[bytes]:
+    """Answer every currency of the wallet, also those that hold nothing."""
+    return http.respond(Balances(balances=await payments_of(request).wallets.balances(person_of(request))))
+
+
+@route(
+    "POST", "/v1/transfers", summary="Pay somebody", tag="payments", body=SendOrder, answer=Receipt, status=201,
+    idempotent=True, refusals=(MemoInvalid, CurrencyNotOffered, PayeeUnknown, PayeeIsPayer, *MONEY_MOVES),
+    example=SendOrder(to=PersonRef(username="bob"), amount=ONE_COFFEE, memo="coffee"),
+)  # fmt: skip
+async def post_transfer(request: AnyRequest) -> Response[bytes]:
+    """Pay at most once for each Idempotency-Key and answer the receipt."""
+    order = await http.read(request, SendOrder)
+    key = http.idempotency_key(request)
+    return http.respond(
+        await payments_of(request).transfers.send(order, payer_id=person_of(request), key=key), status=201
+    )
+
+
+@route(
+    "GET", "/v1/transfers/{transfer_id:uuid}", summary="The receipt of a payment", tag="payments", answer=Receipt,
+    refusals=(TransferUnknown,),
+)  # fmt: skip
+async def get_transfer(request: AnyRequest, transfer_id: FromPath[UUID]) -> Response[bytes]:
+    """Answer the receipt to either party; to anybody else the payment doesn't exist."""
+    transfers = payments_of(request).transfers
+    return http.respond(await transfers.receipt(TransferId(transfer_id), reader_id=person_of(request)))
+
+
+@route(
+    "GET", "/v1/history", summary="What happened to my wallet?", tag="payments", answer=HistoryPage,
+    query=HISTORY_QUERY, refusals=(CurrencyNotOffered,),
+)  # fmt: skip
+async def get_history(request: AnyRequest) -> Response[bytes]:
+    """Answer movements newest first, each with the balance after it."""
+    query = read_query(request, HistoryQuery)
+    return http.respond(await payments_of(request).history.page(person_of(request), query))
+
+
+@route(
+    "POST", "/v1/requests", summary="Ask somebody for money", tag="payments", body=RequestOrder, answer=MoneyRequest,
+    status=201, idempotent=True,
+    refusals=(MemoInvalid, CurrencyNotOffered, PayerUnknown, PayerIsPayee, RequestsTooMany),
+    example=RequestOrder(payer=PersonRef(username="alice"), amount=ONE_COFFEE, memo="you owe me a coffee"),
+)  # fmt: skip
+async def post_request(request: AnyRequest) -> Response[bytes]:
+    """Ask at most once for each Idempotency-Key; the request is open for seven days."""
+    order = await http.read(request, RequestOrder)
+    key = http.idempotency_key(request)
+    asked = await payments_of(request).requests.ask(
+        order, payee_id=person_of(request), key=key, now=http.clock_now(request)
+    )
+    return http.respond(asked, status=201)
+
+
+@route(
+    "GET", "/v1/requests", summary="Requests for money, by me and to me", tag="payments", answer=RequestPage,
+    query=REQUEST_QUERY,
+)  # fmt: skip
+async def get_requests(request: AnyRequest) -> Response[bytes]:
+    """Answer my requests, newest first."""
+    query = read_query(request, RequestQuery)
+    page = await payments_of(request).requests.page(query, reader_id=person_of(request), now=http.clock_now(request))
+    return http.respond(page)
+
+
+@route(
+    "GET", "/v1/requests/{request_id:uuid}", summary="One request for money", tag="payments", answer=MoneyRequest,
+    refusals=(RequestUnknown,),
+)  # fmt: skip
+async def get_request(request: AnyRequest, request_id: FromPath[UUID]) -> Response[bytes]:
+    """Answer the request to either party; to anybody else it doesn't exist."""
+    requests = payments_of(request).requests
+    return http.respond(await requests.get(request_id, reader_id=person_of(request), now=http.clock_now(request)))
+
+
+@route(
+    "POST", "/v1/requests/{request_id:uuid}/payment", summary="Pay a request", tag="payments", answer=MoneyRequest,
+    status=201, idempotent=True,
+    refusals=(RequestUnknown, RequestNotYours, RequestNotOpen, PaymentUnderway, *MONEY_MOVES),
+)  # fmt: skip
+async def post_request_payment(request: AnyRequest, request_id: FromPath[UUID]) -> Response[bytes]:
+    """Pay the request, once and for ever, and answer it with its receipt."""
+    paid = await payments_of(request).request_payments.pay(
+        request_id, payer_id=person_of(request), key=http.idempotency_key(request), now=http.clock_now(request)
+    )
+    return http.respond(paid, status=201)
+
+
+@route(
+    "POST", "/v1/requests/{request_id:uuid}/decline", summary="Say no to a request", tag="payments",
+    answer=MoneyRequest, refusals=(RequestUnknown, RequestNotYours, RequestNotOpen),
+)  # fmt: skip
+async def post_request_decline(request: AnyRequest, request_id: FromPath[UUID]) -> Response[bytes]:
+    """Decline, for the person who was asked."""
+    requests = payments_of(request).requests
+    return http.respond(await requests.decline(request_id, payer_id=person_of(request), now=http.clock_now(request)))
+
+
+@route(
+    "POST", "/v1/requests/{request_id:uuid}/cancellation", summary="Take a request back", tag="payments",
+    answer=MoneyRequest, refusals=(RequestUnknown, RequestNotYours, RequestNotOpen),
+)  # fmt: skip
+async def post_request_cancellation(request: AnyRequest, request_id: FromPath[UUID]) -> Response[bytes]:
+    """Cancel, for the person who asked."""
+    requests = payments_of(request).requests
+    return http.respond(await requests.cancel(request_id, payee_id=person_of(request), now=http.clock_now(request)))
+
+
+def routes() -> list[HTTPRouteHandler]:
+    """Return the routes; they find the context in `app.state.payments`."""
+    return [
+        get_balance,
+        post_transfer,
+        get_transfer,
+        get_history,
+        post_request,
+        get_requests,
+        get_request,
+        post_request_payment,
+        post_request_decline,
+        post_request_cancellation,
+    ]

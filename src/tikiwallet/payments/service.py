@@ -1,0 +1,46 @@
+"""The payments context put together, once per process: what `app.py` builds and hands to the routes."""
+
+import contextlib
+from collections.abc import AsyncIterator, Callable, Sequence
+from datetime import datetime
+
+from tikiwallet.identity.types import Directory
+from tikiwallet.ledger.types import Ledger, Limits
+from tikiwallet.payments.history import History
+from tikiwallet.payments.request_payments import JOB_NAME, RequestPayments
+from tikiwallet.payments.requests import Requests
+from tikiwallet.payments.transfers import Transfers
+from tikiwallet.payments.wallets import Wallets
+from tikiwallet.platform.db import Database
+from tikiwallet.platform.jobs import Jobs
+
+
+class Payments:
+    """Wallets, transfers, histories and requests for money; `wallet_limits` are those of a new wallet."""
+
+    def __init__(
+        self,
+        db: Database,
+        *,
+        ledger: Ledger,
+        directory: Directory,
+        currencies: Sequence[str],
+        wallet_limits: Limits,
+    ) -> None:
+        self._db = db
+        self._jobs = Jobs("payments")
+        self.wallets = Wallets(db, ledger=ledger, currencies=currencies, limits=wallet_limits)
+        self.transfers = Transfers(ledger=ledger, directory=directory, wallets=self.wallets)
+        self.history = History(ledger=ledger, directory=directory, wallets=self.wallets)
+        self.requests = Requests(db, directory=directory, wallets=self.wallets)
+        self.request_payments = RequestPayments(db, jobs=self._jobs, requests=self.requests, wallets=self.wallets)
+
+    @contextlib.asynccontextmanager
+    async def worker(self, clock: Callable[[], datetime]) -> AsyncIterator[None]:
+        """Keep the promises of payments for as long as the context lasts."""
+
+        async def pay_request(key: bytes) -> None:
+            await self.request_payments.keep_promise(key, clock())
+
+        async with self._jobs.worker(self._db.pool, {JOB_NAME: pay_request}):
+            yield

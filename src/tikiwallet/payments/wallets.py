@@ -1,0 +1,71 @@
+"""Whose wallet is it? People's accounts in the ledger, found in both directions.
+
+The ledger knows accounts and no people, and the id of an account can't be turned back into a person. Without the
+table here every payment would need a second row just to say who was on the other side.
+"""
+
+from collections.abc import Collection, Sequence
+from uuid import UUID
+
+from tikiwallet.identity.types import PersonId
+from tikiwallet.ledger.types import (
+    AccountId,
+    AccountKind,
+    Ledger,
+    Limits,
+    PostOutcome,
+    PostResult,
+    Transfer,
+    derive_account_id,
+)
+from tikiwallet.platform.db import Database, Queries
+from tikiwallet.platform.money import Balance
+
+SQL = Queries("tikiwallet.payments")
+
+
+def wallet_account_id(person_id: UUID, currency: str) -> AccountId:
+    """Return the ledger account that holds the online money of this person in this currency."""
+    return derive_account_id(person_id, AccountKind.WALLET, currency)
+
+
+class Wallets:
+    """The wallets of all people, in the currencies of the settings; `limits` are those of a new wallet."""
+
+    def __init__(self, db: Database, *, ledger: Ledger, currencies: Sequence[str], limits: Limits) -> None:
+        self._db = db
+        self._ledger = ledger
+        self._limits = limits
+        self.currencies = tuple(currencies)
+
+    async def prepare(self, person_id: PersonId) -> None:
+        """Open the wallet of a person, in every currency. Safe to repeat, also before the person exists."""
+        for currency in self.currencies:
+            account_id = wallet_account_id(person_id, currency)
+            # The owner first: an account without a known owner would have no name in anybody's history.
+            await self._db.pool.execute(SQL["record_wallet"], account_id, person_id, currency)
+            await self._ledger.open_account(account_id, kind=AccountKind.WALLET, currency=currency, limits=self._limits)
+
+    async def post(self, transfer: Transfer, *, people: Collection[PersonId]) -> PostResult:
+        """Post a transfer between the wallets of `people`; a wallet that isn't open yet in this currency is opened.
+
+        That happens when the operator offers a currency that wasn't there when somebody signed up.
+        """
+        result = await self._ledger.post(transfer)
+        if result.outcome is PostOutcome.ACCOUNT_UNKNOWN:
+            for person_id in people:
+                await self.prepare(person_id)
+            result = await self._ledger.post(transfer)
+        return result
+
+    async def owners(self, account_ids: Collection[AccountId]) -> dict[AccountId, PersonId]:
+        """Return whose wallets these accounts are; accounts that are nobody's wallet are absent."""
+        rows = await self._db.pool.fetch(SQL["wallet_owners"], list(account_ids))
+        return {AccountId(row["account_id"]): PersonId(row["person_id"]) for row in rows}
+
+    async def balances(self, person_id: PersonId) -> list[Balance]:
+        """Return what stands in the wallet of this person now, in the order of the settings."""
+        account_ids = {currency: wallet_account_id(person_id, currency) for currency in self.currencies}
+        accounts = await self._ledger.accounts(list(account_ids.values()))
+        found = {account.currency: account.balance_minor for account in accounts.values()}
+        return [Balance(amount_minor=found.get(currency, 0), currency=currency) for currency in self.currencies]
