@@ -1,6 +1,6 @@
 # make run    set everything up and serve the wallet       make test   everything that CI runs
 # make demo   three people pay each other with no network  make check  format, lint, types, arrow, tidy
-.PHONY: help run demo check fix test setup setup-dev schema codes lock clean
+.PHONY: help run demo sim mutants check fix test setup setup-dev schema codes lock clean
 .DEFAULT_GOAL := help
 PYTHON ?= python3
 VENV := .venv
@@ -35,6 +35,12 @@ run: setup
 
 demo: setup
 	@exec $(BIN)/python -m demo
+
+sim: setup-dev
+	@$(BIN)/python -m sim
+
+mutants: setup-dev
+	@$(BIN)/python -m sim.mutants
 
 check: setup-dev
 	@$(BIN)/ruff format --check --quiet . && $(BIN)/ruff check --quiet .
