@@ -1,6 +1,6 @@
 # make run    set everything up and serve the wallet       make test   everything that CI runs
 # make demo   three people pay each other with no network  make check  format, lint, types, arrow, tidy
-.PHONY: help run demo check fix test setup setup-dev schema lock clean
+.PHONY: help run demo check fix test setup setup-dev schema codes lock clean
 .DEFAULT_GOAL := help
 PYTHON ?= python3
 VENV := .venv
@@ -52,6 +52,9 @@ test: check
 
 schema: setup-dev
 	@REWRITE_SCHEMA=1 $(BIN)/python -m pytest tests/tidy/test_schema.py
+
+codes: setup-dev
+	@REWRITE_CODES=1 $(BIN)/python -m pytest tests/tidy/test_codes.py
 
 lock: $(VENV)/bin/uv
 	@$(BIN)/uv pip compile --quiet --universal --generate-hashes --python-version 3.11 --extra build pyproject.toml -o requirements.lock

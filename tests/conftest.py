@@ -10,6 +10,7 @@ import asyncpg
 import pytest
 from hypothesis import HealthCheck, settings
 
+from databases import database_of
 from tikiwallet.app import CONTEXTS
 from tikiwallet.platform.embedded_postgres import EmbeddedPostgres
 from tikiwallet.platform.migrate import migrate
@@ -30,13 +31,15 @@ def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         yield url
         return
     with EmbeddedPostgres(tmp_path_factory.mktemp("pg")) as server:
+        asyncio.run(_forget_about_power_cuts(server.url()))
         yield server.url()
 
 
-def database_of(cluster: str, name: str) -> str:
-    """The URL of another database on the same server."""
-    before, _, options = cluster.partition("?")
-    return f"{before.rpartition('/')[0]}/{name}" + (f"?{options}" if options else "")
+async def _forget_about_power_cuts(url: str) -> None:
+    """This server's data is thrown away: making and dropping a database takes 70 ms instead of 300."""
+    for setting in ("fsync", "synchronous_commit", "full_page_writes"):
+        await _execute(url, f"ALTER SYSTEM SET {setting} = off")
+    await _execute(url, "SELECT pg_reload_conf()")
 
 
 @pytest.fixture(scope="session")
@@ -81,3 +84,18 @@ async def world(database_url: str, data_dir: Path) -> AsyncIterator[World]:
     """One running wallet, empty."""
     async with open_world(database_url, data_dir) as opened:
         yield opened
+
+
+@pytest.fixture
+async def sound_books(database_url: str) -> AsyncIterator[None]:
+    """After the test: per currency everything sums to zero, and no wallet is below zero."""
+    yield
+    connection = await asyncpg.connect(database_url)
+    try:
+        sums = await connection.fetch("SELECT currency, sum(balance_minor) FROM ledger.account GROUP BY currency")
+        assert all(total == 0 for _, total in sums), sums
+        assert not await connection.fetchval(
+            "SELECT count(*) FROM ledger.account WHERE balance_minor < 0 AND kind <> 'bank'"
+        )
+    finally:
+        await connection.close()

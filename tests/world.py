@@ -1,6 +1,8 @@
 """The wallet as a test sees it: the real application on a real database, spoken to over HTTP."""
 
+import asyncio
 import contextlib
+import copy
 import json
 import re
 from collections.abc import AsyncIterator, Mapping
@@ -10,10 +12,11 @@ from typing import Any
 from uuid import UUID, uuid4
 
 import msgspec
-from httpx import Response
-from litestar.testing import AsyncTestClient
+from httpx import ASGITransport, AsyncClient, Response
+from litestar import Litestar
 
 from tikiwallet.app import build_app
+from tikiwallet.identity.service import Identity
 from tikiwallet.platform.config import Settings, read_settings
 from tikiwallet.platform.money import format_decimal, parse_decimal
 
@@ -73,21 +76,27 @@ def money(text: str, currency: str = "SGD") -> dict[str, Any]:
 class Someone:
     """A person with a wallet, signed in."""
 
-    def __init__(self, http: AsyncTestClient, session: dict[str, Any]) -> None:  # type: ignore[type-arg]
-        self._http = http
+    def __init__(self, http: AsyncClient, session: dict[str, Any]) -> None:
+        self.http = http
         self.person_id = UUID(session["person"]["person_id"])
         self.username: str = session["person"]["username"]
         self.phone: str = session["person"]["phone"]
         self.token: str = session["token"]
 
+    def moved_to(self, world: "World") -> "Someone":
+        """Return the same person, with the same session, in another world on the same database."""
+        moved = copy.copy(self)
+        moved.http = world.http
+        return moved
+
     async def get(self, path: str, **query: str) -> Response:
         """GET `path` with the session."""
-        return await self._http.get(path, params=query, headers=self._headers())
+        return await self.http.get(path, params=query, headers=self._headers())
 
     async def post(self, path: str, body: object = None, *, key: str | None = None) -> Response:
         """POST `body` with the session and an Idempotency-Key (a fresh one unless `key` is given)."""
         headers = {**self._headers(), "idempotency-key": key or str(uuid4())}
-        return await self._http.post(path, headers=headers, **as_json(body))
+        return await self.http.post(path, headers=headers, **as_json(body))
 
     async def pay(self, payee: "Someone", text: str, *, key: str | None = None, memo: str = "") -> Response:
         """Send somebody an amount ("12.50") in SGD."""
@@ -106,7 +115,7 @@ class Someone:
 
     async def delete(self, path: str) -> Response:
         """DELETE `path` with the session."""
-        return await self._http.delete(path, headers=self._headers())
+        return await self.http.delete(path, headers=self._headers())
 
     def _headers(self) -> dict[str, str]:
         return {"authorization": f"Bearer {self.token}"}
@@ -120,8 +129,9 @@ def as_json(body: object) -> dict[str, Any]:
 class World:
     """One running wallet."""
 
-    def __init__(self, http: AsyncTestClient, clock: Clock, data_dir: Path) -> None:  # type: ignore[type-arg]
+    def __init__(self, app: Litestar, http: AsyncClient, clock: Clock, data_dir: Path) -> None:
         self.http = http
+        self.identity: Identity = app.state.identity
         self.clock = clock
         self._sms_file = data_dir / "sms.jsonl"
         self._phones = 0
@@ -149,6 +159,11 @@ class World:
         self._people.append(Someone(self.http, session))
         return self._people[-1]
 
+    async def sign_in_again(self, someone: Someone) -> Someone:
+        """Return the same person with a fresh session."""
+        order = {"phone": someone.phone, "password": PASSWORD}
+        return Someone(self.http, body_of(await self.http.post("/v1/sessions", json=order), 201))
+
     def new_phone(self) -> str:
         """Return a phone number that nobody in this world has yet."""
         self._phones += 1
@@ -169,9 +184,29 @@ class World:
 
 
 @contextlib.asynccontextmanager
+async def running(app: Litestar) -> AsyncIterator[None]:
+    """Start and stop `app` as a server does, in one task (fixtures are set up and torn down in different ones)."""
+    to_app: asyncio.Queue[Any] = asyncio.Queue()
+    from_app: asyncio.Queue[Any] = asyncio.Queue()
+    lifespan = asyncio.create_task(app({"type": "lifespan"}, to_app.get, from_app.put))  # type: ignore[arg-type]
+    await to_app.put({"type": "lifespan.startup"})
+    answer = await from_app.get()
+    assert answer["type"] == "lifespan.startup.complete", answer
+    try:
+        yield
+    finally:
+        await to_app.put({"type": "lifespan.shutdown"})
+        answer = await from_app.get()
+        assert answer["type"] == "lifespan.shutdown.complete", answer
+        await lifespan
+
+
+@contextlib.asynccontextmanager
 async def open_world(database_url: str, data_dir: Path, **changes: object) -> AsyncIterator[World]:
     """Start the wallet on `database_url`; `changes` replace settings."""
     clock = Clock()
     app = build_app(settings_for_tests(data_dir, **changes), database_url=database_url, clock=clock)
-    async with AsyncTestClient(app, raise_server_exceptions=False) as http:
-        yield World(http, clock, data_dir)
+    # Everything in the test's own event loop, so that a test can also call a use case, and requests really overlap.
+    transport = ASGITransport(app, raise_app_exceptions=False)
+    async with running(app), AsyncClient(transport=transport, base_url="http://wallet.test") as http:
+        yield World(app, http, clock, data_dir)

@@ -17,6 +17,8 @@ from tikiwallet.identity.service import Identity
 from tikiwallet.identity.types import PersonId
 from tikiwallet.ledger.service import PostgresLedger
 from tikiwallet.ledger.types import Ledger, Limits
+from tikiwallet.offline import http as offline_http
+from tikiwallet.offline.service import Offline
 from tikiwallet.payments import http as payments_http
 from tikiwallet.payments.service import Payments
 from tikiwallet.platform import http, openapi
@@ -63,6 +65,7 @@ class Parts:
         self.funding = Funding(
             database("funding"), settings, ledger=self.ledger, prepare_wallet=self.payments.wallets.prepare
         )
+        self.offline = Offline(database("offline"), settings, ledger=self.ledger, directory=self.identity.people)
 
     @contextlib.asynccontextmanager
     async def open(self, *, now: datetime) -> AsyncIterator[None]:
@@ -73,6 +76,7 @@ class Parts:
                 await database.open()
             await self.identity.start(now=now)
             await self.funding.start()
+            await self.offline.start(now=now)
             yield
 
     async def prepare_wallet(self, person_id: PersonId) -> None:
@@ -86,6 +90,7 @@ class Parts:
             if self.settings.jobs:
                 await stack.enter_async_context(self.payments.worker(clock))
                 await stack.enter_async_context(self.funding.worker(clock))
+                await stack.enter_async_context(self.offline.worker(clock))
             yield
 
 
@@ -116,6 +121,7 @@ def build_app(settings: Settings, *, database_url: str, clock: http.Clock = http
             *identity_http.routes(),
             *payments_http.routes(),
             *funding_http.routes(),
+            *offline_http.routes(),
         ],
         lifespan=[lifespan],
         state=State(
@@ -126,6 +132,7 @@ def build_app(settings: Settings, *, database_url: str, clock: http.Clock = http
                 "identity": parts.identity,
                 "payments": parts.payments,
                 "funding": parts.funding,
+                "offline": parts.offline,
                 "ready": False,
             }
         ),

@@ -1,5 +1,6 @@
 """Accounts and transfers as the stories of the ledger's tests tell them."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from uuid import UUID, uuid4
@@ -19,6 +20,7 @@ from tikiwallet.ledger.types import (
 )
 from tikiwallet.platform.db import Database
 
+PATIENCE_SECONDS = 20
 NO_FLOOR = Limits(balance_min_minor=None)
 ACCOUNT = {name: AccountId(UUID(int=number)) for number, name in enumerate(("bank", "alice", "bob", "carol"), 1)}
 
@@ -60,14 +62,21 @@ async def balance(ledger: Ledger, account_id: AccountId) -> int:
 
 
 @asynccontextmanager
-async def open_ledger(database_url: str, *, size_max: int = 4) -> AsyncIterator[PostgresLedger]:
-    """A ledger under its own role."""
+async def open_database(database_url: str, *, size_max: int = 1) -> AsyncIterator[Database]:
+    """The ledger's database under its own role."""
     database = Database(database_url, context="ledger", size_max=size_max)
     await database.open()
     try:
-        yield PostgresLedger(database)
+        yield database
     finally:
         await database.close()
+
+
+@asynccontextmanager
+async def open_ledger(database_url: str, *, size_max: int = 4) -> AsyncIterator[PostgresLedger]:
+    """A ledger of its own process, so to say."""
+    async with open_database(database_url, size_max=size_max) as database:
+        yield PostgresLedger(database)
 
 
 @asynccontextmanager
@@ -78,3 +87,35 @@ async def as_owner(database_url: str) -> AsyncIterator[asyncpg.Connection]:
         yield connection
     finally:
         await connection.close()
+
+
+async def until_somebody_waits(owner: asyncpg.Connection) -> None:
+    """Return when a session of this database waits for a lock that another one holds."""
+    async with asyncio.timeout(PATIENCE_SECONDS):
+        while not await owner.fetchval(
+            "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
+        ):
+            await owner.execute("SELECT pg_stat_clear_snapshot()")
+
+
+async def plant_error(owner: asyncpg.Connection, *, note: str, errcode: str, times: int = 10**9) -> None:
+    """Let the database fail the first `times` inserts of a posting with this note; `failures` counts them."""
+    # A sequence counts on when its transaction rolls back.
+    await owner.execute(
+        f"""CREATE SEQUENCE public.failure_{errcode};
+        CREATE FUNCTION public.fail_{errcode}() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER AS $$
+        BEGIN
+            IF nextval('public.failure_{errcode}') <= {times} THEN
+                RAISE EXCEPTION 'planted' USING ERRCODE = '{errcode}';
+            END IF;
+            RETURN NEW;
+        END $$;
+        CREATE TRIGGER planted_{errcode} BEFORE INSERT ON ledger.posting FOR EACH ROW
+        WHEN (NEW.note = '{note}') EXECUTE FUNCTION public.fail_{errcode}();"""
+    )
+
+
+async def failures(owner: asyncpg.Connection, errcode: str) -> int:
+    """How often the planted error was met."""
+    row = await owner.fetchrow(f"SELECT last_value, is_called FROM public.failure_{errcode}")
+    return row["last_value"] if row["is_called"] else 0

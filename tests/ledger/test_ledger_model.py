@@ -12,7 +12,7 @@ import pytest
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule, run_state_machine_as_test
-from ledger_books import move
+from ledger_books import move, open_database
 
 from tikiwallet.ledger.memory import MemoryLedger
 from tikiwallet.ledger.reconcile import reconcile
@@ -221,7 +221,7 @@ def content(posting: Posting) -> tuple[object, ...]:
 def test_the_ledger_equals_its_model(database_url: str) -> None:
     seen: Counter[PostOutcome] = Counter()
     machine = type("LedgerMachineHere", (LedgerMachine,), {"database_url": database_url, "seen": seen})
-    run_state_machine_as_test(machine, settings=settings(max_examples=60, stateful_step_count=20))
+    run_state_machine_as_test(machine, settings=settings(max_examples=40, stateful_step_count=20))
     assert min(seen[outcome] for outcome in PostOutcome) >= 5, f"an outcome was hardly met: {seen}"
     asyncio.run(prove(database_url, posted=seen[PostOutcome.POSTED]))
 
@@ -245,9 +245,7 @@ def test_large_batches_equal_the_model(database_url: str, seed: int) -> None:
 
 async def prove(database_url: str, *, posted: int) -> None:
     """The books are right, and hold exactly what was posted."""
-    database = Database(database_url, context="ledger", size_max=1)
-    await database.open()
-    found = await reconcile(database)
-    await database.close()
+    async with open_database(database_url) as database:
+        found = await reconcile(database)
     assert found.is_right, found.differences
     assert found.posting_count == 2 * posted

@@ -1,7 +1,8 @@
 """What becomes of a transfer, told once for both ledgers."""
 
-from uuid import UUID, uuid4
+from uuid import UUID
 
+import msgspec
 import pytest
 from ledger_books import ACCOUNT, NO_FLOOR, balance, move, open_wallet
 
@@ -47,32 +48,31 @@ async def test_a_retried_transfer_moves_money_once(ledger: Ledger) -> None:
     assert await balance(ledger, BOB) == 20
 
 
-@pytest.mark.parametrize(
-    "change",
-    [
-        {"amount_minor": 21},
-        {"note": "dinner"},
-        {"kind": TransferKind.CORRECTION},
-        {"currency": "EUR"},
-        {"debit_account_id": BANK},
-        {"credit_account_id": CAROL},
-        {"debit_account_id": BOB, "credit_account_id": ALICE},
-        {"debit_account_id": NOBODY},
-        {"credit_account_id": NOBODY},
-    ],
-    ids=str,
-)
-async def test_an_id_belongs_to_one_content(ledger: Ledger, change: dict[str, object]) -> None:
+CHANGES: list[dict[str, object]] = [
+    {"amount_minor": 21},
+    {"note": "dinner"},
+    {"kind": TransferKind.CORRECTION},
+    {"currency": "EUR"},
+    {"debit_account_id": BANK},
+    {"credit_account_id": CAROL},
+    {"debit_account_id": BOB, "credit_account_id": ALICE},
+    {"debit_account_id": NOBODY},
+    {"credit_account_id": NOBODY},
+]
+
+
+async def test_an_id_belongs_to_one_content(ledger: Ledger) -> None:
     for account in (ALICE, BOB, CAROL):
         await open_wallet(ledger, account, holds=50)
     transfer = move(ALICE, BOB, 20, note="lunch")
     assert await outcome_of(ledger, transfer) is PostOutcome.POSTED
-    other = Transfer(**{**{name: getattr(transfer, name) for name in transfer.__struct_fields__}, **change})
-    assert await outcome_of(ledger, other) is PostOutcome.DIFFERS_FROM_POSTED
-    assert [r.outcome for r in await ledger.post_many([other, transfer])] == [
-        PostOutcome.DIFFERS_FROM_POSTED,
-        PostOutcome.ALREADY_POSTED,
-    ]
+    for change in CHANGES:
+        other = msgspec.structs.replace(transfer, **change)
+        assert await outcome_of(ledger, other) is PostOutcome.DIFFERS_FROM_POSTED, change
+        assert [r.outcome for r in await ledger.post_many([other, transfer])] == [
+            PostOutcome.DIFFERS_FROM_POSTED,
+            PostOutcome.ALREADY_POSTED,
+        ], change
     assert await balance(ledger, ALICE) == 30
 
 
@@ -138,12 +138,12 @@ async def test_what_left_before_a_limit_was_set_counts(ledger: Ledger) -> None:
     assert await outcome_of(ledger, move(ALICE, BOB, 1)) is PostOutcome.LIMIT_EXCEEDED
 
 
-@pytest.mark.parametrize("pair", [(NOBODY, ALICE), (ALICE, NOBODY), (NOBODY, AccountId(UUID(int=98)))], ids=str)
-async def test_an_unknown_account_is_refused(ledger: Ledger, pair: tuple[AccountId, AccountId]) -> None:
+async def test_an_unknown_account_is_refused(ledger: Ledger) -> None:
     await open_wallet(ledger, ALICE, holds=50)
-    transfer = move(*pair, 10)
-    assert await outcome_of(ledger, transfer) is PostOutcome.ACCOUNT_UNKNOWN
-    assert [r.outcome for r in await ledger.post_many([transfer])] == [PostOutcome.ACCOUNT_UNKNOWN]
+    for pair in ((NOBODY, ALICE), (ALICE, NOBODY), (NOBODY, AccountId(UUID(int=98)))):
+        transfer = move(*pair, 10)
+        assert await outcome_of(ledger, transfer) is PostOutcome.ACCOUNT_UNKNOWN
+        assert [r.outcome for r in await ledger.post_many([transfer])] == [PostOutcome.ACCOUNT_UNKNOWN]
 
 
 async def test_currencies_never_mix(ledger: Ledger) -> None:
@@ -284,53 +284,6 @@ async def test_linked_transfers_fall_together(ledger: Ledger) -> None:
     assert [p.posting_no for p in await ledger.statement(ALICE)] == [2, 1]
 
 
-async def test_an_account_opens_once(ledger: Ledger) -> None:
-    opened = await ledger.open_account(ALICE, kind=AccountKind.WALLET, currency="SGD", limits=Limits())
-    await open_wallet(ledger, BOB)
-    await ledger.post(move(BANK, ALICE, 10))
-    again = await ledger.open_account(
-        ALICE, kind=AccountKind.WALLET, currency="SGD", limits=Limits(balance_max_minor=5)
-    )
-    assert (opened.balance_minor, again.balance_minor, again.limits) == (0, 10, opened.limits)
-    for kind, currency in ((AccountKind.ESCROW, "SGD"), (AccountKind.WALLET, "EUR")):
-        with pytest.raises(AssertionError):
-            await ledger.open_account(ALICE, kind=kind, currency=currency, limits=Limits())
-
-
-async def test_a_closed_account_opens_no_more(ledger: Ledger) -> None:
-    await open_wallet(ledger, ALICE)
-    await ledger.close_account(ALICE)
-    assert (await ledger.open_account(ALICE, kind=AccountKind.WALLET, currency="SGD", limits=Limits())).closed
-
-
-async def test_only_an_empty_account_closes(ledger: Ledger) -> None:
-    await open_wallet(ledger, ALICE, holds=1)
-    with pytest.raises(AssertionError):
-        await ledger.close_account(ALICE)
-    with pytest.raises(AssertionError):
-        await ledger.close_account(NOBODY)
-    assert await outcome_of(ledger, move(ALICE, BANK, 1)) is PostOutcome.POSTED
-
-
-async def test_limits_need_an_account_and_a_floor_under_its_balance(ledger: Ledger) -> None:
-    await open_wallet(ledger, BOB)
-    await ledger.open_account(ALICE, kind=AccountKind.IN_FLIGHT, currency="SGD", limits=NO_FLOOR)
-    await ledger.post(move(ALICE, BOB, 30))
-    await ledger.set_limits(ALICE, Limits(balance_min_minor=-30))
-    for account, limits in ((NOBODY, Limits()), (ALICE, Limits(balance_min_minor=-29)), (BOB, NO_FLOOR)):
-        with pytest.raises(AssertionError):
-            await ledger.set_limits(account, limits)
-
-
-async def test_accounts_tells_only_those_that_exist(ledger: Ledger) -> None:
-    await open_wallet(ledger, ALICE, holds=5, balance_max_minor=9, out_per_day_max_minor=7)
-    found = await ledger.accounts([ALICE, NOBODY])
-    assert list(found) == [ALICE]
-    assert found[ALICE].limits == Limits(balance_min_minor=0, balance_max_minor=9, out_per_day_max_minor=7)
-    with pytest.raises(AssertionError):
-        await ledger.accounts([AccountId(uuid4()) for _ in range(BATCH_SIZE_MAX + 1)])
-
-
 IMPOSSIBLE = {
     "nothing": move(ALICE, BOB, 0),
     "less than nothing": move(ALICE, BOB, -5),
@@ -348,16 +301,16 @@ IMPOSSIBLE = {
 }
 
 
-@pytest.mark.parametrize("transfer", IMPOSSIBLE.values(), ids=IMPOSSIBLE.keys())
-async def test_an_impossible_transfer_is_a_bug_of_the_caller(ledger: Ledger, transfer: Transfer) -> None:
+async def test_an_impossible_transfer_is_a_bug_of_the_caller(ledger: Ledger) -> None:
     await open_wallet(ledger, ALICE, holds=50)
     await open_wallet(ledger, BOB)
     good = move(ALICE, BOB, 1)
-    with pytest.raises(AssertionError):
-        await ledger.post(transfer)
-    for post in (ledger.post_many, ledger.post_linked):
+    for transfer in IMPOSSIBLE.values():
         with pytest.raises(AssertionError):
-            await post([good, transfer])
+            await ledger.post(transfer)
+        for post in (ledger.post_many, ledger.post_linked):
+            with pytest.raises(AssertionError):
+                await post([good, transfer])
     assert await ledger.posted(good.transfer_id) is None
 
 
@@ -367,24 +320,6 @@ async def test_the_largest_amount_and_the_longest_note_are_possible(ledger: Ledg
     transfer = move(ALICE, BOB, AMOUNT_MINOR_MAX, note="🍜" * 140)
     assert await outcome_of(ledger, transfer) is PostOutcome.POSTED
     assert await ledger.posted(transfer.transfer_id) == transfer
-
-
-@pytest.mark.parametrize(
-    "limits",
-    [
-        Limits(balance_min_minor=1),
-        Limits(balance_max_minor=-1),
-        Limits(out_per_day_max_minor=-1),
-        Limits(balance_max_minor=BALANCE_MINOR_MAX + 1),
-        Limits(balance_min_minor=-1),
-        Limits(balance_min_minor=None),
-    ],
-    ids=str,
-)
-async def test_impossible_limits_are_a_bug_of_the_caller(ledger: Ledger, limits: Limits) -> None:
-    with pytest.raises(AssertionError):
-        await ledger.open_account(ALICE, kind=AccountKind.WALLET, currency="SGD", limits=limits)
-    assert await ledger.accounts([ALICE]) == {}
 
 
 async def test_a_batch_has_a_largest_size(ledger: Ledger) -> None:

@@ -5,7 +5,7 @@ from uuid import UUID
 
 import asyncpg
 import pytest
-from ledger_books import ACCOUNT, move, open_ledger, open_wallet
+from ledger_books import ACCOUNT, move, open_database, open_ledger, open_wallet
 
 from tikiwallet.ledger.reconcile import DIFFERENCES_PER_RULE_MAX, Difference, Reconciliation, Rule, reconcile
 from tikiwallet.ledger.service import PostgresLedger
@@ -20,10 +20,8 @@ async def database(database_url: str) -> AsyncIterator[Database]:
     """Books with a bank, three people, two currencies, four transfers, and no mistake."""
     async with open_ledger(database_url) as ledger:
         await keep_books(ledger)
-    database = Database(database_url, context="ledger", size_max=1)
-    await database.open()
-    yield database
-    await database.close()
+    async with open_database(database_url) as opened:
+        yield opened
 
 
 async def keep_books(ledger: PostgresLedger) -> None:
@@ -50,10 +48,9 @@ async def test_right_books_have_no_difference(database: Database) -> None:
 
 
 async def test_empty_books_are_right(database_url: str) -> None:
-    database = Database(database_url, context="ledger", size_max=1)
-    await database.open()
-    assert await reconcile(database) == Reconciliation(account_count=0, posting_count=0, differences=(), is_cut=False)
-    await database.close()
+    async with open_database(database_url) as database:
+        found = await reconcile(database)
+    assert found == Reconciliation(account_count=0, posting_count=0, differences=(), is_cut=False)
 
 
 async def test_a_changed_balance_is_named(database: Database, owner: asyncpg.Connection) -> None:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from conftest import database_of
+from databases import database_of
 from tikiwallet.app import CONTEXTS
 from tikiwallet.platform.embedded_postgres import find_binaries
 from tikiwallet.platform.migrate import migrations_of

@@ -82,10 +82,19 @@ class Books:
         if wallet.balance_minor + amount.amount_minor > wallet.limits.balance_max_minor:
             raise LimitExceeded("Your wallet can't hold that much.", field="amount")
 
+    async def open_in_flight(self, operation: StoredOperation) -> None:
+        """Open the account in which the money of this operation stands on its way."""
+        await self._ledger.open_account(
+            account_of(Place.IN_FLIGHT, operation),
+            kind=AccountKind.IN_FLIGHT,
+            currency=operation.currency,
+            limits=Limits(),
+        )
+
     async def move(self, operation: StoredOperation, *, of: Place, to: Place) -> PostResult:
         """Move the whole amount of an operation from one place to another, at most once for each pair of places.
 
-        The account in flight and the wallet are opened when they aren't there yet.
+        A wallet that isn't open yet in this currency is opened.
         """
         transfer = Transfer(
             transfer_id=derive_transfer_id(operation.operation_id, f"{of}-{to}"),
@@ -98,15 +107,6 @@ class Books:
         )
         result = await self._ledger.post(transfer)
         if result.outcome is PostOutcome.ACCOUNT_UNKNOWN:
-            await self._open_accounts(operation)
+            await self._prepare_wallet(operation.person_id)
             result = await self._ledger.post(transfer)
         return result
-
-    async def _open_accounts(self, operation: StoredOperation) -> None:
-        await self._prepare_wallet(operation.person_id)
-        await self._ledger.open_account(
-            account_of(Place.IN_FLIGHT, operation),
-            kind=AccountKind.IN_FLIGHT,
-            currency=operation.currency,
-            limits=Limits(),
-        )

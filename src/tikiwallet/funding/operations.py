@@ -4,7 +4,7 @@ Record, then call, then repeat until it is true: an operation is recorded togeth
 it on; each step calls the bank or the ledger with an id that makes the call repeatable, and its result is recorded
 before the next. A crash leaves a step to be repeated, never money in no place.
 
-One process at a time has an operation to itself (a claim with an end), because a "no" of the ledger isn't remembered
+One process at a time has an operation to itself (a lease), because a "no" of the ledger isn't remembered
 and must not be acted upon while another process may be getting a "yes".
 """
 
@@ -36,7 +36,7 @@ from tikiwallet.platform.money import Amount, exponent, format_decimal, require_
 
 JOB_NAME = "continue_operation"
 JOB_DELAY_SECONDS = 5  # the request that recorded the operation usually carries it through at once
-CLAIM_SECONDS = 4 * COMMAND_TIMEOUT_SECONDS  # far longer than any one call lasts
+LEASE_SECONDS = 4 * COMMAND_TIMEOUT_SECONDS  # far longer than any one call lasts
 WAIT_STEP_SECONDS = 0.05
 WAIT_STEPS_MAX = 100
 OPERATION_UNITS_MAX = 10_000  # of one operation, in whole units of the currency
@@ -87,7 +87,7 @@ class OperationUnderway(Refused):
     code, kind = "operation_underway", Kind.UNAVAILABLE
 
 
-class ClaimLost(Exception):
+class LeaseLost(Exception):
     """Another process took the operation over; what this one did is repeated or already true."""
 
 
@@ -118,17 +118,17 @@ class Operations:
             if stored is None:
                 if kind is OperationKind.TOP_UP:
                     await self._books.require_room(person_id, order.amount)
-                claimed = await self._record(operation_id, kind, order.amount, person_id=person_id, now=now)
+                leased = await self._record(operation_id, kind, order.amount, person_id=person_id, now=now)
             elif stored.amount != order.amount:
                 raise IdempotencyKeyReused
             elif stored.state is OperationState.REFUSED:
-                claimed = await self._request_again(operation_id, now)
+                leased = await self._request_again(operation_id, now)
             elif stored.is_over:
                 return _answer(stored)
             else:
-                claimed = await self._claim(operation_id, now)
-            if claimed is not None:
-                over, refusal = await self._advance(claimed, bank, now)
+                leased = await self._lease(operation_id, now)
+            if leased is not None:
+                over, refusal = await self._advance(leased, bank, now)
                 if refusal is not None:
                     raise refusal
                 return _answer(over)
@@ -146,8 +146,8 @@ class Operations:
         """Carry an operation on (job handler; `key` is what was enqueued). Raises `NotYet` until it is over."""
         bank = self._require_bank()
         operation_id = UUID(key.decode().partition(":")[0])
-        claimed = await self._claim(operation_id, now)
-        stored = (await self._advance(claimed, bank, now))[0] if claimed else await self._find(operation_id)
+        leased = await self._lease(operation_id, now)
+        stored = (await self._advance(leased, bank, now))[0] if leased else await self._find(operation_id)
         if stored is not None and not stored.is_over:
             raise NotYet(f"the operation is {stored.state}")
 
@@ -167,13 +167,13 @@ class Operations:
         async with self._db.transaction() as tx:
             row = await tx.fetchrow(
                 SQL["insert_operation"], operation_id, person_id, kind, amount.amount_minor, amount.currency, bank.name,
-                now, _claim_end(now),
+                now, _lease_end(now),
             )  # fmt: skip
             return await self._promise(tx, _stored(row))
 
     async def _request_again(self, operation_id: UUID, now: datetime) -> StoredOperation | None:
         async with self._db.transaction() as tx:
-            row = await tx.fetchrow(SQL["request_operation_again"], operation_id, now, _claim_end(now))
+            row = await tx.fetchrow(SQL["request_operation_again"], operation_id, now, _lease_end(now))
             return await self._promise(tx, _stored(row))
 
     async def _promise(self, tx: Connection, stored: StoredOperation | None) -> StoredOperation | None:
@@ -183,22 +183,24 @@ class Operations:
             await self._jobs.enqueue(tx, JOB_NAME, key=key, after_seconds=JOB_DELAY_SECONDS)
         return stored
 
-    async def _claim(self, operation_id: UUID, now: datetime) -> StoredOperation | None:
+    async def _lease(self, operation_id: UUID, now: datetime) -> StoredOperation | None:
         """Take over an operation that nobody is at; None if there is nothing to take over."""
-        return _stored(await self._db.pool.fetchrow(SQL["claim_operation"], operation_id, now, _claim_end(now)))
+        return _stored(await self._db.pool.fetchrow(SQL["lease_operation"], operation_id, now, _lease_end(now)))
 
     async def _advance(
-        self, claimed: StoredOperation, bank: Bank, now: datetime
+        self, leased: StoredOperation, bank: Bank, now: datetime
     ) -> tuple[StoredOperation, Refused | None]:
         """Take steps until the operation is over or has to wait; with the refusal if the wallet said no."""
         steps = Steps(books=self._books, bank=bank)
-        stored, refusal = claimed, None
+        stored, refusal = leased, None
         try:
             while not stored.is_over:
                 step = await steps.take(stored, now)
-                if step.state is stored.state:
+                waits = step.state in {stored.state, OperationState.PENDING}
+                if step.state is not stored.state:
+                    stored, refusal = await self._move(stored, step.state, now), step.refusal
+                if waits:
                     break
-                stored, refusal = await self._move(stored, step.state, now), step.refusal
         except Refused:  # the ledger was too busy: that step hasn't happened, so the next may try at once
             await self._release(stored)
             raise
@@ -210,7 +212,7 @@ class Operations:
             SQL["move_operation"], stored.operation_id, stored.attempt, stored.state, state, now
         )
         if (moved := _stored(row)) is None:
-            raise ClaimLost(stored.operation_id)
+            raise LeaseLost(stored.operation_id)
         return moved
 
     async def _release(self, stored: StoredOperation) -> None:
@@ -241,8 +243,8 @@ def _stored(row: Mapping[str, object] | None) -> StoredOperation | None:
     return None if row is None else msgspec.convert(dict(row), StoredOperation)
 
 
-def _claim_end(now: datetime) -> datetime:
-    return now + timedelta(seconds=CLAIM_SECONDS)
+def _lease_end(now: datetime) -> datetime:
+    return now + timedelta(seconds=LEASE_SECONDS)
 
 
 def _check_size(amount: Amount) -> None:

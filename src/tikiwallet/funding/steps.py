@@ -58,6 +58,7 @@ class Steps:
         )
 
     async def _credit(self, operation: StoredOperation, _: datetime) -> Step:
+        await self._books.open_in_flight(operation)
         collected = await self._books.move(operation, of=Place.BANK, to=Place.IN_FLIGHT)
         assert collected.is_posted, (operation.operation_id, collected.outcome)
         credited = await self._books.move(operation, of=Place.IN_FLIGHT, to=Place.WALLET)
@@ -73,6 +74,7 @@ class Steps:
         return Step(S.RETURNED)
 
     async def _reserve(self, operation: StoredOperation, _: datetime) -> Step:
+        await self._books.open_in_flight(operation)
         reserved = await self._books.move(operation, of=Place.WALLET, to=Place.IN_FLIGHT)
         return Step(S.RESERVED) if reserved.is_posted else Step(S.REFUSED, refusal_of(reserved.outcome))
 

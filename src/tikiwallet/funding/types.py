@@ -109,7 +109,7 @@ class StoredOperation(msgspec.Struct, frozen=True, kw_only=True):
     state: OperationState
     changed_at: datetime
     attempt: int
-    claimed_until: datetime | None
+    leased_until: datetime | None
 
     @property
     def amount(self) -> Amount:

@@ -48,7 +48,8 @@ KEYS_CACHED_SECONDS = 300
 Phone = Annotated[str, msgspec.Meta(max_length=32, description="E.164, or local for the wallet's own country")]
 Username = Annotated[str, msgspec.Meta(max_length=30, description="letters, digits and underscores")]
 Password = Annotated[str, msgspec.Meta(max_length=1024)]
-Code = Annotated[str, msgspec.Meta(min_length=DIGITS, max_length=DIGITS, pattern="^[0-9]+$")]
+# The length too: in Python's patterns, $ also matches before a newline at the end.
+Code = Annotated[str, msgspec.Meta(min_length=DIGITS, max_length=DIGITS, pattern=f"^[0-9]{{{DIGITS}}}$")]
 
 
 class RegistrationOrder(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

@@ -157,10 +157,12 @@ class MemoryLedger:
         if floor_minor is not None and debit_balance_minor < floor_minor:
             return PostOutcome.INSUFFICIENT_FUNDS
         out_max_minor = debit.limits.out_per_day_max_minor
-        out_minor = self._out_minor(debit.account_id, now) + transfer.amount_minor
         ceiling_minor = credit.limits.balance_max_minor
         if (
-            (out_max_minor is not None and out_minor > out_max_minor)
+            (
+                out_max_minor is not None
+                and self._out_minor(debit.account_id, now) + transfer.amount_minor > out_max_minor
+            )
             or (ceiling_minor is not None and credit_balance_minor > ceiling_minor)
             or credit_balance_minor > BALANCE_MINOR_MAX
             or debit_balance_minor < -BALANCE_MINOR_MAX

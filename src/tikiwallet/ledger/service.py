@@ -156,7 +156,7 @@ class PostgresLedger:
         except UNAVAILABLE:
             raise
         except asyncpg.PostgresError as error:
-            log.exception("transfer_failed", transfer_id=str(transfer.transfer_id))
+            log.error("transfer_failed", transfer_id=str(transfer.transfer_id), reason=type(error).__name__)  # noqa: TRY400
             return error
 
     async def _post_batch(self, transfers: Sequence[Transfer], *, linked: bool) -> list[PostResult]:

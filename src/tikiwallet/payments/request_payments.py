@@ -5,7 +5,7 @@ a promise (a job) in one transaction; then the ledger is asked to post a transfe
 then the request is marked paid. A crash anywhere in between is healed by the job or by the payer's own retry.
 
 The ledger doesn't remember a refusal, so "not enough money" reopens the request only while one process has the
-payment to itself (a claim with an end). Two at once could see one refused and the other posted, and a request that was
+payment to itself (a lease). Two at once could see one refused and the other posted, and a request that was
 paid would stand open.
 """
 
@@ -34,9 +34,9 @@ from tikiwallet.platform.http import IdempotencyKeyReused
 from tikiwallet.platform.jobs import Jobs, NotYet
 
 JOB_NAME = "pay_request"
-# Far longer than any call of the ledger can last: whoever claims afterwards knows that the earlier call is over.
-CLAIM_SECONDS = 4 * COMMAND_TIMEOUT_SECONDS
-# An equal request waits this long for the one that has the claim.
+# Far longer than any call of the ledger can last: whoever leases it afterwards knows that the earlier call is over.
+LEASE_SECONDS = 4 * COMMAND_TIMEOUT_SECONDS
+# An equal request waits this long for the one that has the lease.
 WAIT_STEP_SECONDS = 0.05
 WAIT_STEPS_MAX = 100
 
@@ -70,13 +70,13 @@ class RequestPayments:
             if stored.state is RequestState.PAID and stored.payment_key == key:
                 return await self._requests.show_one(stored)
             if stored.state is RequestState.OPEN:
-                claimed = await self._accept(request_id, key, now)
+                leased = await self._accept(request_id, key, now)
             elif stored.state is RequestState.ACCEPTED and stored.payment_key == key:
-                claimed = await self._claim(request_id, now)
+                leased = await self._lease(request_id, now)
             else:
                 raise RequestNotOpen
-            if claimed is not None:
-                return await self._requests.show_one(await self._move_money(claimed, now))
+            if leased is not None:
+                return await self._requests.show_one(await self._move_money(leased, now))
             await asyncio.sleep(WAIT_STEP_SECONDS)
         raise PaymentUnderway(retry_after_seconds=1)
 
@@ -86,10 +86,10 @@ class RequestPayments:
         Raises `NotYet` while another process is at it.
         """
         request_id = UUID(key.decode().partition(":")[0])
-        claimed = await self._claim(request_id, now)
-        if claimed is not None:
+        leased = await self._lease(request_id, now)
+        if leased is not None:
             # A no ends the promise as well as a yes: the request is open again and the payer sees it.
-            await self._try_to_move_money(claimed, now)
+            await self._try_to_move_money(leased, now)
             return
         row = await self._db.pool.fetchrow(SQL["request_by_id"], request_id)
         if row is not None and stored_request(row).state is RequestState.ACCEPTED:
@@ -97,16 +97,16 @@ class RequestPayments:
 
     async def _accept(self, request_id: UUID, key: str, now: datetime) -> StoredRequest | None:
         """Record the payer's yes and the promise to act on it; None if somebody else changed the request first."""
-        claimed_until = now + timedelta(seconds=CLAIM_SECONDS)
+        leased_until = now + timedelta(seconds=LEASE_SECONDS)
         try:
             async with self._db.transaction() as tx:
-                row = await tx.fetchrow(SQL["accept_request"], request_id, now, key, claimed_until)
+                row = await tx.fetchrow(SQL["accept_request"], request_id, now, key, leased_until)
                 if row is None:
                     return None
                 stored = stored_request(row)
                 # One promise for each attempt: an earlier one may be ending just now and couldn't keep this too.
                 await self._jobs.enqueue(
-                    tx, JOB_NAME, key=f"{request_id}:{stored.attempt}", after_seconds=CLAIM_SECONDS
+                    tx, JOB_NAME, key=f"{request_id}:{stored.attempt}", after_seconds=LEASE_SECONDS
                 )
                 return stored
         except asyncpg.UniqueViolationError as error:
@@ -114,39 +114,39 @@ class RequestPayments:
                 raise
             raise IdempotencyKeyReused from error
 
-    async def _claim(self, request_id: UUID, now: datetime) -> StoredRequest | None:
+    async def _lease(self, request_id: UUID, now: datetime) -> StoredRequest | None:
         """Take over an accepted request from a process that is gone; None if there is nothing to take over."""
-        claimed_until = now + timedelta(seconds=CLAIM_SECONDS)
-        row = await self._db.pool.fetchrow(SQL["claim_request"], request_id, now, claimed_until)
+        leased_until = now + timedelta(seconds=LEASE_SECONDS)
+        row = await self._db.pool.fetchrow(SQL["lease_request"], request_id, now, leased_until)
         return None if row is None else stored_request(row)
 
-    async def _move_money(self, claimed: StoredRequest, now: datetime) -> StoredRequest:
-        outcome = await self._try_to_move_money(claimed, now)
+    async def _move_money(self, leased: StoredRequest, now: datetime) -> StoredRequest:
+        outcome = await self._try_to_move_money(leased, now)
         if isinstance(outcome, Refused):
             raise outcome
         return outcome
 
-    async def _try_to_move_money(self, claimed: StoredRequest, now: datetime) -> StoredRequest | Refused:
+    async def _try_to_move_money(self, leased: StoredRequest, now: datetime) -> StoredRequest | Refused:
         """Post the transfer of a request that this process has to itself, and record what became of it."""
         transfer = payment(
-            transfer_id=claimed.transfer_id,
-            payer_id=claimed.payer_id,
-            payee_id=claimed.payee_id,
-            amount=claimed.amount,
-            memo=claimed.memo,
+            transfer_id=leased.transfer_id,
+            payer_id=leased.payer_id,
+            payee_id=leased.payee_id,
+            amount=leased.amount,
+            memo=leased.memo,
         )
         try:
-            result = await self._wallets.post(transfer, people=(claimed.payer_id, claimed.payee_id))
+            result = await self._wallets.post(transfer, people=(leased.payer_id, leased.payee_id))
         except Refused:  # too busy: nothing has happened, so the next may try at once
-            await self._db.pool.execute(SQL["release_request"], claimed.request_id, claimed.attempt)
+            await self._db.pool.execute(SQL["release_request"], leased.request_id, leased.attempt)
             raise
         if not result.is_posted:
             refusal = refusal_of(result.outcome)
-            await self._db.pool.execute(SQL["reopen_request"], claimed.request_id, claimed.attempt, now)
+            await self._db.pool.execute(SQL["reopen_request"], leased.request_id, leased.attempt, now)
             return refusal
-        row = await self._db.pool.fetchrow(SQL["mark_request_paid"], claimed.request_id, result.posted_at)
+        row = await self._db.pool.fetchrow(SQL["mark_request_paid"], leased.request_id, result.posted_at)
         if row is None:  # whoever took over was faster
-            row = await self._db.pool.fetchrow(SQL["request_by_id"], claimed.request_id)
+            row = await self._db.pool.fetchrow(SQL["request_by_id"], leased.request_id)
         stored = stored_request(row)
-        assert stored.state is RequestState.PAID, claimed.request_id
+        assert stored.state is RequestState.PAID, leased.request_id
         return stored

@@ -31,7 +31,7 @@ from tikiwallet.platform.money import Amount, require_offered
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 REQUEST_TTL = timedelta(days=7)
-REQUESTS_OPEN_MAX = 20  # from one person to one other: asking is not a way to pester
+REQUESTS_OPEN_MAX = 20  # from one person to one other: asking is not a way to pester (a few more slip through at once)
 
 SQL = Queries("tikiwallet.payments")
 
@@ -51,7 +51,7 @@ class PayerIsPayee(Refused):
 class RequestsTooMany(Refused):
     """You have asked this person often enough; wait until some of your requests are answered."""
 
-    code, kind = "requests_too_many", Kind.TOO_MANY
+    code, kind = "requests_too_many", Kind.UNPROCESSABLE
 
 
 class RequestUnknown(Refused):
@@ -86,7 +86,7 @@ class StoredRequest(msgspec.Struct, frozen=True, kw_only=True):
     state: RequestState
     changed_at: datetime
     attempt: int
-    claimed_until: datetime | None
+    leased_until: datetime | None
     payment_key: str | None
     paid_at: datetime | None
 

@@ -9,7 +9,6 @@ import unicodedata
 from tikiwallet.identity.types import Directory, PersonId, PublicPerson
 from tikiwallet.ledger.types import (
     NOTE_LENGTH_MAX,
-    AccountId,
     Ledger,
     PostOutcome,
     PostResult,
@@ -100,15 +99,14 @@ class Transfers:
         parties = (transfer.debit_account_id, transfer.credit_account_id)
         if wallet_account_id(reader_id, transfer.currency) not in parties:
             raise TransferUnknown
-        payer, payee = await self._people(*parties)
-        # To post what is posted changes nothing and tells since when it stands.
-        return receipt_of(transfer, payer=payer, payee=payee, result=await self._ledger.post(transfer))
-
-    async def _people(self, payer_account: AccountId, payee_account: AccountId) -> tuple[PublicPerson, PublicPerson]:
-        owners = await self._wallets.owners((payer_account, payee_account))
-        payer_id, payee_id = owners[payer_account], owners[payee_account]
+        owners = await self._wallets.owners(parties)
+        if len(owners) < len(parties):  # between a wallet and something else: no payment of this context
+            raise TransferUnknown
+        payer_id, payee_id = (owners[account_id] for account_id in parties)
         people = await self._directory.people((payer_id, payee_id))
-        return people[payer_id], people[payee_id]
+        # To post what is posted changes nothing and tells since when it stands.
+        result = await self._ledger.post(transfer)
+        return receipt_of(transfer, payer=people[payer_id], payee=people[payee_id], result=result)
 
 
 def payment(*, transfer_id: TransferId, payer_id: PersonId, payee_id: PersonId, amount: Amount, memo: str) -> Transfer:

@@ -42,6 +42,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     session_ttl_seconds: int = SESSION_TTL_SECONDS_MAX
     log_level: str = "info"
     jobs: bool = True  # run the job workers in this process
+    offline_keys_dir: str = ""  # where the offline issuer's key files are; empty: <data_dir>/keys
+    offline_policy: str = ""  # a TOML file that replaces numbers of the offline tiers; empty: the design's table
     pool_size_max: int = 8  # connections per context and process
 
     @property

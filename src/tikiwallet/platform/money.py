@@ -16,7 +16,7 @@ AMOUNT_MINOR_MAX = 10**15
 
 AmountMinor = Annotated[int, msgspec.Meta(ge=1, le=AMOUNT_MINOR_MAX, description="whole minor units, e.g. cents")]
 CurrencyCode = Annotated[str, msgspec.Meta(pattern="^[A-Z]{3}$", description="ISO 4217 code")]
-DECIMAL = re.compile(r"(\d{1,15})(?:\.(\d{1,4}))?")
+DECIMAL = re.compile(r"([0-9]{1,15})(?:\.([0-9]{1,4}))?")  # only these digits: a look-alike is refused
 
 
 class CurrencyNotOffered(Refused):

@@ -15,8 +15,10 @@ import structlog
 SECRET_NAME = re.compile(
     r"password|passphrase|secret|token|authorization|cookie|^code$|otp|private|phone|body|url$", re.IGNORECASE
 )
-# Last line of defence for free text (exception messages): long digit runs and JWTs.
-SECRET_TEXT = re.compile(r"(?<![\w-])\+?\d[\d ]{6,}\d(?![\w-])|eyJ[\w-]+\.[\w-]+\.[\w-]*|postgresql://\S+")
+# Last line of defence for free text (exception messages): long digit runs, JWTs, password hashes, database URLs.
+SECRET_TEXT = re.compile(
+    r"(?<![\w-])\+?\d[\d ]{6,}\d(?![\w-])|eyJ[\w-]+\.[\w-]+\.[\w-]*|\$argon2id\$[\w$=,+/]+[\w+/]|postgresql://\S+"
+)
 REDACTED = "[redacted]"
 
 

@@ -1,9 +1,9 @@
--- The SQL of funding. One process at a time has an operation to itself (a claim with an end); each step is written
--- by the attempt that made it, so that a process which lost its claim can't write any more.
+-- The SQL of funding. One process at a time has an operation to itself (a lease); each step is written
+-- by the attempt that made it, so that a process which lost its lease can't write any more.
 
 -- insert_operation --
 INSERT INTO funding.operation (
-    operation_id, person_id, kind, amount_minor, currency, bank, created_at, changed_at, claimed_until
+    operation_id, person_id, kind, amount_minor, currency, bank, created_at, changed_at, leased_until
 ) VALUES ($1, $2, $3, $4, $5, $6, $7, $7, $8)
 ON CONFLICT (operation_id) DO NOTHING
 RETURNING *;
@@ -11,15 +11,15 @@ RETURNING *;
 -- operation_by_id --
 SELECT * FROM funding.operation WHERE operation_id = $1;
 
--- claim_operation --
-UPDATE funding.operation SET attempt = attempt + 1, claimed_until = $3
+-- lease_operation --
+UPDATE funding.operation SET attempt = attempt + 1, leased_until = $3
 WHERE operation_id = $1
-    AND (claimed_until IS NULL OR claimed_until <= $2)
+    AND (leased_until IS NULL OR leased_until <= $2)
     AND state NOT IN ('refused', 'settled', 'declined', 'returned')
 RETURNING *;
 
 -- request_operation_again --
-UPDATE funding.operation SET state = 'requested', changed_at = $2, attempt = attempt + 1, claimed_until = $3
+UPDATE funding.operation SET state = 'requested', changed_at = $2, attempt = attempt + 1, leased_until = $3
 WHERE operation_id = $1 AND state = 'refused'
 RETURNING *;
 
@@ -29,4 +29,4 @@ WHERE operation_id = $1 AND attempt = $2 AND state = $3
 RETURNING *;
 
 -- release_operation --
-UPDATE funding.operation SET claimed_until = NULL WHERE operation_id = $1 AND attempt = $2;
+UPDATE funding.operation SET leased_until = NULL WHERE operation_id = $1 AND attempt = $2;

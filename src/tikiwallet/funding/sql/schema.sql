@@ -35,7 +35,7 @@ CREATE TABLE funding.operation (
     state text DEFAULT 'requested'::text NOT NULL,
     changed_at timestamp with time zone NOT NULL,
     attempt integer DEFAULT 1 NOT NULL,
-    claimed_until timestamp with time zone,
+    leased_until timestamp with time zone,
     CONSTRAINT only_a_top_up_is_returned CHECK (((kind = 'top_up'::text) OR (state <> 'returned'::text))),
     CONSTRAINT operation_amount_positive CHECK (((amount_minor >= 1) AND (amount_minor <= '1000000000000000'::bigint))),
     CONSTRAINT operation_currency_is_a_code CHECK ((currency ~ '^[A-Z]{3}$'::text)),
@@ -61,4 +61,4 @@ GRANT UPDATE(changed_at) ON TABLE funding.operation TO tikiwallet_funding;
 
 GRANT UPDATE(attempt) ON TABLE funding.operation TO tikiwallet_funding;
 
-GRANT UPDATE(claimed_until) ON TABLE funding.operation TO tikiwallet_funding;
+GRANT UPDATE(leased_until) ON TABLE funding.operation TO tikiwallet_funding;

@@ -90,7 +90,7 @@ INSERT INTO identity.signing_key (kid, private_pem, created_at) VALUES ($1, $2, 
 ON CONFLICT ((true)) WHERE retired_at IS NULL DO NOTHING;
 
 -- retire_signing_key --
-UPDATE identity.signing_key SET retired_at = $1 WHERE retired_at IS NULL;
+UPDATE identity.signing_key SET retired_at = greatest($1, created_at) WHERE retired_at IS NULL;
 
 -- signing_key_at_work --
 SELECT kid, private_pem FROM identity.signing_key WHERE retired_at IS NULL;

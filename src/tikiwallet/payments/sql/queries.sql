@@ -44,26 +44,26 @@ LIMIT $7;
 
 -- accept_request --
 UPDATE payments.request
-SET state = 'accepted', changed_at = $2, attempt = attempt + 1, payment_key = $3, claimed_until = $4
+SET state = 'accepted', changed_at = $2, attempt = attempt + 1, payment_key = $3, leased_until = $4
 WHERE request_id = $1 AND state = 'open' AND expires_at > $2
 RETURNING *;
 
--- claim_request --
--- The process that had it gave it back or is gone: its claim has run out. A new attempt, so that the old one can't reopen it any more.
-UPDATE payments.request SET claimed_until = $3, attempt = attempt + 1
-WHERE request_id = $1 AND state = 'accepted' AND (claimed_until IS NULL OR claimed_until <= $2)
+-- lease_request --
+-- The process that had it gave it back or is gone: its lease has run out. A new attempt, so that the old one can't reopen it any more.
+UPDATE payments.request SET leased_until = $3, attempt = attempt + 1
+WHERE request_id = $1 AND state = 'accepted' AND (leased_until IS NULL OR leased_until <= $2)
 RETURNING *;
 
 -- release_request --
-UPDATE payments.request SET claimed_until = NULL WHERE request_id = $1 AND state = 'accepted' AND attempt = $2;
+UPDATE payments.request SET leased_until = NULL WHERE request_id = $1 AND state = 'accepted' AND attempt = $2;
 
 -- mark_request_paid --
-UPDATE payments.request SET state = 'paid', changed_at = $2, paid_at = $2, claimed_until = NULL
+UPDATE payments.request SET state = 'paid', changed_at = $2, paid_at = $2, leased_until = NULL
 WHERE request_id = $1 AND state = 'accepted'
 RETURNING *;
 
 -- reopen_request --
-UPDATE payments.request SET state = 'open', changed_at = $3, payment_key = NULL, claimed_until = NULL
+UPDATE payments.request SET state = 'open', changed_at = $3, payment_key = NULL, leased_until = NULL
 WHERE request_id = $1 AND state = 'accepted' AND attempt = $2;
 
 -- close_request --

@@ -28,11 +28,11 @@ CREATE TABLE payments.request (
     state text DEFAULT 'open'::text NOT NULL,
     changed_at timestamp with time zone NOT NULL,
     attempt integer DEFAULT 0 NOT NULL,
-    claimed_until timestamp with time zone,
+    leased_until timestamp with time zone,
     payment_key text,
     paid_at timestamp with time zone,
     CONSTRAINT nobody_asks_themselves CHECK ((payee_id <> payer_id)),
-    CONSTRAINT only_accepted_is_claimed CHECK (((state = 'accepted'::text) OR (claimed_until IS NULL))),
+    CONSTRAINT only_accepted_is_leased CHECK (((state = 'accepted'::text) OR (leased_until IS NULL))),
     CONSTRAINT paid_has_a_time CHECK (((state = 'paid'::text) = (paid_at IS NOT NULL))),
     CONSTRAINT payment_has_a_key CHECK (((state = ANY (ARRAY['accepted'::text, 'paid'::text])) = (payment_key IS NOT NULL))),
     CONSTRAINT request_amount_positive CHECK (((amount_minor >= 1) AND (amount_minor <= '1000000000000000'::bigint))),
@@ -80,7 +80,7 @@ GRANT UPDATE(changed_at) ON TABLE payments.request TO tikiwallet_payments;
 
 GRANT UPDATE(attempt) ON TABLE payments.request TO tikiwallet_payments;
 
-GRANT UPDATE(claimed_until) ON TABLE payments.request TO tikiwallet_payments;
+GRANT UPDATE(leased_until) ON TABLE payments.request TO tikiwallet_payments;
 
 GRANT UPDATE(payment_key) ON TABLE payments.request TO tikiwallet_payments;
 

@@ -14,7 +14,7 @@ CREATE TABLE funding.operation (
     changed_at timestamptz NOT NULL,
     -- Which process has the operation to itself, and until when (null: nobody).
     attempt integer NOT NULL DEFAULT 1,
-    claimed_until timestamptz,
+    leased_until timestamptz,
     CONSTRAINT top_up_reserves_nothing CHECK (kind = 'withdrawal' OR state NOT IN ('reserved', 'refused')),
     CONSTRAINT only_a_top_up_is_returned CHECK (kind = 'top_up' OR state <> 'returned')
 );
@@ -23,7 +23,7 @@ CREATE INDEX operation_of_person ON funding.operation (person_id, created_at DES
 
 -- Who moves how much is never changed, and nothing is deleted: only the progress may be written.
 GRANT SELECT, INSERT ON funding.operation TO tikiwallet_funding;
-GRANT UPDATE (state, changed_at, attempt, claimed_until) ON funding.operation TO tikiwallet_funding;
+GRANT UPDATE (state, changed_at, attempt, leased_until) ON funding.operation TO tikiwallet_funding;
 
 CREATE FUNCTION funding.operation_state_follows_the_rules() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN

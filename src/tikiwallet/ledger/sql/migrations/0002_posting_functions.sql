@@ -29,7 +29,8 @@ BEGIN
         SELECT * FROM ledger.account WHERE account_id IN (p_debit_id, p_credit_id)
         ORDER BY account_id FOR NO KEY UPDATE
     LOOP
-        IF v_account.account_id = p_debit_id THEN v_debit := v_account; ELSE v_credit := v_account; END IF;
+        IF v_account.account_id = p_debit_id THEN v_debit := v_account; END IF;
+        IF v_account.account_id = p_credit_id THEN v_credit := v_account; END IF;
     END LOOP;
 
     SELECT * INTO v_known FROM ledger.posting AS p WHERE p.transfer_id = p_transfer_id AND p.amount_minor < 0;

@@ -23,13 +23,13 @@ CREATE TABLE payments.request (
     changed_at timestamptz NOT NULL,
     -- While accepted: which attempt to move the money this is, and until when one process has it to itself (null: nobody).
     attempt integer NOT NULL DEFAULT 0,
-    claimed_until timestamptz,
+    leased_until timestamptz,
     payment_key text,
     paid_at timestamptz,
     CONSTRAINT nobody_asks_themselves CHECK (payee_id <> payer_id),
     CONSTRAINT request_expires_later CHECK (expires_at > created_at),
     CONSTRAINT payment_has_a_key CHECK ((state IN ('accepted', 'paid')) = (payment_key IS NOT NULL)),
-    CONSTRAINT only_accepted_is_claimed CHECK (state = 'accepted' OR claimed_until IS NULL),
+    CONSTRAINT only_accepted_is_leased CHECK (state = 'accepted' OR leased_until IS NULL),
     CONSTRAINT paid_has_a_time CHECK ((state = 'paid') = (paid_at IS NOT NULL))
 );
 
@@ -41,7 +41,7 @@ CREATE INDEX open_request_of_payee ON payments.request (payee_id, payer_id) WHER
 
 -- Who asks whom for how much is never changed, and nothing is deleted: only the progress may be written.
 GRANT SELECT, INSERT ON payments.request TO tikiwallet_payments;
-GRANT UPDATE (state, changed_at, attempt, claimed_until, payment_key, paid_at) ON payments.request
+GRANT UPDATE (state, changed_at, attempt, leased_until, payment_key, paid_at) ON payments.request
     TO tikiwallet_payments;
 
 CREATE FUNCTION payments.request_state_follows_the_rules() RETURNS trigger LANGUAGE plpgsql AS $$

@@ -1,0 +1,238 @@
+"""What the server answers, as this client reads it. The contract is docs/api.md.
+
+Unknown fields are passed over, so that an older `tiki` still understands a newer server; missing or wrong ones are
+`server_unexpected`.
+"""
+
+from datetime import datetime
+
+import msgspec
+
+from tikiwallet.platform.money import Amount, Balance
+
+
+class Person(msgspec.Struct, frozen=True, kw_only=True):
+    """Myself."""
+
+    person_id: str
+    username: str
+    phone: str
+    tier: str
+
+
+class PublicPerson(msgspec.Struct, frozen=True, kw_only=True):
+    """Somebody else, as everybody may see them."""
+
+    person_id: str
+    username: str
+    phone_masked: str
+
+
+class RegistrationStarted(msgspec.Struct, frozen=True, kw_only=True):
+    """A sign-up that waits for its code."""
+
+    registration_id: str
+    code_expires_at: datetime
+
+
+class SignedIn(msgspec.Struct, frozen=True, kw_only=True):
+    """A session."""
+
+    token: str
+    expires_at: datetime
+    person: Person
+
+
+class Balances(msgspec.Struct, frozen=True, kw_only=True):
+    """The wallet's currencies and what stands in each; the first is the default."""
+
+    balances: list[Balance]
+
+
+class Receipt(msgspec.Struct, frozen=True, kw_only=True):
+    """An online payment."""
+
+    transfer_id: str
+    payer: PublicPerson
+    payee: PublicPerson
+    amount: Amount
+    memo: str
+    sent_at: datetime
+
+
+class HistoryItem(msgspec.Struct, frozen=True, kw_only=True):
+    """One movement of the online balance."""
+
+    transfer_id: str
+    kind: str
+    direction: str
+    amount: Amount
+    balance: Balance
+    counterparty: PublicPerson | str
+    memo: str
+    at: datetime
+
+
+class HistoryPage(msgspec.Struct, frozen=True, kw_only=True):
+    """Movements, newest first."""
+
+    items: list[HistoryItem]
+    next_cursor: str | None
+
+
+class MoneyRequest(msgspec.Struct, frozen=True, kw_only=True):
+    """A request for money, online."""
+
+    request_id: str
+    payer: PublicPerson
+    payee: PublicPerson
+    amount: Amount
+    memo: str
+    state: str
+    created_at: datetime
+    expires_at: datetime
+    receipt: Receipt | None
+
+
+class RequestPage(msgspec.Struct, frozen=True, kw_only=True):
+    """Requests, newest first."""
+
+    items: list[MoneyRequest]
+    next_cursor: str | None
+
+
+class Operation(msgspec.Struct, frozen=True, kw_only=True):
+    """A top-up or a withdrawal."""
+
+    operation_id: str
+    amount: Amount
+    state: str
+    sentence: str
+    is_demo: bool
+    changed_at: datetime
+
+
+class OpeningSaid(msgspec.Struct, frozen=True, kw_only=True):
+    """What a commitment hides. `salt` is base64url."""
+
+    opens: int
+    salt: str
+    text: str
+
+
+class Issuer(msgspec.Struct, frozen=True, kw_only=True):
+    """Who signs offline money. Keys and documents are base64url."""
+
+    network_id: int
+    root_key: str
+    issuer_keys: list[str]
+    operator_key: str
+    signed_time: str
+
+
+class Challenge(msgspec.Struct, frozen=True, kw_only=True):
+    """What a new phone has to sign."""
+
+    challenge_id: str
+    challenge: str
+    expires_at: datetime
+
+
+class Device(msgspec.Struct, frozen=True, kw_only=True):
+    """A registered phone."""
+
+    device_id: str
+    public_key: str
+    name: str
+    receive_only: bool
+    registered_at: datetime
+    retired_at: datetime | None
+    certificate: str | None
+    certificate_opening: OpeningSaid | None
+
+
+class Devices(msgspec.Struct, frozen=True, kw_only=True):
+    """My phones."""
+
+    items: list[Device]
+
+
+class Loading(msgspec.Struct, frozen=True, kw_only=True):
+    """A wish for offline money and what became of it."""
+
+    loading_id: str
+    device_id: str
+    state: str
+    amount: Amount
+    voucher: str | None
+    openings: list[OpeningSaid]
+    code: str | None
+    detail: str
+
+
+class SyncResult(msgspec.Struct, frozen=True, kw_only=True):
+    """What became of one document of a sync."""
+
+    kind: str
+    index: int
+    outcome: str
+    code: str | None
+    detail: str
+
+
+class VoucherSaid(msgspec.Struct, frozen=True, kw_only=True):
+    """A voucher of mine."""
+
+    voucher: str
+    opening: OpeningSaid | None
+    state: str
+
+
+class MoneyLine(msgspec.Struct, frozen=True, kw_only=True):
+    """One line of the money view: what it is and what happens to it when."""
+
+    line: str
+    title: str
+    amount: Balance
+    state: str
+    sentence: str
+    claim_by: datetime | None
+
+
+class MoneyView(msgspec.Struct, frozen=True, kw_only=True):
+    """All of a person's money, as the operator knows it."""
+
+    as_of: datetime
+    online: list[Balance]
+    offline: list[Balance]
+    final: list[Balance]
+    provisional: list[Balance]
+    underway: list[Balance]
+    lines: list[MoneyLine]
+
+
+class SyncAnswer(msgspec.Struct, frozen=True, kw_only=True):
+    """What the operator says to a sync."""
+
+    results: list[SyncResult]
+    vouchers: list[VoucherSaid]
+    certificate: str | None
+    certificate_opening: OpeningSaid | None
+    revocations: str
+    signed_time: str
+    issuer_keys: list[str]
+    money: MoneyView
+    loading: Loading | None
+
+
+class Nothing(msgspec.Struct, frozen=True, kw_only=True):
+    """An empty answer."""
+
+
+class ProblemSaid(msgspec.Struct, frozen=True, kw_only=True):
+    """A problem document (RFC 9457)."""
+
+    code: str
+    detail: str
+    field: str = ""
+    incident_id: str = ""

@@ -1,0 +1,165 @@
+"""The server as this client sees it: one call, strict about answers, and honest about what is unknown.
+
+A call that moves money may be lost on the way there or on the way back, and the caller can't tell which. So its
+Idempotency-Key is stored before the call (`Online.moving_money`) and used again until there is an answer.
+"""
+
+import base64
+import binascii
+import ipaddress
+import json
+from typing import Final, TypeVar
+from urllib.parse import urlsplit
+
+import msgspec
+import urllib3
+
+from tikiwallet.cli.answers import Nothing, ProblemSaid
+from tikiwallet.cli.problems import NotSignedIn, ServerNotSafe, ServerSaidNo, ServerUnexpected, ServerUnreachable
+from tikiwallet.cli.wallet_folder import Wallet
+
+CONNECT_SECONDS: Final = 5.0
+READ_SECONDS: Final = 60.0  # a sync verifies many signatures
+ANSWER_BYTES_MAX: Final = 8_000_000
+KEY_BYTES: Final = 16
+
+T = TypeVar("T")
+
+
+class Server:
+    """Calls to one server."""
+
+    def __init__(self, url: str) -> None:
+        """Problems: `ServerNotSafe` for plain http:// to another machine, `ServerUnexpected` for no address at all."""
+        self.url = checked_url(url)
+        timeout = urllib3.Timeout(connect=CONNECT_SECONDS, read=READ_SECONDS)
+        self._pool = urllib3.PoolManager(timeout=timeout, retries=False)
+
+    def call(
+        self, method: str, path: str, answer: type[T], *, body: object = None, token: str = "", key: str = "",
+        query: dict[str, str] | None = None,
+    ) -> T:  # fmt: skip
+        """Send one call and return what the server answers, decoded.
+
+        Problems: `ServerUnreachable` (the outcome is unknown), `ServerUnexpected`, `ServerSaidNo` with the server's own
+        code and sentence, `NotSignedIn` if it takes the session no longer.
+        """
+        headers = {"accept": "application/json", "user-agent": "tiki"}
+        if body is not None:
+            headers["content-type"] = "application/json"
+        if token:
+            headers["authorization"] = f"Bearer {token}"
+        if key:
+            headers["idempotency-key"] = key
+        try:
+            response = self._pool.request(
+                method, self.url + path, headers=headers, fields=query, preload_content=False, redirect=False,
+                body=None if body is None else msgspec.json.encode(body),
+            )  # fmt: skip
+            try:
+                content = response.read(ANSWER_BYTES_MAX + 1, decode_content=True)
+            finally:
+                response.release_conn()
+        except urllib3.exceptions.HTTPError as error:
+            raise ServerUnreachable(server=self.url) from error
+        if response.status >= 400:
+            raise refusal(response.status, content, retry_after=response.headers.get("retry-after", ""))
+        if not 200 <= response.status < 300 or len(content) > ANSWER_BYTES_MAX:
+            raise ServerUnexpected(server=self.url)
+        try:
+            return msgspec.json.decode(content or b"{}", type=answer)
+        except msgspec.DecodeError as error:
+            raise ServerUnexpected(server=self.url) from error
+
+
+def checked_url(url: str) -> str:
+    """Return a server's address without a slash at the end. Problems: `ServerNotSafe`, `ServerUnexpected`."""
+    parts = urlsplit(url.strip().rstrip("/"))
+    if parts.scheme not in {"http", "https"} or not parts.hostname or parts.query or parts.fragment:
+        raise ServerUnexpected("This isn't the address of a server. Write it as https://wallet.example with --server.")
+    if parts.scheme == "http" and not _is_this_machine(parts.hostname):
+        raise ServerNotSafe
+    return parts.geturl()
+
+
+def _is_this_machine(host: str) -> bool:
+    if host == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+def refusal(status: int, content: bytes, *, retry_after: str) -> ServerSaidNo | ServerUnexpected | NotSignedIn:
+    """Return the problem that an answer with an error status says."""
+    try:
+        said = msgspec.json.decode(content, type=ProblemSaid)
+    except msgspec.DecodeError:
+        return ServerUnexpected(status=status)
+    if said.code in {"session_missing", "session_invalid"}:
+        return NotSignedIn()
+    facts: dict[str, str | int] = {"field": said.field} if said.field else {}
+    if said.incident_id:
+        facts["incident_id"] = said.incident_id
+    if retry_after.isdecimal():
+        facts["retry_after_seconds"] = int(retry_after)
+    return ServerSaidNo(said.code, said.detail, status=status, **facts)
+
+
+class Online:
+    """A wallet with its server: signed-in calls."""
+
+    def __init__(self, wallet: Wallet, server: Server) -> None:
+        self.wallet = wallet
+        self.server = server
+
+    def token(self) -> str:
+        """Return the session's token. Problem: `NotSignedIn`."""
+        session = self.wallet.session()
+        if session is None:
+            raise NotSignedIn
+        return session.token
+
+    def get(self, path: str, answer: type[T], **query: str) -> T:
+        """Read something of mine. Problems: those of `Server.call`."""
+        return self.server.call("GET", path, answer, token=self.token(), query=query or None)
+
+    def post(self, path: str, answer: type[T], *, body: object = None) -> T:
+        """Change something that moves no money. Problems: those of `Server.call`."""
+        return self.server.call("POST", path, answer, body=body, token=self.token())
+
+    def delete(self, path: str) -> None:
+        """End something. Problems: those of `Server.call`."""
+        self.server.call("DELETE", path, Nothing, token=self.token())
+
+    def moving_money(self, path: str, answer: type[T], *, body: object) -> T:
+        """Move money at most once: the key is stored before the call and kept until the outcome is known.
+
+        Asking again with the same words while the outcome is unknown is the same payment, also after a crash.
+        Problems: those of `Server.call`.
+        """
+        store, token = self.wallet.store, self.token()
+        words = json.dumps(msgspec.to_builtins(body), sort_keys=True)
+        same = {"person_id": store.setting("person_id"), "address": path, "body": words}
+        row = store.row("unsettled_call", **same)
+        key = row["idempotency_key"] if row else self.wallet.edge.random_bytes(KEY_BYTES).hex()
+        if row is None:
+            store.run("add_unsettled_call", **same, idempotency_key=key, first_at=self.wallet.edge.now())
+        # A refusal keeps the key too: an earlier call that was lost may still arrive, and then it is this payment.
+        done = self.server.call("POST", path, answer, body=body, token=token, key=key)
+        store.run("settle_call", idempotency_key=key)
+        return done
+
+
+def to_base64url(data: bytes) -> str:
+    """Return bytes as the API writes them: base64url without padding."""
+    return base64.urlsafe_b64encode(data).rstrip(b"=").decode()
+
+
+def from_base64url(text: str) -> bytes:
+    """Return the bytes of an API text. Problem: `ServerUnexpected`."""
+    try:
+        return base64.b64decode(text + "=" * (-len(text) % 4), altchars=b"-_", validate=True)
+    except (binascii.Error, ValueError) as error:
+        raise ServerUnexpected from error

@@ -1,0 +1,241 @@
+"""How results look in a terminal: calm, and the one thing that matters largest.
+
+People read this at a counter, so the amount and the verdict come first, dates are whole sentences, and nothing needs a
+wide window. Works in 60 columns.
+"""
+
+from datetime import UTC, datetime
+from pathlib import Path
+
+from rich.console import Console, Group
+from rich.padding import Padding
+from rich.panel import Panel
+from rich.table import Table
+from rich.text import Text
+
+from tikiwallet.cli import codes
+from tikiwallet.cli.local import BalanceShown, Entry, Local
+from tikiwallet.cli.paying import Asked, Made
+from tikiwallet.cli.receiving import MyRequest, Received, Refused
+from tikiwallet.platform.money import format_decimal
+
+STATES = {
+    "open": "waiting for a payment",
+    "waiting": "not yet with the operator",
+    "received": "the payee has it",
+    "refused": "refused",
+    "not_taken": "not taken; comes home by its date",
+    "settled": "with the operator",
+    "rejected": "not counted by the operator",
+}
+KINDS = {
+    "request": "asked for",
+    "made": "paid",
+    "hand_back": "handed back",
+    "received": "received",
+    "refused": "refused",
+}
+WORKS_OFFLINE = "no network was used"
+
+
+def money(amount_minor: int, currency: str) -> str:
+    """Return an amount as people read it: "12.50 SGD"."""
+    return f"{format_decimal(amount_minor, currency)} {currency}"
+
+
+def when(instant: int | datetime) -> str:
+    """Return a moment in the reader's own time zone, to the minute: "3 Dec 2026, 14:05"."""
+    at = datetime.fromtimestamp(instant, UTC) if isinstance(instant, int) else instant
+    local = at.astimezone()
+    return f"{local.day} {local:%b %Y, %H:%M}"
+
+
+def code(console: Console, text: str, *, png: Path | None, caption: str) -> None:
+    """Show a code: as a picture file, or as half blocks with its text below for a terminal that is no camera's."""
+    if png is not None:
+        console.print(Text(f"{caption} The code is in {png}."), soft_wrap=True)
+        return
+    lines = codes.half_blocks(text)
+    console.print(Text(caption))
+    console.print()
+    if len(lines[0]) <= console.width:
+        # Dark on light whatever the terminal's colours are: cameras want a light ground.
+        for line in lines:
+            console.print(Text(line, "black on bright_white" if console.is_terminal else ""), no_wrap=True, crop=False)
+    else:
+        console.print(
+            Text(
+                f"The picture of this code is {len(lines[0])} columns wide and this window has {console.width}: "
+                "make the window wider, or save it with --png FILE.",
+                "yellow",
+            )
+        )
+    console.print()
+    console.print(Text(text, "dim"), soft_wrap=True)
+
+
+def done(console: Console, sentence: str, *more: str) -> None:
+    """Show that something worked, in one sentence, with details below."""
+    console.print(Text("✓ ", "bold green").append(sentence, "default"))
+    for line in more:
+        console.print(Padding(Text(line, "dim"), (0, 0, 0, 2)))
+
+
+def facts(console: Console, rows: list[tuple[str, str]]) -> None:
+    """Show names and values in two columns."""
+    table = Table.grid(padding=(0, 2))
+    table.add_column(style="dim")
+    table.add_column()
+    for name, value in rows:
+        table.add_row(name, Text(value))
+    console.print(table)
+
+
+def asked(console: Console, item: Asked, currency: str) -> None:
+    """Show whom and how much a request asks for, before the payer says yes."""
+    whose = "" if item.name_is_verified else "  (a name the operator didn't certify)"
+    console.print(
+        Panel(
+            Group(
+                Text(money(item.request.body.amount, currency), "bold"),
+                Text("to ").append(item.name, "bold").append(whose, "yellow"),
+            ),
+            title="Pay offline",
+            title_align="left",
+            expand=False,
+            padding=(0, 2),
+        )
+    )
+
+
+def my_request(console: Console, item: MyRequest, currency: str, png: Path | None) -> None:
+    """Show a request of mine as a code."""
+    code(
+        console, item.code, png=png, caption=f"Let the payer scan this to pay you {money(item.amount_minor, currency)}."
+    )
+
+
+def made(console: Console, item: Made, currency: str, png: Path | None) -> None:
+    """Show a payment as a code, and what happens to it."""
+    again = "The same payment as before" if item.shown_again else "Paid"
+    done(
+        console, f"{again}: {money(item.amount_minor, currency)} to {item.payee_name}.",
+        f"It counts when {item.payee_name} or you bring it to the operator by {when(item.claim_by)}.",
+    )  # fmt: skip
+    code(console, item.code, png=png, caption=f"Let {item.payee_name} scan this now.")
+
+
+def verdict(console: Console, item: Received, currency: str) -> None:
+    """Show how safe a payment is: the word first, then why and until when."""
+    parts = [
+        (item.final_minor, "FINAL", "green", "Yours for good once a copy is brought by the date below."),
+        (item.protected_minor, "PROTECTED", "green", "Paid to you even if the payer spent this money twice."),
+        (item.at_risk_minor, "AT YOUR RISK", "yellow", "Lost to you if the payer spent this money twice."),
+    ]
+    shown = [part for part in parts if part[0]]
+    lines: list[Text] = []
+    for amount_minor, word, style, why in shown:
+        lines += [Text(f"{word}  {money(amount_minor, currency)}", f"bold {style}"), Text(why), Text("")]
+    lines.append(Text(f"Bring it to the operator by {when(item.claim_by)}: run tiki sync.", "bold"))
+    if item.spend_by < item.claim_by:
+        lines.append(Text(f"You can pay with it offline until {when(item.spend_by)}."))
+    worst = shown[-1][2]
+    payer = item.payer_name or "a phone without a certified name"
+    title = f"{money(item.amount_minor, currency)} from {payer}"
+    console.print(Panel(Group(*lines), title=Text(title), title_align="left", border_style=worst, padding=(1, 2)))
+    if item.memo:
+        console.print(Text(f"Note: {item.memo}"))
+
+
+def received(console: Console, item: Received, currency: str, png: Path | None) -> None:
+    """Show an accepted payment and its receipt as a code."""
+    again = "You have this payment already" if item.shown_again else "Stored"
+    done(console, f"{again}: {money(item.amount_minor, currency)}.")
+    code(console, item.receipt_code, png=png, caption="Let the payer scan your receipt.")
+
+
+def refused(console: Console, item: Refused, currency: str, png: Path | None) -> None:
+    """Show a refusal as a code."""
+    done(console, f"Refused: {money(item.amount_minor, currency)} ({item.reason}). You claim nothing from it.")
+    code(console, item.code, png=png, caption="Let the payer scan your refusal.")
+
+
+def answered(console: Console, item: Made, currency: str) -> None:
+    """Show what the payee said to a payment of mine."""
+    amount = money(item.amount_minor, currency)
+    if item.answer == "received":
+        done(console, f"{item.payee_name} has your {amount}.")
+    elif item.answer == "refused":
+        done(console, f"{item.payee_name} refused your {amount}.", f"It comes home by {when(item.claim_by)}.")
+    else:
+        done(console, f"Noted: your {amount} wasn't taken.", f"It comes home by {when(item.claim_by)}.")
+
+
+def handed_back(console: Console, items: list[Made], currency: str) -> None:
+    """Show what was handed back to the operator."""
+    total = money(sum(item.amount_minor for item in items), currency)
+    done(
+        console, f"{total} is signed back to the operator.", "Run tiki sync to complete it.",
+        f"If you don't, it comes home by {when(max(item.claim_by for item in items))}.",
+    )  # fmt: skip
+
+
+def entries(console: Console, items: list[Entry], currency: str) -> None:
+    """Show everything stored with no network."""
+    if not items:
+        console.print("Nothing was paid or received offline yet.")
+        return
+    table = Table(box=None, padding=(0, 2, 0, 0), header_style="dim")
+    table.add_column("id", style="dim", no_wrap=True)
+    table.add_column("amount", justify="right", no_wrap=True)
+    table.add_column("what")
+    table.add_column("state")
+    for item in items:
+        who = {"made": f" {item.who}", "received": f" from {item.who or 'somebody'}"}.get(item.kind, "")
+        memo = f" · {item.memo}" if item.memo else ""
+        table.add_row(
+            item.id[:8], money(item.amount_minor, currency), Text(f"{KINDS[item.kind]}{who}{memo}"),
+            Text(STATES[item.state], "yellow" if item.state in {"waiting", "rejected"} else ""),
+        )  # fmt: skip
+    console.print(table)
+    console.print(Text("Show a code again: tiki offline show ID", "dim"))
+
+
+def balance(console: Console, item: BalanceShown) -> None:
+    """Show all money, and since when it is known."""
+    rows = [("offline", f"{money(item.local.spendable_minor, item.currency)}  ready to pay with no network")]
+    if item.view is not None:
+        rows = [("online", ", ".join(money(x.amount_minor, x.currency) for x in item.view.online) or "-"), *rows]
+        named = [
+            ("final", item.view.final, "received, yours by its date"),
+            ("provisional", item.view.provisional, "received, counted when its vouchers close"),
+            ("underway", item.view.underway, "comes home or is paid by a date"),
+        ]
+        rows += [
+            (name, f"{money(entry.amount_minor, entry.currency)}  {why}")
+            for name, listed, why in named
+            for entry in listed
+            if entry.amount_minor
+        ]
+    facts(console, rows)
+    _money_lines(console, item)
+    _local_lines(console, item.local, item.currency)
+    if not item.is_fresh:
+        heard = f"as of {when(item.view.as_of)}" if item.view else "never heard: run tiki login and tiki sync"
+        console.print(Text(f"The server can't be asked; the online part is {heard}.", "yellow"))
+
+
+def _money_lines(console: Console, item: BalanceShown) -> None:
+    for line in item.view.lines if item.view else []:
+        console.print(Padding(Text(line.sentence, "dim"), (0, 0, 0, 2)))
+
+
+def _local_lines(console: Console, item: Local, currency: str) -> None:
+    if item.resting_minor:
+        console.print(Text(f"{money(item.resting_minor, currency)} can't be paid with: run tiki sync.", "yellow"))
+    if item.unbrought:
+        console.print(Text(f"{item.unbrought} to bring to the operator: run tiki sync.", "yellow"))
+    for home in item.coming_home:
+        console.print(
+            Text(f"{money(home.amount_minor, currency)} of a retired key comes home by {when(home.claim_by)}.", "dim")
+        )

@@ -1,0 +1,156 @@
+"""How the server's answers look in a terminal."""
+
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from tikiwallet.cli.answers import Device, HistoryPage, MoneyRequest, Operation, Person, PublicPerson, Receipt
+from tikiwallet.cli.show import done, facts, money, when
+from tikiwallet.cli.status import Status
+from tikiwallet.cli.sync import Loaded, Synced
+
+WORDS = {"settled": "done", "pending": "on its way", "declined": "declined by the bank"}
+
+
+def person(console: Console, item: Person) -> None:
+    """Show who is signed in."""
+    facts(console, [("username", item.username), ("phone", item.phone), ("tier", item.tier)])
+
+
+def receipt(console: Console, item: Receipt) -> None:
+    """Show an online payment."""
+    amount = money(item.amount.amount_minor, item.amount.currency)
+    done(
+        console, f"Paid {amount} to {item.payee.username} ({item.payee.phone_masked}).",
+        *([f"Note: {item.memo}"] if item.memo else []), f"{when(item.sent_at)} · {item.transfer_id}",
+    )  # fmt: skip
+
+
+def operation(console: Console, item: Operation) -> None:
+    """Show a top-up or withdrawal and where it stands."""
+    demo = ("Demonstration bank: no real money moves.",) if item.is_demo else ()
+    amount = money(item.amount.amount_minor, item.amount.currency)
+    if item.state == "settled":
+        done(console, f"{amount}: {item.sentence}", *demo)
+        return
+    console.print(Text("… ", "bold yellow").append(f"{amount}: {item.sentence}", "default"))
+    for line in demo:
+        console.print(Text(f"  {line}", "dim"))
+
+
+def money_request(console: Console, item: MoneyRequest) -> None:
+    """Show one request for money."""
+    amount = money(item.amount.amount_minor, item.amount.currency)
+    sentences = {
+        "open": f"{item.payer.username} is asked for {amount}, until {when(item.expires_at)}.",
+        "accepted": f"{amount} to {item.payee.username} is being moved.",
+        "paid": f"{item.payer.username} paid {amount} to {item.payee.username}.",
+        "declined": f"{item.payer.username} declined to pay {amount}.",
+        "cancelled": f"The request for {amount} was taken back.",
+        "expired": f"The request for {amount} is too old.",
+    }
+    done(console, sentences.get(item.state, f"{amount}: {item.state}"), item.request_id)
+
+
+def money_requests(console: Console, items: list[MoneyRequest], *, me: str) -> None:
+    """Show requests for money."""
+    if not items:
+        console.print("Nobody asked you for money, and you asked nobody.")
+        return
+    table = Table(box=None, padding=(0, 2, 0, 0), header_style="dim")
+    for name in ("id", "amount", "who", "state", "note"):
+        table.add_column(name, justify="right" if name == "amount" else "left", overflow="fold")
+    for item in items:
+        mine = item.payee.username == me
+        who = f"you ask {item.payer.username}" if mine else f"{item.payee.username} asks you"
+        amount = money(item.amount.amount_minor, item.amount.currency)
+        table.add_row(Text(item.request_id[:8], "dim"), amount, Text(who), Text(item.state), Text(item.memo))
+    console.print(table)
+    console.print(Text("Answer one: tiki requests pay ID, or decline ID", "dim"))
+
+
+def history(console: Console, page: HistoryPage) -> None:
+    """Show movements of the online balance."""
+    if not page.items:
+        console.print("Nothing has moved yet.")
+        return
+    table = Table(box=None, padding=(0, 2, 0, 0), header_style="dim")
+    table.add_column("when", style="dim", no_wrap=True)
+    table.add_column("amount", justify="right", no_wrap=True)
+    table.add_column("what")
+    table.add_column("balance", justify="right", style="dim", no_wrap=True)
+    for item in page.items:
+        other = item.counterparty.username if isinstance(item.counterparty, PublicPerson) else item.counterparty
+        sign = "-" if item.direction == "out" else "+"
+        note = f" · {item.memo}" if item.memo else ""
+        table.add_row(
+            when(item.at), Text(f"{sign}{money(item.amount.amount_minor, item.amount.currency)}"),
+            Text(f"{item.kind.replace('_', ' ')} {'to' if sign == '-' else 'from'} {other}{note}"),
+            money(item.balance.amount_minor, item.balance.currency),
+        )  # fmt: skip
+    console.print(table)
+    if page.next_cursor:
+        console.print(Text(f"Older: tiki history --cursor {page.next_cursor}", "dim"))
+
+
+def loaded(console: Console, item: Loaded) -> None:
+    """Show a loading and what came of it."""
+    amount = money(item.loading.amount.amount_minor, item.loading.amount.currency)
+    if item.loaded_minor:
+        done(console, f"{amount} is on this phone now, ready to pay with no network.")
+    elif item.loading.state == "refused":
+        console.print(Text("✗ ", "bold red").append(item.loading.detail, "default"))
+    else:
+        done(console, f"{amount}: {item.loading.detail}", "Run tiki sync to fetch it.")
+
+
+def synced(console: Console, item: Synced, *, currency: str) -> None:
+    """Show what a sync did."""
+    brought = item.recorded + item.known
+    what = "Nothing had to be brought." if not brought else f"{brought} brought to the operator, {item.recorded} new."
+    done(console, f"In step with the operator. {what}")
+    if item.loaded_minor:
+        done(console, f"{money(item.loaded_minor, currency)} more is ready to pay with no network.")
+    if item.loading is not None and item.loading.state == "refused":
+        console.print(Text("! ", "bold yellow").append(item.loading.detail, "yellow"))
+    for rejection in item.rejected:
+        console.print(Text("✗ ", "bold red").append(f"{rejection.payment_id[:8]}: {rejection.detail}", "default"))
+        console.print(Text(f"  {rejection.code}", "dim"))
+    for line in item.money.lines:
+        console.print(Text(f"  {line.sentence}", "dim"))
+
+
+def phones(console: Console, items: list[Device], *, this: str) -> None:
+    """Show my phones."""
+    table = Table(box=None, padding=(0, 2, 0, 0), header_style="dim")
+    for name in ("id", "name", "state", "since"):
+        table.add_column(name)
+    for item in items:
+        state = "retired" if item.retired_at else "this phone" if item.device_id == this else "in use"
+        table.add_row(
+            Text(item.device_id[:8], "dim"), Text(item.name), Text(state), when(item.retired_at or item.registered_at)
+        )
+    console.print(table if items else "No phone is registered: run tiki sync.")
+
+
+def status(console: Console, item: Status) -> None:
+    """Show what this wallet is and how it stands."""
+    facts(
+        console,
+        [
+            ("folder", item.folder),
+            ("server", item.server or "-"),
+            ("person", item.username or "nobody yet"),
+            ("signed in", f"until {when(item.signed_in_until)}" if item.signed_in_until else "no"),
+            ("key", item.key),
+            ("operator heard", when(item.newest_signed_time) if item.newest_signed_time else "never"),
+            ("to bring", f"{item.local.unbrought}"),
+            *(
+                [("offline", money(item.local.spendable_minor, item.currency))] if item.currency else []
+            ),
+            *(
+                ("coming home", f"{money(home.amount_minor, item.currency)} by {when(home.claim_by)}")
+                for home in item.local.coming_home
+            ),
+        ],
+    )  # fmt: skip

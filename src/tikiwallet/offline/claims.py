@@ -1,0 +1,238 @@
+"""Claims: payments that somebody brings, appended to a set.
+
+The goods are handed over already, so a payment that holds is never refused, whoever brings it, however often and
+however late it comes; what it is worth is decided at the close, from the whole set. A claim that could be refused for
+arriving second would let a cheat's accomplice win by syncing first.
+"""
+
+import asyncio
+import hashlib
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
+from datetime import datetime
+from typing import Any, Final
+from uuid import UUID
+
+import msgspec
+
+from tikicash.chain import LIMITS, Chain, Limits, is_payment, payer_id, traces
+from tikicash.cose import verify_signature
+from tikicash.errors import SENTENCES, Rejected
+from tikicash.messages import Bundle, Payment, Refusal, Signed, key_id, parse, signed
+from tikicash.rules import verify_refusal
+from tikicash.validity import check_chain
+from tikiwallet.identity.types import PersonId
+from tikiwallet.offline.certificates import save_certificate
+from tikiwallet.offline.documents import OpenVoucher, to_open_voucher
+from tikiwallet.offline.issuer import Issuer
+from tikiwallet.offline.queries import SQL
+from tikiwallet.platform.db import Connection, Database
+
+# Judging a signature holds Python's lock, so more threads than this only make everybody else wait longer.
+JUDGING_AT_ONCE: Final = 2
+# A hand-back adds one document to what a code may carry; it never travels as a code, so that it may be larger.
+HAND_BACK_LIMITS: Final = replace(LIMITS, documents_max=24, signatures_max=36, bytes_max=2 * LIMITS.bytes_max)
+
+Known = dict[bytes, bytes]  # payment id to the key id that signed it
+
+# Codes of the server's own, beside those of tikicash.
+OWN_SENTENCES: Final = {
+    "not_base64url": "This isn't base64url without padding, so nothing could be read.",
+    "voucher_unknown": "The operator has no record of this offline money; keep the code and talk to the operator.",
+    "payment_unknown": "Bring the payment that you refuse together with the refusal.",
+    "payee_unregistered": "The phone that refuses isn't registered; register it first.",
+    "not_a_refusal": "This isn't a signed refusal of a payment.",
+}
+
+
+class Judged(msgspec.Struct, frozen=True, kw_only=True):
+    """A bundle after all its signatures were checked: a chain that holds, or the code that says why not."""
+
+    chain: Chain | None
+    payment_id: bytes | None  # 32 bytes, where the bundle could be read
+    code: str | None
+    detail: str
+
+
+class Appended(msgspec.Struct, frozen=True, kw_only=True):
+    """What became of the good chains of a sync."""
+
+    new_ids: frozenset[bytes]  # of payments that nobody had brought before
+    unknown: frozenset[bytes]  # of payments on vouchers that the operator never opened
+    late: dict[bytes, datetime]  # of payments that came after the date by which they had to
+    vouchers: dict[bytes, OpenVoucher]  # those touched, by document id; locked
+
+
+def sentence_of(code: str) -> str:
+    """Return what to tell the person whose document met with `code`."""
+    return OWN_SENTENCES.get(code) or SENTENCES[code]
+
+
+class Claims:
+    """Judges and appends what people bring."""
+
+    def __init__(self, db: Database, *, issuer: Issuer) -> None:
+        self._db = db
+        self._issuer = issuer
+        self._judging = asyncio.Semaphore(JUDGING_AT_ONCE)
+
+    async def judge(self, bundles: Sequence[bytes | None]) -> list[Judged]:
+        """Return a verdict for each bundle, having changed nothing. None stands for what wasn't base64url.
+
+        A signature that was verified when its payment was recorded isn't verified again.
+        """
+        async with self._judging:
+            readable = await asyncio.to_thread(lambda: [_read(data) for data in bundles])
+            ids = [item.id for found in readable if isinstance(found, Bundle) for item in found.documents]
+            rows = await self._db.pool.fetch(SQL["payers_of"], ids)
+            known: Known = {row["document_id"]: row["payer_key_id"] for row in rows}
+            return await asyncio.to_thread(self._judge_all, readable, known)
+
+    def _judge_all(self, readable: Sequence[Bundle | Rejected | str], known: Known) -> list[Judged]:
+        verify = _remembering(known)
+        return [self._judge(item, verify) for item in readable]
+
+    def _judge(self, readable: Bundle | Rejected | str, verify: Callable[[bytes, bytes, bytes], bool]) -> Judged:
+        if isinstance(readable, str):
+            return Judged(chain=None, payment_id=None, code=readable, detail=sentence_of(readable))
+        if isinstance(readable, Rejected):
+            return Judged(chain=None, payment_id=None, code=readable.code, detail=readable.sentence)
+        last = readable.documents[-1] if readable.documents else None
+        payment_id = last.id if last is not None and is_payment(last) else None
+        try:
+            chain = check_chain(
+                readable,
+                net=self._issuer.net,
+                issuer_keys=self._issuer.issuer_keys,
+                limits=self._limits_for(last),
+                verify=verify,
+            )
+        except Rejected as rejected:
+            return Judged(chain=None, payment_id=payment_id, code=rejected.code, detail=rejected.sentence)
+        return Judged(chain=chain, payment_id=payment_id, code=None, detail="")
+
+    def _limits_for(self, last: Signed[Any] | None) -> Limits:
+        is_hand_back = last is not None and is_payment(last) and last.body.payee_id in self._issuer.operator_ids
+        return HAND_BACK_LIMITS if is_hand_back else LIMITS
+
+    async def append(self, tx: Connection, chains: Sequence[Chain], person_id: PersonId) -> Appended:
+        """Append every payment of some valid chains to the set; who brings them is noted apart.
+
+        Vouchers stay locked until the transaction ends, so that two people who bring two halves of a double spend at
+        the same moment can't both miss it.
+        """
+        vouchers = await self._lock_vouchers(tx, chains)
+        unknown = {chain.payment.id for chain in chains if any(item.id not in vouchers for item in chain.vouchers)}
+        good = [chain for chain in chains if chain.payment.id not in unknown]
+        for certificate in {item.id: item for chain in good for item in chain.certificates}.values():
+            await save_certificate(tx, certificate, key_id=key_id(certificate.body.key))
+        payments = {item.id: (item, chain) for chain in good for item in chain.payments}
+        new_ids = await _insert_payments(tx, list(payments.values()))
+        pieces = [piece for new_id in sorted(new_ids) for piece in _pieces(*payments[new_id], vouchers)]
+        await tx.execute(SQL["insert_pieces"], *_columns(pieces, 6))
+        brought = [chain.payment.id for chain in good]
+        await tx.execute(SQL["insert_submissions"], brought, person_id)
+        late = {row["document_id"]: row["claim_by"] for row in await tx.fetch(SQL["late_payments"], brought)}
+        return Appended(new_ids=frozenset(new_ids), unknown=frozenset(unknown), late=late, vouchers=vouchers)
+
+    async def _lock_vouchers(self, tx: Connection, chains: Sequence[Chain]) -> dict[bytes, OpenVoucher]:
+        ids = {item.id for chain in chains for item in chain.vouchers}
+        rows = await tx.fetch(SQL["lock_opened_vouchers"], list(ids))
+        return {row["document_id"]: to_open_voucher(row) for row in rows}
+
+    async def append_refusal(self, tx: Connection, data: bytes | None) -> tuple[str, bytes | None, bool]:
+        """Append a payee's refusal of a payment that is known. Returns (code or "", payment id, whether it is new)."""
+        refusal = _read_refusal(data)
+        if isinstance(refusal, str):
+            return refusal, None, False
+        rows = await tx.fetch(SQL["payments_by_short_id"], refusal.body.payment_id)
+        if not rows:
+            return "payment_unknown", None, False
+        codes = set()
+        for row in rows:  # a cheat could make two payments with one short id; the refuser's signature tells which
+            if row["public_key"] is None:
+                codes.add("payee_unregistered")
+                continue
+            payment: Signed[Payment] = signed(row["payload"], row["signature"])
+            try:
+                verify_refusal(refusal, payment=payment, payee_key=row["public_key"])
+            except Rejected as rejected:
+                codes.add(rejected.code)
+                continue
+            inserted = await tx.fetchval(
+                SQL["insert_refusal"], refusal.id, payment.id, row["payee_key_id"], refusal.payload, refusal.signature
+            )
+            return "", payment.id, inserted is not None
+        return min(codes), rows[0]["document_id"], False
+
+
+def _read(data: bytes | None) -> Bundle | Rejected | str:
+    if data is None:
+        return "not_base64url"
+    try:
+        message = parse(data)
+    except Rejected as rejected:
+        return rejected
+    return message if isinstance(message, Bundle) else "not_a_payment"
+
+
+def _read_refusal(data: bytes | None) -> Signed[Refusal] | str:
+    if data is None:
+        return "not_base64url"
+    try:
+        message = parse(data)
+    except Rejected as rejected:
+        return rejected.code
+    if not isinstance(message, Signed) or not isinstance(message.body, Refusal):
+        return "not_a_refusal"
+    return message
+
+
+def _remembering(known: Known) -> Callable[[bytes, bytes, bytes], bool]:
+    """Return a verifier that judges each signature once, and none of a payment that is recorded.
+
+    A document is named by what was signed, so that the message of a recorded payment is one that its payer signed; the
+    key must be the same too, or a forged parent could pass somebody's payment off as somebody else's. Of a payment that
+    isn't recorded yet the signature itself must hold: it is what will be kept.
+    """
+    good: set[tuple[bytes, bytes, bytes]] = set()
+
+    def verify(public_key: bytes, message: bytes, signature: bytes) -> bool:
+        digest = hashlib.sha256(message).digest()
+        subject = (public_key, digest, signature)
+        if subject in good or known.get(digest) == key_id(public_key):
+            return True
+        if not verify_signature(public_key, message, signature):
+            return False
+        good.add(subject)
+        return True
+
+    return verify
+
+
+async def _insert_payments(tx: Connection, payments: Sequence[tuple[Signed[Payment], Chain]]) -> set[bytes]:
+    """Insert those that are new, in the order of ids so that two syncs can't wait for each other; returns their ids."""
+    rows = [
+        (
+            payment.id, payment.payload, payment.signature, payer_id(payment, chain.sources), payment.body.payee_id,
+            payment.body.currency, payment.body.total,
+        )
+        for payment, chain in sorted(payments, key=lambda item: item[0].id)
+    ]  # fmt: skip
+    inserted = await tx.fetch(SQL["insert_payments"], *_columns(rows, 7))
+    return {row["document_id"] for row in inserted}
+
+
+def _pieces(
+    payment: Signed[Payment], chain: Chain, vouchers: dict[bytes, OpenVoucher]
+) -> Iterable[tuple[bytes, int, UUID, bytes, int, int]]:
+    ways = traces(payment, chain.sources)
+    for number, (piece, way) in enumerate(zip(payment.body.pieces, ways, strict=True), 1):
+        parent = chain.sources[piece.parent_id]
+        end = piece.first + piece.count
+        yield payment.id, number, vouchers[way.voucher.id].voucher_id, parent.id, piece.first, end
+
+
+def _columns(rows: Sequence[tuple[Any, ...]], width: int) -> list[list[Any]]:
+    """Return rows as columns, as `unnest` takes them."""
+    return [[row[at] for row in rows] for at in range(width)]

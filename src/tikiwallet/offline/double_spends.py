@@ -1,0 +1,58 @@
+"""Double spends: found when the second half arrives, kept with a proof that anybody can check.
+
+The payments stay claims like any other; what changes is that the phone is named on the list that every phone carries
+and that its owner can load nothing new. Nobody is named without a proof that stands by itself.
+"""
+
+from collections.abc import Iterable
+from typing import Any
+
+import structlog
+
+from tikicash.chain import is_payment, payer_id
+from tikicash.messages import Bundle, Signed, signed
+from tikicash.settlement import DoubleSpend, double_spends, make_proof, verify_proof
+from tikiwallet.offline.documents import read_certificates, to_open_voucher
+from tikiwallet.offline.issuer import Issuer
+from tikiwallet.offline.queries import SQL
+from tikiwallet.offline.revocations import revoke
+from tikiwallet.platform.db import Connection
+
+log = structlog.get_logger()
+
+
+async def find_double_spends(tx: Connection, new_ids: Iterable[bytes], *, issuer: Issuer) -> int:
+    """Store a proof for every double spend that some newly appended payments show. Returns how many are new.
+
+    The vouchers that the payments touch are locked by the caller.
+    """
+    rows = await tx.fetch(SQL["vouchers_in_conflict"], list(new_ids))
+    if not rows:
+        return 0
+    voucher_ids = [row["voucher_id"] for row in rows]
+    payments = [
+        signed(row["payload"], row["signature"]) for row in await tx.fetch(SQL["all_payments_touching"], voucher_ids)
+    ]
+    voucher_rows = await tx.fetch(SQL["vouchers_below"], voucher_ids, [item.id for item in payments])
+    documents = (*(to_open_voucher(row).document for row in voucher_rows), *payments)
+    spends = double_spends(documents, operator=issuer.operator_ids)
+    known_rows = await tx.fetch(SQL["known_proofs"], [item.id for spend in spends for item in spend.payments])
+    known = {(row["first_id"], row["second_id"]) for row in known_rows}
+    fresh = [spend for spend in spends if tuple(sorted(item.id for item in spend.payments)) not in known]
+    for spend in fresh:
+        await _store(tx, spend, documents, issuer=issuer)
+    return len(fresh)
+
+
+async def _store(tx: Connection, spend: DoubleSpend, documents: tuple[Signed[Any], ...], *, issuer: Issuer) -> None:
+    """Store the proof of one double spend, checked as a stranger would, and revoke the key."""
+    first, second = sorted(spend.payments, key=lambda item: item.id)
+    sources = {item.short_id: item for item in documents}
+    payers = {payer_id(item, sources) for item in documents if is_payment(item)}
+    certificates = await read_certificates(tx, sorted(payers))
+    pool = Bundle(documents=documents, certificates=certificates)
+    proof = make_proof(first, second, chains=[pool], issuer_keys=issuer.documents)
+    assert verify_proof(proof, root_key=issuer.root_key).key_id == spend.key_id
+    await tx.execute(SQL["insert_proof"], first.id, second.id, spend.key_id, proof.to_bytes())
+    await revoke(tx, spend.key_id, reason="spent_twice")
+    log.warning("double spend found", key=spend.key_id.hex(), units=spend.count)

@@ -1,0 +1,283 @@
+"""What a person's money is worth now, online and offline, line by line, each with a date and a sentence.
+
+"Where is my money?" has to have an answer at any moment between paying and the close. The answer is computed from the
+same claims that the close will share out, so that it can't promise what the close won't pay.
+"""
+
+from collections.abc import Iterable
+from datetime import datetime
+from typing import Final
+from uuid import UUID
+
+import asyncpg
+import msgspec
+
+from tikicash.settlement import final_before_close
+from tikicash.units import total
+from tikiwallet.identity.types import Directory, PersonId
+from tikiwallet.ledger.types import AccountKind, Ledger, derive_account_id
+from tikiwallet.offline.devices import to_device
+from tikiwallet.offline.documents import OpenVoucher, Touched, read_touched
+from tikiwallet.offline.issuer import Issuer
+from tikiwallet.offline.policy import Policy
+from tikiwallet.offline.queries import SQL
+from tikiwallet.offline.standing import Claim
+from tikiwallet.offline.types import Device, VoucherId
+from tikiwallet.platform.db import Database
+from tikiwallet.platform.money import Balance, format_decimal
+
+LINES_MAX: Final = 500
+
+
+class Line(msgspec.Struct, frozen=True, kw_only=True):
+    """One thing that is on its way, and what becomes of it when."""
+
+    line: str  # "voucher", "claim" or "advance"
+    title: str
+    amount: Balance
+    state: str
+    counterparty: str
+    spend_by: datetime | None
+    claim_by: datetime | None
+    voucher_id: UUID
+    payment_id: bytes | None
+    final: Balance
+    provisional: Balance
+    sentence: str
+
+
+class MoneyView(msgspec.Struct, frozen=True, kw_only=True):
+    """A person's money. Sums are over all lines, also those beyond `LINES_MAX` that aren't shown."""
+
+    as_of: datetime
+    online: tuple[Balance, ...]
+    offline: Balance
+    final: Balance
+    provisional: Balance
+    underway: Balance
+    lines: tuple[Line, ...]
+
+
+class _Sums(msgspec.Struct, kw_only=True):
+    offline: int = 0
+    final: int = 0
+    provisional: int = 0
+    underway: int = 0
+
+
+class _Owned(msgspec.Struct, frozen=True, kw_only=True):
+    """One claim of one of the person's phones, with its voucher and what was advanced on both."""
+
+    device: Device
+    voucher: OpenVoucher
+    claim: Claim
+
+
+class _Taken:
+    """What was released early to each key from each voucher; every unit of it is subtracted from one line only."""
+
+    def __init__(self, advances: list[asyncpg.Record]) -> None:
+        self._left: dict[tuple[bytes, UUID], int] = {}
+        for row in advances:
+            key = (row["key_id"], row["voucher_id"])
+            self._left[key] = self._left.get(key, 0) + row["amount_minor"]
+
+    def take(self, item: _Owned, amount_minor: int) -> int:
+        """Return how much of an amount was released early, and count it as used."""
+        key = (item.device.key_id, item.voucher.voucher_id)
+        taken_minor = min(self._left.get(key, 0), amount_minor)
+        self._left[key] = self._left.get(key, 0) - taken_minor
+        return taken_minor
+
+
+class Money:
+    """The money view of every person."""
+
+    def __init__(
+        self,
+        db: Database,
+        *,
+        ledger: Ledger,
+        directory: Directory,
+        issuer: Issuer,
+        policy: Policy,
+        currencies: tuple[str, ...],
+    ) -> None:
+        self._db = db
+        self._ledger = ledger
+        self._directory = directory
+        self._issuer = issuer
+        self._policy = policy
+        self._currencies = currencies
+
+    async def view(self, person_id: PersonId, *, now: datetime) -> MoneyView:
+        """Return the money of one person as the operator knows it at `now`."""
+        pool = self._db.pool
+        devices = {
+            device.key_id: device for device in map(to_device, await pool.fetch(SQL["devices_of_person"], person_id))
+        }
+        rows = await pool.fetch(SQL["open_vouchers_of_keys"], list(devices))
+        touched = await read_touched(pool, [row["voucher_id"] for row in rows])
+        advances = await pool.fetch(SQL["open_advances_of_person"], person_id)
+        owned = list(_owned(devices, touched, [VoucherId(row["voucher_id"]) for row in rows], self._issuer))
+        payers = await self._payers(owned, touched)
+        sums, taken = _Sums(), _Taken(advances)
+        lines = [*self._vouchers(owned, taken, sums, now=now), *self._claims(owned, taken, sums, payers)]
+        lines += [self._advance(row) for row in advances]
+        return MoneyView(
+            as_of=now,
+            online=await self._online(person_id),
+            offline=self._balance(sums.offline),
+            final=self._balance(sums.final),
+            provisional=self._balance(sums.provisional),
+            underway=self._balance(sums.underway),
+            lines=tuple(lines[:LINES_MAX]),
+        )
+
+    async def _payers(self, owned: list[_Owned], touched: Touched) -> dict[bytes, str]:
+        """Return the usernames behind the keys that paid."""
+        keys = {item.claim.payer_id for item in owned if item.claim.payer_id is not None}
+        owners = {key: PersonId(touched.owner_of[key]) for key in keys if key in touched.owner_of}
+        people = await self._directory.people(sorted(set(owners.values())))
+        return {key: people[person].username for key, person in owners.items() if person in people}
+
+    async def _online(self, person_id: PersonId) -> tuple[Balance, ...]:
+        ids = {currency: derive_account_id(person_id, AccountKind.WALLET, currency) for currency in self._currencies}
+        accounts = await self._ledger.accounts(list(ids.values()))
+        return tuple(
+            Balance(amount_minor=accounts[account_id].balance_minor if account_id in accounts else 0, currency=currency)
+            for currency, account_id in ids.items()
+        )
+
+    def _vouchers(self, owned: list[_Owned], taken: _Taken, sums: _Sums, *, now: datetime) -> Iterable[Line]:
+        """What the owner of a voucher never spent: offline money until its date, then money that comes home."""
+        for item in owned:
+            if item.claim.payment is not None:
+                continue
+            home = _day(item.voucher.claim_by)
+            given_minor = total(item.claim.handed_back)
+            unspent_minor = item.claim.count - given_minor
+            given_minor -= taken.take(item, given_minor)
+            unless = f"unless it was paid to somebody who brings it by {home}"
+            if unspent_minor and now <= item.voucher.spend_by and item.device.retired_at is None:
+                sums.offline += unspent_minor
+                text = f"Yours to spend until {_day(item.voucher.spend_by)}; the rest comes home on {home}, {unless}."
+                yield self._line(
+                    item, "voucher", unspent_minor, title="Offline money", state="spendable", sentence=text
+                )
+            elif unspent_minor:
+                sums.underway += unspent_minor
+                text = f"Comes home on {home}, {unless}."
+                yield self._line(
+                    item, "voucher", unspent_minor, title="Offline money", state="coming_home", sentence=text
+                )
+            if given_minor:
+                sums.underway += given_minor
+                text = f"You gave this back; it comes home on {home}, {unless}."
+                yield self._line(item, "voucher", given_minor, title="Given back", state="handed_back", sentence=text)
+
+    def _claims(self, owned: list[_Owned], taken: _Taken, sums: _Sums, payers: dict[bytes, str]) -> Iterable[Line]:
+        """What phones were paid: first the part that is final whatever happens, then the rest until the close."""
+        for key in dict.fromkeys(item.device.key_id for item in owned):
+            mine = [item for item in owned if item.device.key_id == key and item.claim.payment is not None]
+            for item, promised_minor in zip(mine, _final_parts(mine), strict=True):
+                # What was released early is online already, the final part of it first.
+                out_minor = taken.take(item, item.claim.count)
+                final_minor = max(0, promised_minor - out_minor)
+                rest_minor = item.claim.count - out_minor - final_minor
+                if item.claim.count == out_minor:
+                    continue
+                sums.final += final_minor
+                sums.provisional += rest_minor
+                state = "shared" if item.claim.shared else ("handed_back" if item.claim.handed_back else "waiting")
+                yield self._line(
+                    item, "claim", final_minor + rest_minor, title="Received", state=state,
+                    sentence=self._claim_text(item, final_minor, rest_minor), final_minor=final_minor,
+                    provisional_minor=rest_minor, counterparty=payers.get(item.claim.payer_id or b"", ""),
+                )  # fmt: skip
+
+    def _claim_text(self, item: _Owned, final_minor: int, rest_minor: int) -> str:
+        day = _day(item.voucher.claim_by)
+        parts = []
+        if final_minor:
+            parts.append(f"{self._text(final_minor)} is yours whatever happens and is paid on {day}.")
+        if rest_minor and item.claim.shared:
+            parts.append(f"The payer spent this money twice: on {day} you get your share of {self._text(rest_minor)}.")
+        elif rest_minor:
+            parts.append(
+                f"{self._text(rest_minor)} is paid on {day} unless the same money was paid to somebody else too."
+            )
+        return " ".join(parts)
+
+    def _advance(self, row: asyncpg.Record) -> Line:
+        text = f"Was released to your online balance early and is set off on {_day(row['claim_by'])}."
+        zero = self._balance(0)
+        return Line(
+            line="advance", title="Released early", amount=self._balance(row["amount_minor"]),
+            state="posted" if row["is_posted"] else "on_its_way", counterparty="", spend_by=None,
+            claim_by=row["claim_by"], voucher_id=row["voucher_id"], payment_id=row["document_id"],
+            final=zero, provisional=zero, sentence=text,
+        )  # fmt: skip
+
+    def _line(
+        self, item: _Owned, line: str, amount_minor: int, *, title: str, state: str, sentence: str,
+        final_minor: int = 0, provisional_minor: int = 0, counterparty: str = "",
+    ) -> Line:  # fmt: skip
+        return Line(
+            line=line,
+            title=title,
+            amount=self._balance(amount_minor),
+            state=state,
+            counterparty=counterparty,
+            spend_by=item.voucher.spend_by,
+            claim_by=item.voucher.claim_by,
+            voucher_id=item.voucher.voucher_id,
+            payment_id=item.claim.payment.id if item.claim.payment is not None else None,
+            final=self._balance(final_minor),
+            provisional=self._balance(provisional_minor),
+            sentence=sentence,
+        )
+
+    def _balance(self, amount_minor: int) -> Balance:
+        return Balance(amount_minor=amount_minor, currency=self._policy.currency)
+
+    def _text(self, amount_minor: int) -> str:
+        return f"{format_decimal(amount_minor, self._policy.currency)} {self._policy.currency}"
+
+
+def _owned(
+    devices: dict[bytes, Device], touched: Touched, voucher_ids: list[VoucherId], issuer: Issuer
+) -> Iterable[_Owned]:
+    """Return the claims of some phones on some open vouchers, those that close first coming first."""
+    vouchers = sorted(
+        (touched.vouchers[item] for item in voucher_ids), key=lambda item: (item.claim_by, item.voucher_id)
+    )
+    for voucher in vouchers:
+        for claim in touched.claims(voucher.voucher_id, operator=issuer.operator_ids):
+            if claim.key_id in devices:
+                yield _Owned(device=devices[claim.key_id], voucher=voucher, claim=claim)
+
+
+def _final_parts(mine: list[_Owned]) -> list[int]:
+    """Return how much of each claim of one phone is final: what the close pays at least, spread in closing order."""
+    if not mine:
+        return []
+    by_voucher: dict[VoucherId, int] = {}
+    covers = {item.voucher.voucher_id: item.voucher.cover_minor for item in mine}
+    for item in mine:
+        by_voucher[item.voucher.voucher_id] = by_voucher.get(item.voucher.voucher_id, 0) + item.claim.count
+    left = final_before_close(
+        budget=mine[0].device.budget_minor, claims=[(covers[key], count) for key, count in by_voucher.items()]
+    )
+    parts = [0] * len(mine)
+    # Units that nobody else claims come first: what they leave of the cover makes good for the shared ones.
+    for at in sorted(range(len(mine)), key=lambda at: (mine[at].claim.shared > 0, at)):
+        item = mine[at]
+        parts[at] = min(left, covers[item.voucher.voucher_id], item.claim.count)
+        covers[item.voucher.voucher_id] -= parts[at]
+        left -= parts[at]
+    return parts
+
+
+def _day(moment: datetime) -> str:
+    return f"{moment.day} {moment:%B}"

@@ -1,0 +1,207 @@
+"""Money that leaves escrow before the close: handed back within a limit, and the final part of receive-only phones.
+
+Until the close nobody can rule out another claim on the same units, so an early release is an advance: it is limited
+(L, or what the operator promised anyway), written down before the money moves, never more than the escrow holds, and
+set off at the close. The promise and its job are one transaction; the ledger call repeats until it is true.
+"""
+
+from collections.abc import Iterable
+from typing import Final
+from uuid import uuid5
+
+import asyncpg
+import msgspec
+
+from tikicash.chain import Chain, traces
+from tikicash.settlement import final_before_close
+from tikiwallet.identity.types import Directory, PersonId
+from tikiwallet.ledger.types import (
+    AccountKind,
+    Ledger,
+    Transfer,
+    TransferId,
+    TransferKind,
+    derive_account_id,
+)
+from tikiwallet.offline.devices import to_device
+from tikiwallet.offline.documents import OpenVoucher, Touched, read_touched
+from tikiwallet.offline.issuer import Issuer
+from tikiwallet.offline.policy import Policy
+from tikiwallet.offline.queries import SQL
+from tikiwallet.offline.types import Device, VoucherId, VoucherState
+from tikiwallet.platform.db import Connection, Database
+from tikiwallet.platform.jobs import Jobs, NotYet
+
+POST_ADVANCE: Final = "post_advance"  # the job
+JOB_AFTER_SECONDS: Final = 5  # the request that promises a release posts it itself; the job matters if that one died
+HAND_BACK: Final = "hand_back"
+FINAL: Final = "final"
+
+
+class Advance(msgspec.Struct, frozen=True, kw_only=True):
+    """Money that one key gets from one voucher before its close."""
+
+    transfer_id: TransferId
+    voucher_id: VoucherId
+    person_id: PersonId
+    key_id: bytes
+    document_id: bytes | None  # the hand-back
+    reason: str
+    amount_minor: int
+
+
+class Releases:
+    """Early releases, from the promise to the posted transfer."""
+
+    def __init__(
+        self, db: Database, *, ledger: Ledger, directory: Directory, issuer: Issuer, policy: Policy, jobs: Jobs
+    ) -> None:
+        self._db = db
+        self._ledger = ledger
+        self._directory = directory
+        self._issuer = issuer
+        self._policy = policy
+        self._jobs = jobs
+
+    async def beneficiaries(self, connection: asyncpg.Pool, chains: Iterable[Chain]) -> list[Device]:
+        """Return the phones that some claims could release money to: those that hand back, and receive-only ones."""
+        payers = {chain.payer_id for chain in chains if chain.payment.body.payee_id in self._issuer.operator_ids}
+        payees = {payment.body.payee_id for chain in chains for payment in chain.payments}
+        rows = await connection.fetch(SQL["devices_by_key_id"], list(payers | payees))
+        devices = [to_device(row) for row in rows]
+        return [device for device in devices if device.key_id in payers or device.receive_only]
+
+    async def promise(
+        self, tx: Connection, chains: Iterable[Chain], devices: Iterable[Device], vouchers: Iterable[OpenVoucher]
+    ) -> list[TransferId]:
+        """Write down what some newly appended claims release, with a job for each. Returns the transfers to post.
+
+        The caller holds `lock_holder` of every owner of `devices` and the locks of the open vouchers that the chains
+        touch (`vouchers`).
+        """
+        open_ids = {voucher.voucher_id for voucher in vouchers if voucher.state == VoucherState.OPEN}
+        if not open_ids:
+            return []
+        touched = await read_touched(tx, open_ids)
+        found: list[TransferId] = []
+        by_key = {device.key_id: device for device in devices}
+        for chain in chains:
+            device = by_key.get(chain.payer_id)
+            if device is not None and chain.payment.body.payee_id in self._issuer.operator_ids:
+                found += await self._hand_back(tx, chain, device, touched, open_ids)
+        for device in by_key.values():
+            if device.receive_only:
+                found += await self._final_part(tx, device, open_ids)
+        return found
+
+    async def _hand_back(
+        self, tx: Connection, chain: Chain, device: Device, touched: Touched, open_ids: set[VoucherId]
+    ) -> list[TransferId]:
+        """Promise what a hand-back releases of each voucher, within what is left of the person's limit L."""
+        person = await self._directory.person(device.person_id)
+        assert person is not None, device.person_id
+        limit_minor = self._policy.of(person.tier).early_release_minor
+        found = []
+        for voucher_id in sorted({touched_id(way.voucher.id, touched) for way in chain.traces} & open_ids):
+            claims = touched.claims(voucher_id, operator=self._issuer.operator_ids)
+            # Units that somebody else claims too wait for the close.
+            given_minor = sum(
+                units[1] for claim in claims if claim.key_id == device.key_id for units in claim.handed_back
+            )
+            done_minor = await tx.fetchval(SQL["advanced_to_key"], device.key_id, voucher_id, HAND_BACK)
+            used_minor = await tx.fetchval(SQL["hand_backs_advanced"], device.person_id)
+            escrow_minor = await tx.fetchval(SQL["escrow_left"], voucher_id)
+            asked_minor = sum(
+                way.units[1]
+                for way in traces(chain.payment, chain.sources)
+                if touched_id(way.voucher.id, touched) == voucher_id
+            )
+            amount_minor = min(asked_minor, given_minor - done_minor, limit_minor - used_minor, escrow_minor)
+            if amount_minor > 0 and not await tx.fetchval(SQL["is_advanced"], chain.payment.id, voucher_id):
+                advance = Advance(
+                    transfer_id=TransferId(uuid5(voucher_id, f"hand_back/{chain.payment.id.hex()}")),
+                    voucher_id=voucher_id,
+                    person_id=device.person_id,
+                    key_id=device.key_id,
+                    document_id=chain.payment.id,
+                    reason=HAND_BACK,
+                    amount_minor=amount_minor,
+                )
+                found.append(await self._write(tx, advance))
+        return found
+
+    async def _final_part(self, tx: Connection, device: Device, open_ids: set[VoucherId]) -> list[TransferId]:
+        """Promise what is final of a receive-only phone's claims and wasn't released yet: nothing can take it back."""
+        rows = await tx.fetch(SQL["open_vouchers_claimed_by"], device.key_id)
+        everything = await read_touched(tx, [row["voucher_id"] for row in rows])
+        claimed = {row["voucher_id"]: self.claimed(everything, row["voucher_id"], device.key_id) for row in rows}
+        final_minor = final_before_close(
+            budget=device.budget_minor,
+            claims=[(everything.vouchers[voucher_id].cover_minor, count) for voucher_id, count in claimed.items()],
+        )
+        advanced = {
+            row["voucher_id"]: row["advanced_minor"] for row in await tx.fetch(SQL["final_advanced"], device.key_id)
+        }
+        left_minor = final_minor - sum(advanced.get(voucher_id, 0) for voucher_id in claimed)
+        found = []
+        for voucher_id in sorted(set(claimed) & open_ids):
+            cover_minor = everything.vouchers[voucher_id].cover_minor
+            room_minor = min(cover_minor, claimed[voucher_id]) - advanced.get(voucher_id, 0)
+            # Claims may exceed the voucher when it was spent twice: the rest comes from the guarantee at the close.
+            amount_minor = min(room_minor, left_minor, await tx.fetchval(SQL["escrow_left"], voucher_id))
+            if amount_minor > 0:
+                number = await tx.fetchval(SQL["count_advances"], device.key_id, voucher_id)
+                advance = Advance(
+                    transfer_id=TransferId(uuid5(voucher_id, f"final/{device.key_id.hex()}/{number + 1}")),
+                    voucher_id=voucher_id,
+                    person_id=device.person_id,
+                    key_id=device.key_id,
+                    document_id=None,
+                    reason=FINAL,
+                    amount_minor=amount_minor,
+                )
+                found.append(await self._write(tx, advance))
+                left_minor -= amount_minor
+        return found
+
+    def claimed(self, touched: Touched, voucher_id: VoucherId, key_id: bytes) -> int:
+        """Return how many units of a voucher a key claims by payments to it (not as the voucher's owner)."""
+        claims = touched.claims(voucher_id, operator=self._issuer.operator_ids)
+        return sum(claim.count for claim in claims if claim.key_id == key_id and claim.payment is not None)
+
+    async def _write(self, tx: Connection, advance: Advance) -> TransferId:
+        await tx.execute(SQL["insert_advance"], *msgspec.structs.astuple(advance))
+        await tx.execute(SQL["add_released"], advance.voucher_id, advance.amount_minor)
+        await self._jobs.enqueue(tx, POST_ADVANCE, key=str(advance.transfer_id), after_seconds=JOB_AFTER_SECONDS)
+        return advance.transfer_id
+
+    async def post(self, transfer_id: TransferId) -> None:
+        """Move the money of a promised release from escrow to the wallet. Repeatable: also the job."""
+        row = await self._db.pool.fetchrow(SQL["advance"], transfer_id)
+        if row["is_posted"]:
+            return
+        currency = self._policy.currency
+        result = await self._ledger.post(
+            Transfer(
+                transfer_id=transfer_id,
+                debit_account_id=derive_account_id(row["voucher_id"], AccountKind.ESCROW, currency),
+                credit_account_id=derive_account_id(row["person_id"], AccountKind.WALLET, currency),
+                amount_minor=row["amount_minor"],
+                currency=currency,
+                kind=TransferKind.RELEASE,
+            )
+        )
+        # A wallet at its highest balance takes it later: the job asks again until it does.
+        if not result.is_posted:
+            raise NotYet(f"the ledger says {result.outcome}")
+        await self._db.pool.execute(SQL["insert_advance_posted"], transfer_id, result.posted_at)
+
+
+def touched_id(document_id: bytes, touched: Touched) -> VoucherId:
+    """Return the id under which a voucher is kept."""
+    return next(voucher.voucher_id for voucher in touched.vouchers.values() if voucher.document.id == document_id)
+
+
+def person_ids(devices: Iterable[Device]) -> list[PersonId]:
+    """Return whose phones these are, in the order in which people are locked."""
+    return sorted({device.person_id for device in devices})

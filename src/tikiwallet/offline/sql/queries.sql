@@ -1,0 +1,325 @@
+-- insert_network --
+-- The first server to start says which network this database belongs to.
+INSERT INTO offline.network (net, root_key) VALUES ($1, $2) ON CONFLICT (only_row) DO NOTHING;
+
+-- network --
+SELECT net, root_key FROM offline.network;
+
+-- delete_old_challenges --
+DELETE FROM offline.challenge WHERE person_id = $1 AND expires_at < $2;
+
+-- insert_challenge --
+INSERT INTO offline.challenge (challenge_id, person_id, challenge, expires_at) VALUES ($1, $2, $3, $4);
+
+-- lock_challenge --
+-- Locked, so that of two equal requests one waits and finds it consumed.
+SELECT challenge, consumed_at FROM offline.challenge
+WHERE challenge_id = $1 AND person_id = $2 AND expires_at > $3 FOR UPDATE;
+
+-- consume_challenge --
+UPDATE offline.challenge SET consumed_at = $2 WHERE challenge_id = $1 AND consumed_at IS NULL;
+
+-- ensure_holder --
+INSERT INTO offline.holder (person_id) VALUES ($1) ON CONFLICT (person_id) DO NOTHING;
+
+-- lock_holder --
+SELECT 1 FROM offline.holder WHERE person_id = $1 FOR NO KEY UPDATE;
+
+-- insert_device --
+INSERT INTO offline.device (
+    device_id, person_id, public_key, key_id, name, shown_name, name_salt, receive_only, challenge_id, registered_at,
+    budget_renewed_at
+) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $10)
+ON CONFLICT (public_key) DO NOTHING;
+
+-- device_by_key --
+SELECT * FROM offline.device WHERE public_key = $1;
+
+-- devices_of_person --
+SELECT * FROM offline.device WHERE person_id = $1 ORDER BY registered_at, device_id;
+
+-- device_of_person --
+SELECT * FROM offline.device WHERE device_id = $1 AND person_id = $2;
+
+-- devices_by_key_id --
+SELECT * FROM offline.device WHERE key_id = ANY($1::bytea[]);
+
+-- count_active_devices --
+SELECT count(*) FROM offline.device WHERE person_id = $1 AND retired_at IS NULL;
+
+-- retire_device --
+UPDATE offline.device SET retired_at = $2 WHERE device_id = $1 AND retired_at IS NULL;
+
+-- latest_certificate --
+SELECT payload, signature FROM offline.certificate WHERE key_id = $1 ORDER BY issued_at DESC, document_id LIMIT 1;
+
+-- certificates_of_keys --
+SELECT payload, signature FROM offline.certificate WHERE key_id = ANY($1::bytea[]);
+
+-- insert_certificate --
+INSERT INTO offline.certificate (
+    document_id, key_id, payload, signature, issued_at, valid_until, cover_budget_minor
+) VALUES ($1, $2, $3, $4, $5, $6, $7)
+ON CONFLICT (document_id) DO NOTHING;
+
+-- raise_grant --
+-- Grant what the tier still allows and say how much that is; the row is locked by the caller.
+WITH free AS (
+    SELECT person_id, greatest(0, $2::bigint - granted_minor) AS minor FROM offline.holder WHERE person_id = $1
+)
+UPDATE offline.holder
+SET granted_minor = holder.granted_minor + free.minor, granted_max_minor = greatest($2::bigint, holder.granted_minor)
+FROM free WHERE holder.person_id = free.person_id
+RETURNING free.minor;
+
+-- lower_grant --
+UPDATE offline.holder SET granted_minor = granted_minor - $2 WHERE person_id = $1;
+
+-- change_budget --
+UPDATE offline.device SET budget_minor = budget_minor + $2, budget_renewed_at = $3 WHERE device_id = $1;
+
+-- insert_budget_change --
+INSERT INTO offline.budget_change (device_id, change_no, reason, amount_minor)
+SELECT $1, coalesce(max(change_no), 0) + 1, $2, $3 FROM offline.budget_change WHERE device_id = $1;
+
+-- budgets_to_take_back --
+SELECT device_id, budget_minor FROM offline.device
+WHERE person_id = $1 AND retired_at IS NOT NULL AND budget_minor > 0 AND NOT EXISTS (
+    SELECT FROM offline.certificate WHERE certificate.key_id = device.key_id AND valid_until >= $2
+);
+
+-- next_epoch --
+-- One row for all, so that lists are numbered in the order in which they become visible.
+UPDATE offline.network SET revocation_epoch = revocation_epoch + 1 RETURNING revocation_epoch;
+
+-- insert_revocation --
+INSERT INTO offline.revocation (key_id, epoch, reason) VALUES ($1, $2, $3) ON CONFLICT (key_id) DO NOTHING;
+
+-- is_revoked --
+SELECT EXISTS (SELECT FROM offline.revocation WHERE key_id = $1);
+
+-- newest_revocations --
+SELECT key_id, epoch FROM offline.revocation WHERE recorded_at > $1 ORDER BY epoch DESC LIMIT $2;
+
+-- newest_epoch --
+SELECT revocation_epoch FROM offline.network;
+
+-- device --
+SELECT * FROM offline.device WHERE device_id = $1;
+
+-- voucher --
+SELECT * FROM offline.voucher WHERE voucher_id = $1;
+
+-- lock_voucher --
+SELECT state, payload FROM offline.voucher WHERE voucher_id = $1 FOR NO KEY UPDATE;
+
+-- insert_voucher --
+INSERT INTO offline.voucher (
+    voucher_id, person_id, device_id, key_id, currency, units, amount_minor, state,
+    document_id, payload, tier, cover_minor, issued_at, spend_by, claim_by
+) VALUES ($1, $2, $3, $4, $5, $6, $7, 'draft', $8, $9, $10, $11, $12, $13, $14);
+
+-- redraft_voucher --
+-- A refused load is tried again under the same number and the same units, with today's dates.
+UPDATE offline.voucher
+SET state = 'draft', refused_code = NULL, document_id = $2, payload = $3, tier = $4, cover_minor = $5,
+    issued_at = $6, spend_by = $7, claim_by = $8
+WHERE voucher_id = $1 AND state = 'refused';
+
+-- refuse_voucher --
+-- Only a draft: a repetition may have found the money in between and opened it.
+UPDATE offline.voucher SET state = 'refused', refused_code = $2 WHERE voucher_id = $1 AND state = 'draft';
+
+-- open_voucher --
+UPDATE offline.voucher SET state = 'open', signature = $2, opened_at = $3, refused_code = NULL
+WHERE voucher_id = $1 AND state IN ('draft', 'refused');
+
+-- open_vouchers_of_device --
+SELECT * FROM offline.voucher WHERE device_id = $1 AND state = 'open' ORDER BY issued_at, voucher_id;
+
+-- count_vouchers_not_closed --
+SELECT count(*) FROM offline.voucher WHERE person_id = $1 AND state IN ('draft', 'open');
+
+-- is_named --
+SELECT EXISTS (SELECT FROM offline.proof WHERE person_id = $1);
+
+-- payments_touching --
+-- Every payment that touches one of the vouchers in time, and everything below it, which may be of other vouchers.
+WITH RECURSIVE needed AS (
+    SELECT piece.document_id
+    FROM offline.piece
+    JOIN offline.payment USING (document_id)
+    JOIN offline.voucher ON voucher.voucher_id = piece.voucher_id
+    WHERE piece.voucher_id = ANY($1::uuid[]) AND payment.recorded_at <= voucher.claim_by
+    UNION
+    SELECT piece.parent_document_id FROM needed JOIN offline.piece USING (document_id)
+)
+SELECT payload, signature FROM offline.payment JOIN needed USING (document_id) ORDER BY document_id;
+
+-- vouchers_below --
+SELECT * FROM offline.voucher
+WHERE voucher_id = ANY($1::uuid[])
+   OR voucher_id IN (SELECT voucher_id FROM offline.piece WHERE document_id = ANY($2::bytea[]))
+ORDER BY voucher_id;
+
+-- refused_payments --
+SELECT refusal.payment_document_id
+FROM offline.refusal
+JOIN offline.payment ON payment.document_id = refusal.payment_document_id
+WHERE refusal.payment_document_id = ANY($1::bytea[]) AND refusal.recorded_at <= ALL (
+    SELECT voucher.claim_by FROM offline.piece JOIN offline.voucher ON voucher.voucher_id = piece.voucher_id
+    WHERE piece.document_id = refusal.payment_document_id
+);
+
+-- payers_of --
+SELECT document_id, payer_key_id FROM offline.payment WHERE document_id = ANY($1::bytea[]);
+
+-- lock_opened_vouchers --
+-- Always in the order of ids, so that two syncs can't wait for each other.
+SELECT * FROM offline.voucher WHERE document_id = ANY($1::bytea[]) AND state IN ('open', 'closed')
+ORDER BY voucher_id FOR NO KEY UPDATE;
+
+-- insert_payments --
+INSERT INTO offline.payment (
+    document_id, payload, signature, payer_key_id, payee_key_id, currency, total_minor
+)
+SELECT * FROM unnest($1::bytea[], $2::bytea[], $3::bytea[], $4::bytea[], $5::bytea[], $6::int[], $7::bigint[])
+ON CONFLICT (document_id) DO NOTHING
+RETURNING document_id;
+
+-- insert_pieces --
+INSERT INTO offline.piece (document_id, piece_no, voucher_id, parent_document_id, units)
+SELECT document_id, piece_no, voucher_id, parent_document_id, int8range(first, past)
+FROM unnest($1::bytea[], $2::smallint[], $3::uuid[], $4::bytea[], $5::bigint[], $6::bigint[])
+    AS piece (document_id, piece_no, voucher_id, parent_document_id, first, past);
+
+-- insert_submissions --
+INSERT INTO offline.submission (document_id, person_id)
+SELECT DISTINCT document_id, $2::uuid FROM unnest($1::bytea[]) AS document_id
+ON CONFLICT (document_id, person_id) DO NOTHING;
+
+-- late_payments --
+SELECT payment.document_id, min(voucher.claim_by) AS claim_by
+FROM offline.payment
+JOIN offline.piece USING (document_id)
+JOIN offline.voucher ON voucher.voucher_id = piece.voucher_id
+WHERE payment.document_id = ANY($1::bytea[]) AND payment.recorded_at > voucher.claim_by
+GROUP BY payment.document_id;
+
+-- payments_by_short_id --
+SELECT payment.document_id, payment.payload, payment.signature, payment.payee_key_id, device.public_key
+FROM offline.payment LEFT JOIN offline.device ON device.key_id = payment.payee_key_id
+WHERE substring(payment.document_id FROM 1 FOR 16) = $1 ORDER BY payment.document_id;
+
+-- insert_refusal --
+INSERT INTO offline.refusal (document_id, payment_document_id, key_id, payload, signature)
+VALUES ($1, $2, $3, $4, $5) ON CONFLICT (document_id) DO NOTHING RETURNING document_id;
+
+-- vouchers_in_conflict --
+-- Vouchers on which one key signed one unit in two payments, one of them among these. Most such pairs are double
+-- spends; a refund that was handed on again is one too, so that the rules have the last word.
+SELECT DISTINCT new_piece.voucher_id
+FROM offline.piece AS new_piece
+JOIN offline.payment AS new_payment ON new_payment.document_id = new_piece.document_id
+JOIN offline.piece AS old_piece
+    ON old_piece.voucher_id = new_piece.voucher_id AND old_piece.units && new_piece.units
+    AND old_piece.document_id <> new_piece.document_id
+JOIN offline.payment AS old_payment ON old_payment.document_id = old_piece.document_id
+WHERE new_piece.document_id = ANY($1::bytea[]) AND old_payment.payer_key_id = new_payment.payer_key_id;
+
+-- all_payments_touching --
+-- In time or late: a late payment proves a double spend as well as any other.
+WITH RECURSIVE needed AS (
+    SELECT document_id FROM offline.piece WHERE voucher_id = ANY($1::uuid[])
+    UNION
+    SELECT piece.parent_document_id FROM needed JOIN offline.piece USING (document_id)
+)
+SELECT payload, signature FROM offline.payment JOIN needed USING (document_id) ORDER BY document_id;
+
+-- insert_proof --
+INSERT INTO offline.proof (first_id, second_id, key_id, person_id, document)
+VALUES ($1, $2, $3, (SELECT person_id FROM offline.device WHERE key_id = $3), $4)
+ON CONFLICT (first_id, second_id) DO NOTHING;
+
+-- known_proofs --
+SELECT first_id, second_id FROM offline.proof WHERE first_id = ANY($1::bytea[]) OR second_id = ANY($1::bytea[]);
+
+-- advanced_to_key --
+SELECT coalesce(sum(amount_minor), 0)::bigint FROM offline.advance
+WHERE key_id = $1 AND voucher_id = $2 AND reason = $3;
+
+-- hand_backs_advanced --
+-- What one person was advanced on vouchers that aren't closed: it is counted against the early-release limit L.
+SELECT coalesce(sum(advance.amount_minor), 0)::bigint
+FROM offline.advance JOIN offline.voucher USING (voucher_id)
+WHERE advance.person_id = $1 AND advance.reason = 'hand_back' AND voucher.state = 'open';
+
+-- escrow_left --
+SELECT amount_minor - released_minor FROM offline.voucher WHERE voucher_id = $1;
+
+-- is_advanced --
+SELECT EXISTS (SELECT FROM offline.advance WHERE document_id = $1 AND voucher_id = $2);
+
+-- open_vouchers_claimed_by --
+SELECT DISTINCT voucher.voucher_id
+FROM offline.payment
+JOIN offline.piece USING (document_id)
+JOIN offline.voucher ON voucher.voucher_id = piece.voucher_id
+WHERE payment.payee_key_id = $1 AND voucher.state = 'open' ORDER BY voucher.voucher_id;
+
+-- final_advanced --
+SELECT voucher_id, sum(advance.amount_minor)::bigint AS advanced_minor FROM offline.advance
+WHERE key_id = $1 AND reason = 'final' GROUP BY voucher_id;
+
+-- count_advances --
+SELECT count(*) FROM offline.advance WHERE key_id = $1 AND voucher_id = $2;
+
+-- insert_advance --
+INSERT INTO offline.advance (transfer_id, voucher_id, person_id, key_id, document_id, reason, amount_minor)
+VALUES ($1, $2, $3, $4, $5, $6, $7);
+
+-- add_released --
+UPDATE offline.voucher SET released_minor = released_minor + $2 WHERE voucher_id = $1;
+
+-- advance --
+SELECT advance.*, advance_posted.transfer_id IS NOT NULL AS is_posted
+FROM offline.advance LEFT JOIN offline.advance_posted USING (transfer_id)
+WHERE transfer_id = $1;
+
+-- insert_advance_posted --
+INSERT INTO offline.advance_posted (transfer_id, posted_at) VALUES ($1, $2) ON CONFLICT (transfer_id) DO NOTHING;
+
+-- open_vouchers_of_keys --
+-- Open vouchers that belong to one of the keys or on which one of them was paid.
+SELECT voucher_id FROM offline.voucher WHERE key_id = ANY($1::bytea[]) AND state = 'open'
+UNION
+SELECT voucher.voucher_id
+FROM offline.payment
+JOIN offline.piece USING (document_id)
+JOIN offline.voucher ON voucher.voucher_id = piece.voucher_id
+WHERE payment.payee_key_id = ANY($1::bytea[]) AND voucher.state = 'open';
+
+-- open_advances_of_person --
+SELECT advance.*, voucher.claim_by, advance_posted.transfer_id IS NOT NULL AS is_posted
+FROM offline.advance
+JOIN offline.voucher USING (voucher_id)
+LEFT JOIN offline.advance_posted USING (transfer_id)
+WHERE advance.person_id = $1 AND voucher.state = 'open'
+ORDER BY advance.recorded_at, advance.transfer_id;
+
+-- held --
+-- What a phone can still spend of its own vouchers: their units less those in any payment that names the voucher.
+SELECT
+    coalesce(sum(voucher.amount_minor - spent.minor) FILTER (
+        WHERE voucher.state IN ('draft', 'open') AND voucher.spend_by >= $2
+    ), 0)::bigint AS held_minor,
+    count(*) FILTER (WHERE voucher.state <> 'refused') AS load_count
+FROM offline.voucher
+CROSS JOIN LATERAL (
+    SELECT coalesce(sum(upper(part) - lower(part)), 0) AS minor
+    FROM (
+        SELECT unnest(range_agg(piece.units)) AS part
+        FROM offline.piece WHERE piece.voucher_id = voucher.voucher_id
+    ) AS parts
+) AS spent
+WHERE voucher.device_id = $1;

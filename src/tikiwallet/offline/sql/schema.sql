@@ -1,0 +1,412 @@
+-- Made by `make schema`. The source is sql/migrations/.
+CREATE SCHEMA offline;
+
+CREATE FUNCTION offline.voucher_moves_forward() RETURNS trigger
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog'
+    AS $$
+BEGIN
+    IF OLD.state <> NEW.state AND (OLD.state, NEW.state) NOT IN (
+        ('draft', 'open'), ('draft', 'refused'), ('refused', 'draft'), ('refused', 'open'), ('open', 'closed')
+    ) THEN
+        RAISE EXCEPTION 'a voucher never goes from % to %', OLD.state, NEW.state
+            USING ERRCODE = 'check_violation', CONSTRAINT = 'voucher_moves_forward';
+    END IF;
+    IF OLD.state IN ('open', 'closed') AND (NEW.payload, NEW.signature) IS DISTINCT FROM (OLD.payload, OLD.signature) THEN
+        RAISE EXCEPTION 'a signed voucher never changes'
+            USING ERRCODE = 'check_violation', CONSTRAINT = 'signed_voucher_never_changes';
+    END IF;
+    RETURN NEW;
+END $$;
+
+CREATE TABLE offline.advance (
+    transfer_id uuid NOT NULL,
+    voucher_id uuid NOT NULL,
+    person_id uuid NOT NULL,
+    key_id bytea NOT NULL,
+    document_id bytea,
+    reason text NOT NULL,
+    amount_minor bigint NOT NULL,
+    recorded_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    CONSTRAINT advance_positive CHECK ((amount_minor > 0)),
+    CONSTRAINT advance_reason_known CHECK ((reason = ANY (ARRAY['hand_back'::text, 'final'::text]))),
+    CONSTRAINT hand_back_has_a_document CHECK (((reason = 'hand_back'::text) = (document_id IS NOT NULL)))
+);
+
+CREATE TABLE offline.advance_posted (
+    transfer_id uuid NOT NULL,
+    posted_at timestamp with time zone NOT NULL
+);
+
+CREATE TABLE offline.budget_change (
+    device_id uuid NOT NULL,
+    change_no integer NOT NULL,
+    reason text NOT NULL,
+    amount_minor bigint NOT NULL,
+    recorded_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    CONSTRAINT budget_reason_known CHECK ((reason = ANY (ARRAY['granted'::text, 'used'::text, 'returned'::text]))),
+    CONSTRAINT only_grants_add CHECK ((((reason = 'granted'::text) = (amount_minor > 0)) AND (amount_minor <> 0)))
+);
+
+CREATE TABLE offline.certificate (
+    document_id bytea NOT NULL,
+    key_id bytea NOT NULL,
+    payload bytea NOT NULL,
+    signature bytea NOT NULL,
+    issued_at timestamp with time zone NOT NULL,
+    valid_until timestamp with time zone NOT NULL,
+    cover_budget_minor bigint NOT NULL,
+    CONSTRAINT certificate_dates_in_order CHECK ((issued_at < valid_until)),
+    CONSTRAINT certificate_id_is_32_bytes CHECK ((octet_length(document_id) = 32)),
+    CONSTRAINT certificate_is_signed CHECK ((octet_length(signature) = 64))
+);
+
+CREATE TABLE offline.challenge (
+    challenge_id uuid NOT NULL,
+    person_id uuid NOT NULL,
+    challenge bytea NOT NULL,
+    expires_at timestamp with time zone NOT NULL,
+    consumed_at timestamp with time zone,
+    CONSTRAINT challenge_is_32_bytes CHECK ((octet_length(challenge) = 32))
+);
+
+CREATE TABLE offline.device (
+    device_id uuid NOT NULL,
+    person_id uuid NOT NULL,
+    public_key bytea NOT NULL,
+    key_id bytea NOT NULL,
+    name text NOT NULL,
+    shown_name text NOT NULL,
+    name_salt bytea NOT NULL,
+    receive_only boolean NOT NULL,
+    challenge_id uuid NOT NULL,
+    registered_at timestamp with time zone NOT NULL,
+    retired_at timestamp with time zone,
+    budget_minor bigint DEFAULT 0 NOT NULL,
+    budget_renewed_at timestamp with time zone NOT NULL,
+    CONSTRAINT budget_never_negative CHECK ((budget_minor >= 0)),
+    CONSTRAINT device_name_length CHECK (((char_length(name) >= 1) AND (char_length(name) <= 64))),
+    CONSTRAINT key_id_is_16_bytes CHECK ((octet_length(key_id) = 16)),
+    CONSTRAINT name_salt_is_16_bytes CHECK ((octet_length(name_salt) = 16)),
+    CONSTRAINT public_key_is_a_point CHECK ((octet_length(public_key) = 33))
+);
+
+CREATE TABLE offline.holder (
+    person_id uuid NOT NULL,
+    granted_minor bigint DEFAULT 0 NOT NULL,
+    granted_max_minor bigint DEFAULT 0 NOT NULL,
+    CONSTRAINT certificates_within_tier CHECK ((granted_minor <= granted_max_minor)),
+    CONSTRAINT granted_never_negative CHECK ((granted_minor >= 0))
+);
+
+CREATE TABLE offline.network (
+    only_row boolean DEFAULT true NOT NULL,
+    net bigint NOT NULL,
+    root_key bytea NOT NULL,
+    revocation_epoch bigint DEFAULT 0 NOT NULL,
+    CONSTRAINT epoch_never_negative CHECK ((revocation_epoch >= 0)),
+    CONSTRAINT one_network CHECK (only_row),
+    CONSTRAINT root_key_is_a_point CHECK ((octet_length(root_key) = 33))
+);
+
+CREATE TABLE offline.payment (
+    document_id bytea NOT NULL,
+    payload bytea NOT NULL,
+    signature bytea NOT NULL,
+    payer_key_id bytea NOT NULL,
+    payee_key_id bytea NOT NULL,
+    currency integer NOT NULL,
+    total_minor bigint NOT NULL,
+    recorded_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    CONSTRAINT payee_key_id_is_16_bytes CHECK ((octet_length(payee_key_id) = 16)),
+    CONSTRAINT payer_key_id_is_16_bytes CHECK ((octet_length(payer_key_id) = 16)),
+    CONSTRAINT payment_id_is_32_bytes CHECK ((octet_length(document_id) = 32)),
+    CONSTRAINT payment_is_signed CHECK ((octet_length(signature) = 64)),
+    CONSTRAINT payment_total_positive CHECK ((total_minor > 0))
+);
+
+CREATE TABLE offline.piece (
+    document_id bytea NOT NULL,
+    piece_no smallint NOT NULL,
+    voucher_id uuid NOT NULL,
+    parent_document_id bytea NOT NULL,
+    units int8range NOT NULL,
+    CONSTRAINT parent_id_is_32_bytes CHECK ((octet_length(parent_document_id) = 32)),
+    CONSTRAINT piece_holds_units CHECK ((NOT isempty(units))),
+    CONSTRAINT piece_no_from_one CHECK ((piece_no >= 1))
+);
+
+CREATE TABLE offline.proof (
+    first_id bytea NOT NULL,
+    second_id bytea NOT NULL,
+    key_id bytea NOT NULL,
+    person_id uuid,
+    document bytea NOT NULL,
+    recorded_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    CONSTRAINT proof_written_one_way CHECK ((first_id < second_id))
+);
+
+CREATE TABLE offline.refusal (
+    document_id bytea NOT NULL,
+    payment_document_id bytea NOT NULL,
+    key_id bytea NOT NULL,
+    payload bytea NOT NULL,
+    signature bytea NOT NULL,
+    recorded_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    CONSTRAINT refusal_id_is_32_bytes CHECK ((octet_length(document_id) = 32)),
+    CONSTRAINT refusal_is_signed CHECK ((octet_length(signature) = 64))
+);
+
+CREATE TABLE offline.revocation (
+    key_id bytea NOT NULL,
+    epoch bigint NOT NULL,
+    reason text NOT NULL,
+    recorded_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    CONSTRAINT revocation_reason_known CHECK ((reason = ANY (ARRAY['retired'::text, 'spent_twice'::text])))
+);
+
+CREATE TABLE offline.submission (
+    document_id bytea NOT NULL,
+    person_id uuid NOT NULL,
+    recorded_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL
+);
+
+CREATE TABLE offline.voucher (
+    voucher_id uuid NOT NULL,
+    person_id uuid NOT NULL,
+    device_id uuid NOT NULL,
+    key_id bytea NOT NULL,
+    currency integer NOT NULL,
+    units int8range NOT NULL,
+    amount_minor bigint NOT NULL,
+    state text NOT NULL,
+    refused_code text,
+    document_id bytea NOT NULL,
+    payload bytea NOT NULL,
+    signature bytea,
+    tier smallint NOT NULL,
+    cover_minor bigint NOT NULL,
+    issued_at timestamp with time zone NOT NULL,
+    spend_by timestamp with time zone NOT NULL,
+    claim_by timestamp with time zone NOT NULL,
+    released_minor bigint DEFAULT 0 NOT NULL,
+    opened_at timestamp with time zone,
+    closed_at timestamp with time zone,
+    CONSTRAINT closed_when_closed CHECK (((state = 'closed'::text) = (closed_at IS NOT NULL))),
+    CONSTRAINT cover_never_negative CHECK ((cover_minor >= 0)),
+    CONSTRAINT escrow_equals_loaded CHECK (((upper(units) - lower(units)) = amount_minor)),
+    CONSTRAINT never_released_above_escrow CHECK (((released_minor >= 0) AND (released_minor <= amount_minor))),
+    CONSTRAINT opened_when_open CHECK (((state = ANY (ARRAY['open'::text, 'closed'::text])) = (opened_at IS NOT NULL))),
+    CONSTRAINT refused_with_a_code CHECK (((state = 'refused'::text) = (refused_code IS NOT NULL))),
+    CONSTRAINT signed_when_open CHECK (((state = ANY (ARRAY['open'::text, 'closed'::text])) = (signature IS NOT NULL))),
+    CONSTRAINT units_below_2_53 CHECK (((lower(units) >= 0) AND (upper(units) <= '9007199254740992'::bigint))),
+    CONSTRAINT voucher_amount_positive CHECK ((amount_minor > 0)),
+    CONSTRAINT voucher_dates_in_order CHECK (((issued_at < spend_by) AND (spend_by <= claim_by))),
+    CONSTRAINT voucher_signature_is_64_bytes CHECK ((octet_length(signature) = 64)),
+    CONSTRAINT voucher_state_known CHECK ((state = ANY (ARRAY['draft'::text, 'refused'::text, 'open'::text, 'closed'::text])))
+);
+
+ALTER TABLE ONLY offline.advance
+    ADD CONSTRAINT advance_pkey PRIMARY KEY (transfer_id);
+
+ALTER TABLE ONLY offline.advance_posted
+    ADD CONSTRAINT advance_posted_pkey PRIMARY KEY (transfer_id);
+
+ALTER TABLE ONLY offline.budget_change
+    ADD CONSTRAINT budget_change_pkey PRIMARY KEY (device_id, change_no);
+
+ALTER TABLE ONLY offline.certificate
+    ADD CONSTRAINT certificate_pkey PRIMARY KEY (document_id);
+
+ALTER TABLE ONLY offline.challenge
+    ADD CONSTRAINT challenge_pkey PRIMARY KEY (challenge_id);
+
+ALTER TABLE ONLY offline.device
+    ADD CONSTRAINT device_pkey PRIMARY KEY (device_id);
+
+ALTER TABLE ONLY offline.advance
+    ADD CONSTRAINT hand_back_released_once UNIQUE (document_id, voucher_id);
+
+ALTER TABLE ONLY offline.holder
+    ADD CONSTRAINT holder_pkey PRIMARY KEY (person_id);
+
+ALTER TABLE ONLY offline.network
+    ADD CONSTRAINT network_pkey PRIMARY KEY (only_row);
+
+ALTER TABLE ONLY offline.voucher
+    ADD CONSTRAINT no_unit_twice EXCLUDE USING gist (int4range(currency, currency, '[]'::text) WITH &&, units WITH &&);
+
+ALTER TABLE ONLY offline.device
+    ADD CONSTRAINT one_device_per_key_id UNIQUE (key_id);
+
+ALTER TABLE ONLY offline.revocation
+    ADD CONSTRAINT one_key_per_epoch UNIQUE (epoch);
+
+ALTER TABLE ONLY offline.device
+    ADD CONSTRAINT one_person_per_key UNIQUE (public_key);
+
+ALTER TABLE ONLY offline.payment
+    ADD CONSTRAINT payment_pkey PRIMARY KEY (document_id);
+
+ALTER TABLE ONLY offline.piece
+    ADD CONSTRAINT piece_pkey PRIMARY KEY (document_id, piece_no);
+
+ALTER TABLE ONLY offline.proof
+    ADD CONSTRAINT proof_pkey PRIMARY KEY (first_id, second_id);
+
+ALTER TABLE ONLY offline.refusal
+    ADD CONSTRAINT refusal_pkey PRIMARY KEY (document_id);
+
+ALTER TABLE ONLY offline.revocation
+    ADD CONSTRAINT revocation_pkey PRIMARY KEY (key_id);
+
+ALTER TABLE ONLY offline.submission
+    ADD CONSTRAINT submission_pkey PRIMARY KEY (document_id, person_id);
+
+ALTER TABLE ONLY offline.voucher
+    ADD CONSTRAINT voucher_document_once UNIQUE (document_id);
+
+ALTER TABLE ONLY offline.voucher
+    ADD CONSTRAINT voucher_pkey PRIMARY KEY (voucher_id);
+
+CREATE INDEX advance_by_person ON offline.advance USING btree (person_id);
+
+CREATE INDEX advance_by_voucher ON offline.advance USING btree (voucher_id);
+
+CREATE INDEX certificate_by_key ON offline.certificate USING btree (key_id, issued_at);
+
+CREATE INDEX challenge_by_person ON offline.challenge USING btree (person_id);
+
+CREATE INDEX device_by_person ON offline.device USING btree (person_id, registered_at);
+
+CREATE INDEX payment_by_payee ON offline.payment USING btree (payee_key_id);
+
+CREATE INDEX payment_by_short_id ON offline.payment USING btree (SUBSTRING(document_id FROM 1 FOR 16));
+
+CREATE INDEX piece_by_units ON offline.piece USING gist (units);
+
+CREATE INDEX piece_by_voucher ON offline.piece USING btree (voucher_id);
+
+CREATE INDEX proof_by_person ON offline.proof USING btree (person_id);
+
+CREATE INDEX refusal_by_payment ON offline.refusal USING btree (payment_document_id);
+
+CREATE INDEX voucher_by_person ON offline.voucher USING btree (person_id, issued_at);
+
+CREATE INDEX voucher_to_close ON offline.voucher USING btree (claim_by, voucher_id) WHERE (state = 'open'::text);
+
+CREATE TRIGGER voucher_moves_forward BEFORE UPDATE ON offline.voucher FOR EACH ROW EXECUTE FUNCTION offline.voucher_moves_forward();
+
+ALTER TABLE ONLY offline.advance
+    ADD CONSTRAINT advance_document_id_fkey FOREIGN KEY (document_id) REFERENCES offline.payment(document_id);
+
+ALTER TABLE ONLY offline.advance
+    ADD CONSTRAINT advance_person_id_fkey FOREIGN KEY (person_id) REFERENCES offline.holder(person_id);
+
+ALTER TABLE ONLY offline.advance_posted
+    ADD CONSTRAINT advance_posted_transfer_id_fkey FOREIGN KEY (transfer_id) REFERENCES offline.advance(transfer_id);
+
+ALTER TABLE ONLY offline.advance
+    ADD CONSTRAINT advance_voucher_id_fkey FOREIGN KEY (voucher_id) REFERENCES offline.voucher(voucher_id);
+
+ALTER TABLE ONLY offline.budget_change
+    ADD CONSTRAINT budget_change_device_id_fkey FOREIGN KEY (device_id) REFERENCES offline.device(device_id);
+
+ALTER TABLE ONLY offline.device
+    ADD CONSTRAINT device_person_id_fkey FOREIGN KEY (person_id) REFERENCES offline.holder(person_id);
+
+ALTER TABLE ONLY offline.piece
+    ADD CONSTRAINT piece_document_id_fkey FOREIGN KEY (document_id) REFERENCES offline.payment(document_id);
+
+ALTER TABLE ONLY offline.piece
+    ADD CONSTRAINT piece_voucher_id_fkey FOREIGN KEY (voucher_id) REFERENCES offline.voucher(voucher_id);
+
+ALTER TABLE ONLY offline.proof
+    ADD CONSTRAINT proof_first_id_fkey FOREIGN KEY (first_id) REFERENCES offline.payment(document_id);
+
+ALTER TABLE ONLY offline.proof
+    ADD CONSTRAINT proof_second_id_fkey FOREIGN KEY (second_id) REFERENCES offline.payment(document_id);
+
+ALTER TABLE ONLY offline.refusal
+    ADD CONSTRAINT refusal_payment_document_id_fkey FOREIGN KEY (payment_document_id) REFERENCES offline.payment(document_id);
+
+ALTER TABLE ONLY offline.submission
+    ADD CONSTRAINT submission_document_id_fkey FOREIGN KEY (document_id) REFERENCES offline.payment(document_id);
+
+ALTER TABLE ONLY offline.voucher
+    ADD CONSTRAINT voucher_device_id_fkey FOREIGN KEY (device_id) REFERENCES offline.device(device_id);
+
+ALTER TABLE ONLY offline.voucher
+    ADD CONSTRAINT voucher_person_id_fkey FOREIGN KEY (person_id) REFERENCES offline.holder(person_id);
+
+GRANT USAGE ON SCHEMA offline TO tikiwallet_offline;
+
+GRANT SELECT,INSERT ON TABLE offline.advance TO tikiwallet_offline;
+
+GRANT SELECT,INSERT ON TABLE offline.advance_posted TO tikiwallet_offline;
+
+GRANT SELECT,INSERT ON TABLE offline.budget_change TO tikiwallet_offline;
+
+GRANT SELECT,INSERT ON TABLE offline.certificate TO tikiwallet_offline;
+
+GRANT SELECT,INSERT,DELETE ON TABLE offline.challenge TO tikiwallet_offline;
+
+GRANT UPDATE(consumed_at) ON TABLE offline.challenge TO tikiwallet_offline;
+
+GRANT SELECT,INSERT ON TABLE offline.device TO tikiwallet_offline;
+
+GRANT UPDATE(retired_at) ON TABLE offline.device TO tikiwallet_offline;
+
+GRANT UPDATE(budget_minor) ON TABLE offline.device TO tikiwallet_offline;
+
+GRANT UPDATE(budget_renewed_at) ON TABLE offline.device TO tikiwallet_offline;
+
+GRANT SELECT,INSERT ON TABLE offline.holder TO tikiwallet_offline;
+
+GRANT UPDATE(granted_minor) ON TABLE offline.holder TO tikiwallet_offline;
+
+GRANT UPDATE(granted_max_minor) ON TABLE offline.holder TO tikiwallet_offline;
+
+GRANT SELECT,INSERT ON TABLE offline.network TO tikiwallet_offline;
+
+GRANT UPDATE(revocation_epoch) ON TABLE offline.network TO tikiwallet_offline;
+
+GRANT SELECT,INSERT ON TABLE offline.payment TO tikiwallet_offline;
+
+GRANT SELECT,INSERT ON TABLE offline.piece TO tikiwallet_offline;
+
+GRANT SELECT,INSERT ON TABLE offline.proof TO tikiwallet_offline;
+
+GRANT SELECT,INSERT ON TABLE offline.refusal TO tikiwallet_offline;
+
+GRANT SELECT,INSERT ON TABLE offline.revocation TO tikiwallet_offline;
+
+GRANT SELECT,INSERT ON TABLE offline.submission TO tikiwallet_offline;
+
+GRANT SELECT,INSERT ON TABLE offline.voucher TO tikiwallet_offline;
+
+GRANT UPDATE(state) ON TABLE offline.voucher TO tikiwallet_offline;
+
+GRANT UPDATE(refused_code) ON TABLE offline.voucher TO tikiwallet_offline;
+
+GRANT UPDATE(document_id) ON TABLE offline.voucher TO tikiwallet_offline;
+
+GRANT UPDATE(payload) ON TABLE offline.voucher TO tikiwallet_offline;
+
+GRANT UPDATE(signature) ON TABLE offline.voucher TO tikiwallet_offline;
+
+GRANT UPDATE(tier) ON TABLE offline.voucher TO tikiwallet_offline;
+
+GRANT UPDATE(cover_minor) ON TABLE offline.voucher TO tikiwallet_offline;
+
+GRANT UPDATE(issued_at) ON TABLE offline.voucher TO tikiwallet_offline;
+
+GRANT UPDATE(spend_by) ON TABLE offline.voucher TO tikiwallet_offline;
+
+GRANT UPDATE(claim_by) ON TABLE offline.voucher TO tikiwallet_offline;
+
+GRANT UPDATE(released_minor) ON TABLE offline.voucher TO tikiwallet_offline;
+
+GRANT UPDATE(opened_at) ON TABLE offline.voucher TO tikiwallet_offline;
+
+GRANT UPDATE(closed_at) ON TABLE offline.voucher TO tikiwallet_offline;

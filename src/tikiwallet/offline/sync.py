@@ -1,0 +1,212 @@
+"""A sync: a phone brings what it has and takes home what it needs, in one answer.
+
+It may be cut at any byte and sent again, by the same phone or another: everything in it is a set or has an id of its
+own, so that the second time finds it done. One bad document never holds up the good ones beside it.
+"""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Final
+
+import msgspec
+import structlog
+
+from tikicash.messages import Certificate, IssuerKey, Revocations, Signed, SignedTime
+from tikiwallet.identity.types import Person
+from tikiwallet.ledger.types import TransferId
+from tikiwallet.offline.certificates import certify, lock_holder
+from tikiwallet.offline.claims import Appended, Claims, Judged, sentence_of
+from tikiwallet.offline.devices import find_device
+from tikiwallet.offline.double_spends import find_double_spends
+from tikiwallet.offline.issuer import Issuer
+from tikiwallet.offline.money import Money, MoneyView
+from tikiwallet.offline.policy import Policy
+from tikiwallet.offline.release import Releases, person_ids
+from tikiwallet.offline.revocations import sign_revocations, sign_time
+from tikiwallet.offline.types import Device, DeviceId, Loading
+from tikiwallet.offline.vouchers import CurrencyNotOffline, Draw, Vouchers
+from tikiwallet.platform.db import Database
+from tikiwallet.platform.errors import Kind, Refused
+from tikiwallet.platform.jobs import NotYet
+from tikiwallet.platform.money import Amount
+
+BUNDLES_MAX: Final = 500
+REFUSALS_MAX: Final = 500
+BODY_BYTES_MAX: Final = 750_000
+
+log = structlog.get_logger()
+
+
+class SyncTooLarge(Refused):
+    """This is too much for one sync: bring it in several, at most 500 payments and 750 000 bytes each."""
+
+    code, kind = "sync_too_large", Kind.TOO_LARGE
+
+
+class SyncOrder(msgspec.Struct, frozen=True, kw_only=True):
+    """What somebody brings; None among the documents stands for what wasn't base64url."""
+
+    device_id: DeviceId | None
+    bundles: tuple[bytes | None, ...]
+    refusals: tuple[bytes | None, ...]
+    offline_balance_wanted: Amount | None
+
+
+class Result(msgspec.Struct, frozen=True, kw_only=True):
+    """What became of one document."""
+
+    kind: str  # "bundle" or "refusal"
+    index: int
+    payment_id: bytes | None
+    outcome: str  # "recorded", "known" or "rejected"
+    code: str | None
+    detail: str
+
+
+class Synced(msgspec.Struct, frozen=True, kw_only=True):
+    """What the phone takes home."""
+
+    results: tuple[Result, ...]
+    vouchers: tuple[Loading, ...]
+    device: Device | None
+    certificate: Signed[Certificate] | None
+    revocations: Signed[Revocations]
+    signed_time: Signed[SignedTime]
+    issuer_keys: tuple[Signed[IssuerKey], ...]
+    money: MoneyView
+    loading: Loading | None
+    loading_refused: Refused | None
+
+
+class Sync:
+    """Puts the parts of a sync together."""
+
+    def __init__(
+        self, db: Database, *, claims: Claims, releases: Releases, vouchers: Vouchers, money: Money, issuer: Issuer,
+        policy: Policy,
+    ) -> None:  # fmt: skip
+        self._db = db
+        self._claims = claims
+        self._releases = releases
+        self._vouchers = vouchers
+        self._money = money
+        self._issuer = issuer
+        self._policy = policy
+
+    async def sync(self, order: SyncOrder, person: Person, *, draw: Draw, now: datetime) -> Synced:
+        """Append what is brought, release what may be released, and return what the phone needs.
+
+        Refusals: `SyncTooLarge`, `DeviceUnknown`, `CurrencyNotOffline`; a document that is wrong is no refusal but a
+        result, and a load that is refused is told beside the rest.
+        """
+        check_size(bundles=len(order.bundles), refusals=len(order.refusals), body_bytes=0)
+        device = None
+        if order.device_id is not None:
+            device = await find_device(self._db.pool, order.device_id, person.person_id)
+        wanted = order.offline_balance_wanted
+        if wanted is not None and wanted.currency != self._policy.currency:
+            raise CurrencyNotOffline(f"Offline money is in {self._policy.currency} only.")
+        judged = await self._claims.judge(order.bundles)
+        results = await self._append(judged, order.refusals, person)
+        loading, refused = None, None
+        if device is not None and wanted is not None:
+            loading, refused = await self._fill_up(person, device, wanted, draw=draw, now=now)
+        return await self._answer(person, device, results=results, loading=loading, refused=refused, now=now)
+
+    async def _append(
+        self, judged: Sequence[Judged], refusals: Sequence[bytes | None], person: Person
+    ) -> tuple[Result, ...]:
+        chains = [item.chain for item in judged if item.chain is not None]
+        devices = await self._releases.beneficiaries(self._db.pool, chains)
+        async with self._db.transaction() as tx:
+            for person_id in person_ids(devices):
+                await lock_holder(tx, person_id)
+            appended = await self._claims.append(tx, chains, person.person_id)
+            await find_double_spends(tx, appended.new_ids, issuer=self._issuer)
+            refused = [await self._claims.append_refusal(tx, data) for data in refusals]
+            good = [chain for chain in chains if chain.payment.id not in appended.unknown]
+            transfers = await self._releases.promise(tx, good, devices, appended.vouchers.values())
+        await self._post(transfers)
+        found = [_result(index, item, appended) for index, item in enumerate(judged)]
+        found += [
+            Result(
+                kind="refusal", index=index, payment_id=payment_id, code=code or None,
+                outcome="rejected" if code else ("recorded" if is_new else "known"),
+                detail=sentence_of(code) if code else "",
+            )
+            for index, (code, payment_id, is_new) in enumerate(refused)
+        ]  # fmt: skip
+        return tuple(found)
+
+    async def _post(self, transfers: Sequence[TransferId]) -> None:
+        for transfer_id in transfers:
+            try:
+                await self._releases.post(transfer_id)
+            except NotYet as waits:
+                log.info("release waits", transfer_id=str(transfer_id), reason=str(waits))
+
+    async def _fill_up(
+        self, person: Person, device: Device, wanted: Amount, *, draw: Draw, now: datetime
+    ) -> tuple[Loading | None, Refused | None]:
+        """Load what is missing to the wanted offline balance of this phone, if anything is."""
+        async with self._db.transaction() as tx:
+            # Counted and promised under one lock, so that the same sync sent twice at once loads once.
+            await lock_holder(tx, person.person_id)
+            held_minor, number = await self._vouchers.held(tx, device, now=now)
+            missing_minor = wanted.amount_minor - held_minor
+            if missing_minor <= 0:
+                return None, None
+            try:
+                voucher_id = await self._vouchers.draft_next(
+                    tx, person, device, amount_minor=missing_minor, number=number, draw=draw, now=now
+                )
+            except Refused as refused:
+                return None, refused
+        return await self._vouchers.open(voucher_id, now=now), None
+
+    async def _answer(
+        self, person: Person, device: Device | None, *, results: tuple[Result, ...], loading: Loading | None,
+        refused: Refused | None, now: datetime,
+    ) -> Synced:  # fmt: skip
+        certificate = None
+        async with self._db.transaction() as tx:
+            if device is not None and device.retired_at is None:
+                await lock_holder(tx, person.person_id)
+                # Read again under the lock: the budget may have changed since.
+                device = await find_device(tx, device.device_id, person.person_id)
+                certificate = await certify(
+                    tx, device, policy=self._policy.of(person.tier), issuer=self._issuer, now=now
+                )
+            revocations = await sign_revocations(tx, self._issuer, now=now)
+        vouchers = await self._vouchers.of_device(device) if device is not None else []
+        return Synced(
+            results=results,
+            vouchers=tuple(vouchers),
+            device=device,
+            certificate=certificate,
+            revocations=revocations,
+            signed_time=sign_time(self._issuer, now=now),
+            issuer_keys=self._issuer.documents,
+            money=await self._money.view(person.person_id, now=now),
+            loading=loading,
+            loading_refused=refused,
+        )
+
+
+def check_size(*, bundles: int, refusals: int, body_bytes: int) -> None:
+    """Refuse a sync that is too large (`SyncTooLarge`), before any signature is looked at."""
+    if bundles > BUNDLES_MAX or refusals > REFUSALS_MAX or body_bytes > BODY_BYTES_MAX:
+        raise SyncTooLarge
+
+
+def _result(index: int, judged: Judged, appended: Appended) -> Result:
+    if judged.chain is None:
+        code, detail, outcome = judged.code, judged.detail, "rejected"
+    elif judged.payment_id in appended.unknown:
+        code, detail, outcome = "voucher_unknown", sentence_of("voucher_unknown"), "rejected"
+    else:
+        code, detail, outcome = None, "", "recorded" if judged.payment_id in appended.new_ids else "known"
+        if judged.payment_id in appended.late:
+            day = appended.late[judged.payment_id]
+            detail = f"This came after {day.day} {day:%B}, too late to count at the close."
+    return Result(kind="bundle", index=index, payment_id=judged.payment_id, outcome=outcome, code=code, detail=detail)

@@ -1,0 +1,136 @@
+"""The database holds the rules too, each under its name, and each role may do the least it needs."""
+
+from collections.abc import AsyncIterator
+
+import asyncpg
+import pytest
+
+PERSON = "'00000000-0000-0000-0000-000000000001'"
+HASH = "'$argon2id$x'"
+NOW = "'2026-01-01T00:00:00Z'"
+INSERT_PERSON = (
+    "INSERT INTO identity.person (person_id, username, phone, password_hash, tier, state, created_at) VALUES "
+)
+INSERT_SESSION = "INSERT INTO identity.session (session_id, person_id, issued_at, expires_at, revoked_at) VALUES "
+INSERT_CODE = (
+    "INSERT INTO identity.one_time_code "
+    "(purpose, request_id, code_hash, expires_at, attempts, attempts_max, sends, sends_max, consumed_at) VALUES "
+)
+INSERT_REGISTRATION = "INSERT INTO identity.registration VALUES "
+INSERT_CHANGE = "INSERT INTO identity.person_change VALUES "
+INSERT_KEY = "INSERT INTO identity.signing_key VALUES "
+PEM = "'-----BEGIN PRIVATE KEY-----'"
+CODE_HASH = "repeat('x', 32)::bytea"
+
+
+@pytest.fixture
+async def owner(database_url: str) -> AsyncIterator[asyncpg.Connection]:
+    connection = await asyncpg.connect(database_url)
+    await connection.execute(f"{INSERT_PERSON} ({PERSON}, 'alice', '+6591110001', {HASH}, 'phone', 'active', {NOW})")
+    await connection.execute(f"{INSERT_KEY} ('k0', {PEM}, {NOW}, NULL)")
+    yield connection
+    await connection.close()
+
+
+def person(username: str = "bob", phone: str = "+6591110002", password: str = HASH, tier: str = "phone") -> str:
+    return f"{INSERT_PERSON} (gen_random_uuid(), '{username}', '{phone}', {password}, '{tier}', 'active', {NOW})"
+
+
+def session(minutes: int, revoked: str = "NULL") -> str:
+    end = f"timestamptz {NOW} + interval '{minutes} minutes'"
+    return f"{INSERT_SESSION} (gen_random_uuid(), {PERSON}, {NOW}, {end}, {revoked})"
+
+
+def code(rest: str, purpose: str = "registration", code_hash: str = CODE_HASH) -> str:
+    return f"{INSERT_CODE} ('{purpose}', {PERSON}, {code_hash}, {NOW}, {rest})"
+
+
+def registration(values: str) -> str:
+    return f"{INSERT_REGISTRATION} (gen_random_uuid(), gen_random_uuid(), {values})"
+
+
+def change(values: str) -> str:
+    return f"{INSERT_CHANGE} (gen_random_uuid(), {values}, {NOW})"
+
+
+NOBODY = "'00000000-0000-0000-0000-000000000009'"
+BROKEN_RULES = {
+    "username_of_one_person": person(username="ALICE"),
+    "username_shape": person(username="b"),
+    "phone_of_one_person": person(phone="+6591110001"),
+    "phone_is_e164": person(phone="91110002"),
+    "password_is_argon2id": person(password="'plain text'"),
+    "tier_known": person(tier="king"),
+    "person_state_known": f"UPDATE identity.person SET state = 'gone' WHERE person_id = {PERSON}",
+    "person_once": f"{INSERT_PERSON} ({PERSON}, 'bob', '+6591110002', {HASH}, 'phone', 'active', {NOW})",
+    "session_ends_after_it_begins": session(minutes=0),
+    "session_at_most_six_hours": session(minutes=361),
+    "session_revoked_after_it_begins": session(minutes=1, revoked="'2025-12-31T00:00:00Z'"),
+    "session_of_a_person": session(minutes=1).replace(PERSON, NOBODY),
+    "code_purpose_known": code("0, 5, 1, 5, NULL", purpose="lottery"),
+    "code_is_hashed": code("0, 5, 1, 5, NULL", code_hash="'123456'"),
+    "code_attempts_within_max": code("6, 5, 1, 5, NULL"),
+    "code_sends_within_max": code("0, 5, 6, 5, NULL"),
+    "code_used_while_valid": code(f"1, 5, 1, 5, {NOW}"),
+    "one_code_per_request": f"{code('0, 5, 1, 5, NULL')}; {code('0, 5, 1, 5, NULL')}",
+    "registration_ends_after_it_begins": registration(f"'+6591110002', 'bob', {HASH}, {NOW}, {NOW}"),
+    "registration_phone_is_e164": registration(f"'9111', 'bob', {HASH}, {NOW}, 'infinity'"),
+    "registration_username_shape": registration(f"'+6591110002', '1bob', {HASH}, {NOW}, 'infinity'"),
+    "registration_password_is_argon2id": registration(f"'+6591110002', 'bob', 'plain', {NOW}, 'infinity'"),
+    "change_changes_something": change(f"{PERSON}, 'tier', 'till', 'till', 'olga'"),
+    "change_has_an_author": change(f"{PERSON}, 'tier', 'phone', 'till', ''"),
+    "change_of_a_person": change(f"{NOBODY}, 'tier', 'phone', 'till', 'olga'"),
+    "changed_field_known": change(f"{PERSON}, 'shoe', '41', '42', 'olga'"),
+    "one_signing_key_at_work": f"{INSERT_KEY} ('k1', {PEM}, {NOW}, NULL)",
+    "signing_key_once": f"{INSERT_KEY} ('k0', {PEM}, {NOW}, 'infinity')",
+    "signing_key_is_private_pem": f"{INSERT_KEY} ('k1', 'public', {NOW}, 'infinity')",
+    "signing_key_retired_after_it_begins": f"{INSERT_KEY} ('k1', {PEM}, {NOW}, '-infinity')",
+}
+
+
+FORBIDDEN = [
+    "DELETE FROM identity.person",
+    "UPDATE identity.person SET phone = '+6591110009'",
+    "UPDATE identity.person SET password_hash = password_hash",
+    "UPDATE identity.person_change SET changed_by = 'nobody'",
+    "DELETE FROM identity.person_change",
+    "TRUNCATE identity.person_change",
+    "DELETE FROM identity.session",
+    "UPDATE identity.session SET expires_at = expires_at",
+    "UPDATE identity.one_time_code SET attempts_max = 100",
+    "UPDATE identity.signing_key SET private_pem = private_pem",
+    "DELETE FROM identity.signing_key",
+    "CREATE TABLE identity.mine ()",
+]
+# Ids that the edge makes at random; their uniqueness is the primary key and nothing more.
+ONLY_A_KEY = {"person_change_once", "registration_once", "registration_makes_one_person", "session_once"}
+
+
+async def test_the_database_refuses_what_breaks_a_rule_and_names_it(owner: asyncpg.Connection) -> None:
+    for rule, statement in BROKEN_RULES.items():
+        with pytest.raises(asyncpg.IntegrityConstraintViolationError) as broken:
+            await owner.execute(statement)
+        assert broken.value.constraint_name == rule
+
+
+async def test_every_rule_of_the_schema_is_tried(owner: asyncpg.Connection) -> None:
+    rows = await owner.fetch(
+        "SELECT conname FROM pg_constraint WHERE connamespace = 'identity'::regnamespace AND contype <> 'n'"
+    )
+    assert {row["conname"] for row in rows} - set(BROKEN_RULES) == ONLY_A_KEY
+
+
+async def test_the_context_itself_may_not_rewrite_history(owner: asyncpg.Connection) -> None:
+    await owner.execute("SET ROLE tikiwallet_identity")
+    for statement in FORBIDDEN:
+        with pytest.raises(asyncpg.InsufficientPrivilegeError):
+            await owner.execute(statement)
+
+
+async def test_other_contexts_may_not_read_people_or_keys(owner: asyncpg.Connection) -> None:
+    for context in ("ledger", "payments", "offline", "funding"):
+        await owner.execute(f"SET ROLE tikiwallet_{context}")
+        for table in ("signing_key", "person", "session", "one_time_code", "registration", "person_change"):
+            with pytest.raises(asyncpg.InsufficientPrivilegeError):
+                await owner.fetch(f"SELECT * FROM identity.{table}")
+        await owner.execute("RESET ROLE")

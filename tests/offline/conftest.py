@@ -1,0 +1,110 @@
+"""People with phones, ready to pay each other without a network."""
+
+from collections.abc import AsyncIterator, Awaitable, Callable
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+from uuid import UUID, uuid4
+
+import asyncpg
+import pytest
+
+from crashes import FailingLedger, open_database, open_ledger
+from offline.phone import Phone
+from tikicash.messages import Bundle
+from tikiwallet.identity.directory import People
+from tikiwallet.identity.operators import Change
+from tikiwallet.identity.phones import PhoneRules
+from tikiwallet.identity.types import PersonId, Tier
+from tikiwallet.offline.service import Offline
+from tikiwallet.offline.sync import SyncOrder
+from tikiwallet.offline.types import Device, DeviceId
+from tikiwallet.platform.money import Amount
+from world import World, money, settings_for_tests
+
+PhoneOf = Callable[..., Awaitable[Phone]]
+
+
+async def run_sql(database_url: str, sql: str, *arguments: object) -> list[asyncpg.Record]:
+    """Run a statement as the owner of the database."""
+    connection = await asyncpg.connect(database_url)
+    try:
+        found: list[asyncpg.Record] = await connection.fetch(sql, *arguments)
+        return found
+    finally:
+        await connection.close()
+
+
+async def identify(world: World, username: str, tier: Tier) -> None:
+    await world.identity.operators.set_tier(username, tier, change=Change(uuid4(), "tests", world.clock.now))
+
+
+@pytest.fixture
+def phone_of(world: World) -> PhoneOf:
+    """Sign somebody up and register a phone: `await phone_of("asha", "100.00")`."""
+
+    async def make(
+        username: str, funds: str = "0.00", *, tier: Tier = Tier.IDENTIFIED, receive_only: bool = False
+    ) -> Phone:
+        (owner,) = await world.people(**{username: funds})
+        if tier is not Tier.PHONE:
+            await identify(world, username, tier)
+        return await Phone(owner, world, f"{username}'s phone").register(receive_only=receive_only)
+
+    return make
+
+
+def balance(view: dict[str, Any], part: str) -> int:
+    """One sum of a money view, in minor units."""
+    return sum(item["amount_minor"] for item in view[part])
+
+
+def parts(view: dict[str, Any]) -> dict[str, int]:
+    """All sums of a money view, in minor units."""
+    return {part: balance(view, part) for part in ("online", "offline", "final", "provisional", "underway")}
+
+
+class OfflineParts:
+    """The offline context beside the one of the application: for jobs run by hand, and for a ledger that dies."""
+
+    def __init__(self, offline: Offline, now: datetime) -> None:
+        self.offline = offline
+        self.now = now
+
+    def break_ledger(self, point: str, *, nth: int = 1) -> None:
+        """Let the n-th post from now on die `before` or `after` it happened."""
+        for part in (self.offline.vouchers, self.offline.releases):
+            part._ledger = FailingLedger(part._ledger, point, nth=nth)
+
+    async def device_of(self, phone: Phone) -> Device:
+        return await self.offline.devices.find(DeviceId(UUID(phone.device_id)), PersonId(phone.owner.person_id))
+
+    async def sync(self, phone: Phone, *bundles: Bundle) -> None:
+        """What the route does with a sync, on this side of the application."""
+        await self.offline.syncs.sync(
+            SyncOrder(
+                device_id=DeviceId(UUID(phone.device_id)),
+                bundles=tuple(item.to_bytes() for item in bundles),
+                refusals=(),
+                offline_balance_wanted=None,
+            ),
+            await self.offline.person(phone.owner.person_id),
+            draw=lambda below: below // 3,
+            now=self.now,
+        )
+
+    def amount(self, text: str) -> Amount:
+        return Amount(**money(text))
+
+
+@pytest.fixture
+async def offline_parts(world: World, database_url: str, data_dir: Path) -> AsyncIterator[OfflineParts]:
+    async with (
+        open_database(database_url, "offline") as db,
+        open_database(database_url, "identity") as identity,
+        open_ledger(database_url) as ledger,
+    ):
+        people = People(identity, phones=PhoneRules(countries=(), default_country=""))
+        offline = Offline(db, settings_for_tests(data_dir), ledger=ledger, directory=people)
+        await offline.start(now=world.clock.now)
+        yield OfflineParts(offline, world.clock.now)

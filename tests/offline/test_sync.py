@@ -1,0 +1,200 @@
+"""A sync may be cut, repeated, reordered, brought by anybody and half wrong; the result is always the same."""
+
+from dataclasses import replace
+from typing import Any
+
+import msgspec
+
+from offline.conftest import PhoneOf, parts, run_sql
+from offline.phone import Phone, read_document
+from tikicash.cose import PrivateKeySigner
+from tikicash.messages import Bundle, Payment, Signed, sign
+from tikiwallet.offline import sync as sync_module
+from tikiwallet.offline.wire import to_base64url
+from world import World, body_of, refusal
+
+SYNC = "/v1/offline/sync"
+
+
+async def view_of(phone: Phone) -> dict[str, int]:
+    return parts(body_of(await phone.owner.get("/v1/offline/money"), 200))
+
+
+def outcomes(answer: dict[str, Any]) -> list[tuple[str, str | None]]:
+    return [(result["outcome"], result["code"]) for result in answer["results"]]
+
+
+async def test_a_sync_repeated_says_known_and_changes_nothing(phone_of: PhoneOf) -> None:
+    asha, ben = await phone_of("asha", "100.00"), await phone_of("ben")
+    await asha.load("50.00")
+    bundles = [ben.bundle_of(ben.paid_by(asha, amount).payment) for amount in (500, 300)]
+    first = await ben.sync(*bundles)
+    again = await ben.sync(*bundles, bundles[0])
+    assert outcomes(first) == [("recorded", None), ("recorded", None)]
+    assert outcomes(again) == [("known", None)] * 3
+    assert again["money"] == first["money"]
+    assert again["vouchers"] == first["vouchers"]
+
+
+async def test_anybody_may_bring_a_payment_and_the_payee_is_credited(phone_of: PhoneOf, database_url: str) -> None:
+    asha, ben, chi = await phone_of("asha", "100.00"), await phone_of("ben"), await phone_of("chi")
+    await asha.load("50.00")
+    payment = ben.paid_by(asha, 1500).payment
+    chi.device_id = ""  # Chi's sync names no phone of hers: she only carries Ben's money
+    answer = await chi.sync(ben.bundle_of(payment))
+    assert outcomes(answer) == [("recorded", None)]
+    assert (answer["certificate"], answer["vouchers"], answer["money"]["lines"]) == (None, [], [])
+    assert (await view_of(ben))["final"] == 1500
+    brought = await run_sql(database_url, "SELECT document_id, person_id FROM offline.submission")
+    assert [tuple(row) for row in brought] == [(payment.id, chi.owner.person_id)]
+
+
+async def test_the_good_part_of_a_sync_is_settled_and_the_rest_is_explained(phone_of: PhoneOf) -> None:
+    asha, ben, chi = await phone_of("asha", "100.00"), await phone_of("ben"), await phone_of("chi")
+    await asha.load("50.00")
+    good = ben.bundle_of(ben.paid_by(asha, 1500).payment)
+    last = good.documents[-1]
+    forged = Bundle(documents=(good.documents[0], replace(last, signature=bytes(63) + b"\x01")))
+    too_much = sign(replace(last.body, total=1, pieces=(asha.voucher_piece(4900, 200),)), asha.signer)
+    wrong_total = sign(replace(last.body, total=7), asha.signer)
+    strange = sign(replace(asha.voucher.body, issuer=9), PrivateKeySigner(asha.signer._private_key))
+    unknown_issuer = Bundle(documents=(strange, _pay_all(asha, strange, last)))
+    texts = [to_base64url(item.to_bytes()) for item in (good, forged)]
+    texts += ["@@@", to_base64url(b"\x00"), to_base64url(last.to_bytes())]
+    texts += [
+        to_base64url(item.to_bytes())
+        for item in (
+            Bundle(documents=(last,)),
+            Bundle(documents=(asha.voucher, too_much)),
+            Bundle(documents=(asha.voucher, wrong_total)),
+            unknown_issuer,
+            Bundle(documents=()),
+        )
+    ]
+    refused = ["@@@", to_base64url(b"\x00"), to_base64url(good.to_bytes())]
+    refused += [to_base64url(chi.refuse(good).to_bytes()), to_base64url(ben.refuse(unknown_issuer).to_bytes())]
+    order = {"device_id": None, "bundles": texts, "refusals": refused, "offline_balance_wanted": None}
+    answer = body_of(await ben.owner.post(SYNC, order), 200)
+    assert outcomes(answer) == [
+        ("recorded", None),
+        ("rejected", "payment_signature_wrong"),
+        ("rejected", "not_base64url"),
+        ("rejected", "unknown_document"),
+        ("rejected", "not_a_payment"),
+        ("rejected", "parent_missing"),
+        ("rejected", "piece_outside_parent"),
+        ("rejected", "total_differs"),
+        ("rejected", "issuer_unknown"),
+        ("rejected", "not_a_payment"),
+        ("rejected", "not_base64url"),
+        ("rejected", "unknown_document"),
+        ("rejected", "not_a_refusal"),
+        ("rejected", "answer_signature_wrong"),
+        ("rejected", "payment_unknown"),
+    ]
+    assert all(result["detail"] for result in answer["results"] if result["code"])
+    assert (await view_of(ben))["final"] == 1500
+    # A document is what was signed: once it is recorded, a copy with a broken signature is a copy.
+    assert outcomes(await ben.sync(forged)) == [("known", None)]
+
+
+def _pay_all(payer: Phone, voucher: Signed[Any], like: Signed[Any]) -> Signed[Payment]:
+    piece = replace(like.body.pieces[0], parent_id=voucher.short_id)
+    return sign(replace(like.body, pieces=(piece,)), payer.signer)
+
+
+async def test_a_forged_signature_is_rejected(phone_of: PhoneOf) -> None:
+    asha, ben = await phone_of("asha", "100.00"), await phone_of("ben")
+    await asha.load("50.00")
+    bundle = ben.bundle_of(ben.paid_by(asha, 1500).payment)
+    forged = Bundle(documents=(bundle.documents[0], replace(bundle.documents[-1], signature=bytes(63) + b"\x01")))
+    assert outcomes(await ben.sync(forged)) == [("rejected", "payment_signature_wrong")]
+    assert (await view_of(ben))["final"] == 0
+    assert outcomes(await ben.sync(bundle)) == [("recorded", None)]
+
+
+async def test_money_of_a_voucher_that_the_operator_does_not_know_is_no_claim(
+    phone_of: PhoneOf, database_url: str
+) -> None:
+    asha, ben = await phone_of("asha", "100.00"), await phone_of("ben")
+    await asha.load("50.00")
+    ben.paid_by(asha, 1500)
+    # A database restored from before the load: the voucher is genuine and nobody knows its escrow.
+    await run_sql(database_url, "ALTER TABLE offline.voucher DISABLE TRIGGER ALL")
+    await run_sql(database_url, "DELETE FROM offline.voucher")
+    assert outcomes(await ben.sync()) == [("rejected", "voucher_unknown")]
+
+
+async def test_a_payment_to_an_unregistered_phone_waits_for_its_key(world: World, phone_of: PhoneOf) -> None:
+    asha, ben = await phone_of("asha", "100.00"), await phone_of("ben")
+    await asha.load("50.00")
+    tablet = Phone(ben.owner, world, "tablet")
+    tablet.net = ben.net
+    payment = asha.pay(tablet.request(1000))
+    await asha.sync()
+    assert (await view_of(ben))["provisional"] == 0
+    refused = await asha.sync(payment, refusals=[tablet.refuse(payment)])
+    assert outcomes(refused) == [("known", None), ("rejected", "payee_unregistered")]
+    await tablet.register()
+    assert (await view_of(ben))["provisional"] == 1000  # no budget is left for the second phone, so none of it is final
+
+
+async def test_a_refusal_gives_the_units_back_to_the_payer(phone_of: PhoneOf) -> None:
+    asha, ben = await phone_of("asha", "100.00"), await phone_of("ben")
+    await asha.load("50.00")
+    bundle = asha.pay(ben.request(1500))
+    declined = ben.refuse(bundle)
+    assert outcomes(await ben.sync(refusals=[declined])) == [("rejected", "payment_unknown")]
+    assert outcomes(await ben.sync(bundle, refusals=[declined])) == [("recorded", None), ("recorded", None)]
+    assert outcomes(await ben.sync(bundle, refusals=[declined])) == [("known", None), ("known", None)]
+    assert (await view_of(ben))["final"] == 0
+    assert (await view_of(asha))["offline"] == 5000
+
+
+async def test_a_refusal_takes_nothing_from_those_who_were_paid_on(phone_of: PhoneOf) -> None:
+    asha, ben, chi = await phone_of("asha", "100.00"), await phone_of("ben"), await phone_of("chi")
+    await asha.load("50.00")
+    payment = ben.paid_by(asha, 1500).payment
+    chi.paid_by(ben, 1000)
+    await chi.sync()
+    await ben.sync(ben.bundle_of(payment), refusals=[ben.refuse(ben.bundle_of(payment))])
+    assert (await view_of(chi))["final"] == 1000
+    assert (await view_of(ben))["final"] == 0
+    assert (await view_of(asha))["offline"] == 4000
+
+
+async def test_a_sync_that_is_too_large_is_refused_before_it_is_read(phone_of: PhoneOf) -> None:
+    ben = await phone_of("ben")
+    many = {**ben.sync_order(), "bundles": ["AA"] * (sync_module.BUNDLES_MAX + 1)}
+    assert refusal(await ben.owner.post(SYNC, many)) == (413, "sync_too_large")
+    long = {**ben.sync_order(), "bundles": ["A" * sync_module.BODY_BYTES_MAX]}
+    assert refusal(await ben.owner.post(SYNC, long)) == (413, "sync_too_large")
+    answers = {**ben.sync_order(), "refusals": ["AA"] * (sync_module.REFUSALS_MAX + 1)}
+    assert refusal(await ben.owner.post(SYNC, answers)) == (413, "sync_too_large")
+
+
+async def test_a_sync_is_read_strictly(phone_of: PhoneOf) -> None:
+    ben = await phone_of("ben")
+    for field in ("bundles", "device_id", "surprise"):
+        assert refusal(await ben.owner.post(SYNC, {**ben.sync_order(), field: 7})) == (400, "request_invalid")
+
+
+async def test_fifty_payments_fit_in_one_small_sync(phone_of: PhoneOf) -> None:
+    asha, ben = await phone_of("asha", "100.00"), await phone_of("ben")
+    await asha.load("50.00")
+    bundles = [ben.bundle_of(ben.paid_by(asha, 100).payment) for _ in range(50)]
+    size = len(msgspec.json.encode(ben.sync_order(*bundles)))
+    assert size < 21_500  # 314 bytes a bundle, 419 characters as base64url; 15.7 kB before that
+    answer = await ben.sync(*bundles)
+    assert outcomes(answer) == [("recorded", None)] * 50
+    assert (await view_of(ben))["final"] == 2000
+    assert (await view_of(ben))["provisional"] == 3000
+
+
+async def test_a_sync_brings_time_list_and_keys(world: World, phone_of: PhoneOf) -> None:
+    ben = await phone_of("ben")
+    answer = await ben.sync()
+    assert read_document(answer["signed_time"]).body.now == int(world.clock.now.timestamp())
+    assert read_document(answer["revocations"]).body.entries == ()
+    assert len(answer["issuer_keys"]) == 1
+    assert answer["loading"] is None
