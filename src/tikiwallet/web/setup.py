@@ -34,9 +34,15 @@ BUNDLES: Final = {
         'export { batch, computed, effect, signal, useSignal } from "@preact/signals";\n'
         'export { html } from "htm/preact";\n'
     ),
-    "qr": 'export { encodeQR } from "qr";\nexport { decodeQR } from "qr/decode.js";\n',
+    # Apart, because the first screen draws no code and reads none, and the reader is three quarters of it.
+    "qr-write": 'export { encodeQR } from "qr";\n',
+    "qr-read": 'export { decodeQR } from "qr/decode.js";\n',
 }
-PACKAGES: Final = {"ui": ("preact", "@preact/signals", "@preact/signals-core", "htm"), "qr": ("qr",)}
+PACKAGES: Final = {
+    "ui": ("preact", "@preact/signals", "@preact/signals-core", "htm"),
+    "qr-write": ("qr",),
+    "qr-read": ("qr",),
+}
 
 
 class SetupError(Exception):
