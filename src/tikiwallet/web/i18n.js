@@ -75,8 +75,8 @@ export function formatMoney(amountMinor, { code, digits }, signed = false) {
 
 /** Return a day and time as people read them. @param {number} unixSeconds */
 export function formatTime(unixSeconds) {
-  const format = new Intl.DateTimeFormat(language.value, { dateStyle: "medium", timeStyle: "short" });
-  return format.format(new Date(unixSeconds * 1000));
+  const parts = /** @type {const} */ ({ day: "numeric", month: "short", hour: "numeric", minute: "2-digit" });
+  return new Intl.DateTimeFormat(language.value, parts).format(new Date(unixSeconds * 1000));
 }
 
 /** Return a day as people read it. @param {number} unixSeconds */

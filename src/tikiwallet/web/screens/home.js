@@ -15,7 +15,8 @@ const SHORTCUTS = [
 ];
 
 export function Home() {
-  const newest = activities.value.slice(0, SHOWN);
+  const waiting = underway.value.map((item) => item.key);
+  const newest = activities.value.filter((item) => !waiting.includes(item.key)).slice(0, SHOWN);
   return html`<div class="screen">
     <header class="home-bar"><${Logo} /><h1>${person.value?.username}</h1><${Status} />
       <a class="icon-button" href="#/settings" aria-label=${t("settings")}><${Icon} name="gear" /></a></header>

@@ -1,6 +1,6 @@
 // The verdict: what the payee sees after his own phone has judged a payment. Wholly safe money is taken at once; where
 // a part is at his risk he says yes or no, and his no is a signed document too.
-import { formatMoney, formatTime, language, t } from "../i18n.js";
+import { formatMoney, language, t } from "../i18n.js";
 import { speak, vibrate } from "../platform.js";
 import { replace } from "../router.js";
 import { currency, received, refresh, refused, scannedPayment } from "../state.js";
@@ -91,11 +91,10 @@ export function Received({ id }) {
   const from = row.payer_name ? t("verdict.from", { name: row.payer_name }) : t("verdict.from_somebody");
   return html`<${Screen} title=${t("receipt")} actions=${html`
       <a class="button main" href="#/home">${t("done")}</a>`}>
-    <${Verdict} safe=${row} totalMinor=${row.amount_minor} title=${from} />
+    <${Verdict} safe=${row} totalMinor=${row.amount_minor} title=${from} isCompact />
     ${row.memo && html`<p class="lead">“${row.memo}”</p>`}
     <p class="lead">${t("receipt.explained")}</p>
     <${QrCode} text=${row.receipt_code} label=${t("receipt_code")} />
-    <p class="lead">${formatTime(row.accepted_at)}</p>
   <//>`;
 }
 

@@ -15,8 +15,11 @@ export function wordOf({ at_risk_minor, protected_minor }) {
   return at_risk_minor > 0 ? "risk" : protected_minor > 0 ? "protected" : "final";
 }
 
-/** @param {{ safe: Safe, totalMinor: number, title: string }} props */
-export function Verdict({ safe, totalMinor, title }) {
+/**
+ * The verdict. Compact where a code to scan stands below it, which has to be on the screen without scrolling.
+ * @param {{ safe: Safe, totalMinor: number, title: string, isCompact?: boolean }} props
+ */
+export function Verdict({ safe, totalMinor, title, isCompact = false }) {
   const word = wordOf(safe);
   const icon = { final: "check", protected: "shield", risk: "alert" }[word];
   const parts = [
@@ -24,17 +27,18 @@ export function Verdict({ safe, totalMinor, title }) {
     ["protected", safe.protected_minor],
     ["risk", safe.at_risk_minor],
   ];
-  return html`<section class=${`verdict ${word}`} data-verdict=${word}>
+  return html`<section class=${`verdict ${word} ${isCompact ? "compact" : ""}`} data-verdict=${word}>
     <${Icon} name=${icon} />
     <h2>${t(`verdict.${word}`)}</h2>
     <p class="verdict-amount"><${Money} minor=${totalMinor} /></p>
     <p>${title}</p>
-    <ul>${parts
+    ${!isCompact &&
+    html`<ul>${parts
       .filter(([, minor]) => Number(minor) > 0)
       .map(
         ([part, minor]) =>
           html`<li class=${part}><span>${t(`verdict.${part}`)}</span><${Money} minor=${minor} /></li>`,
-      )}</ul>
+      )}</ul>`}
     <p class="verdict-why">${t(`verdict.${word}.why`, { date: formatDay(safe.claim_by) })}</p>
   </section>`;
 }

@@ -171,6 +171,7 @@ export function refuse(message, reason) {
     };
     await write([
       { table: "refused", put: row },
+      { table: "asked", remove: payment.body.nonce }, // its payer answers a request once, so nobody else will
       { table: "outbox", put: { ...outboxEntry(row.payment_id, "refusal"), bytes: messages.toBytes(refusal) } },
     ]);
     return row;
