@@ -48,7 +48,7 @@ fix: setup-dev
 
 test: check
 	@tests/system-packages
-	@$(BIN)/python -m pytest --ignore=tests/tidy
+	@$(BIN)/python -m pytest --ignore=tests/tidy --numprocesses=auto --dist=loadfile
 
 schema: setup-dev
 	@REWRITE_SCHEMA=1 $(BIN)/python -m pytest tests/tidy/test_schema.py

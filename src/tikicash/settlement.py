@@ -63,10 +63,13 @@ class DoubleSpend:
     """One key, some units, and two payments of it that no honest phone signs both."""
 
     key_id: bytes
-    voucher_id: bytes  # 32 bytes
-    first: int
-    count: int
-    payments: tuple[Signed[Payment], Signed[Payment]]
+    units: tuple[units.Units, ...]  # every range that both payments took, ascending; numbers are given out once
+    payments: tuple[Signed[Payment], Signed[Payment]]  # in the order of their ids
+
+    @property
+    def count(self) -> int:
+        """How many units were spent twice, in minor units."""
+        return units.total(self.units)
 
 
 def branches(documents: Iterable[Signed[Any]], *, operator: frozenset[bytes]) -> tuple[Branch, ...]:
@@ -106,30 +109,32 @@ def double_spends(documents: Iterable[Signed[Any]], *, operator: frozenset[bytes
     `documents` as for `branches`. The result depends on their set only. Every key that double spent is named;
     every pair can be proved with make_proof.
     """
-    spent: list[DoubleSpend] = []
-    # For each voucher and signer, of each lineage the branch that reaches furthest. Branches come by first unit, so no
-    # other one of that lineage can meet what follows, and thousands of retries cost no more than one.
-    furthest: dict[tuple[bytes, bytes], dict[tuple[bytes, ...], Branch]] = {}
+    conflicts: list[tuple[Branch, Branch]] = []
+    open_branches: dict[tuple[bytes, bytes], list[Branch]] = {}
     for branch in branches(documents, operator=operator):
-        others = furthest.setdefault((branch.voucher_id, branch.signer_id), {})
-        for earlier in others.values():
-            common = in_conflict(earlier, branch)
-            if common is not None:
-                spent.append(_double_spend(earlier, branch, common))
-                break
-        same = others.get(branch.lineage)
-        if same is None or sum(same.units) < sum(branch.units):
-            others[branch.lineage] = branch
-    return tuple(spent)
+        key = (branch.voucher_id, branch.signer_id)
+        # Branches come by first unit, so one that ends before this one can meet none that follows.
+        still_open = [item for item in open_branches.get(key, []) if sum(item.units) > branch.units[0]]
+        earlier = next((item for item in still_open if in_conflict(item, branch) is not None), None)
+        if earlier is not None:
+            conflicts.append((earlier, branch))
+        open_branches[key] = [*still_open, branch]
+    return _by_pair_of_payments(conflicts)
 
 
-def _double_spend(one: Branch, other: Branch, common: units.Units) -> DoubleSpend:
-    return DoubleSpend(
-        key_id=one.signer_id,
-        voucher_id=one.voucher_id,
-        first=common[0],
-        count=common[1],
-        payments=(one.payment, other.payment),
+def _by_pair_of_payments(conflicts: Iterable[tuple[Branch, Branch]]) -> tuple[DoubleSpend, ...]:
+    """Return one double spend for each two payments that meet, with all the units on which they do."""
+    pairs: dict[tuple[bytes, bytes], list[tuple[Branch, Branch]]] = {}
+    for conflict in conflicts:
+        one, other = sorted(conflict, key=lambda branch: branch.payment.id)
+        pairs.setdefault((one.payment.id, other.payment.id), []).append((one, other))
+    return tuple(
+        DoubleSpend(
+            key_id=met[0][0].signer_id,
+            units=units.merge(common for pair in met if (common := in_conflict(*pair)) is not None),
+            payments=(met[0][0].payment, met[0][1].payment),
+        )
+        for _, met in sorted(pairs.items())
     )
 
 
@@ -185,11 +190,11 @@ def verify_proof(proof: Proof, *, root_key: bytes, verify: Verify = verify_signa
     others = [item for item in found if item.payment.id == second.id]
     if not ones or not others:
         raise Rejected("proof_of_honest_payments", "a hand-back")
-    return _first_conflict([(one, other) for one in ones for other in others])
+    return _conflict_between([(one, other) for one in ones for other in others])
 
 
-def _first_conflict(pairs: list[tuple[Branch, Branch]]) -> DoubleSpend:
-    """Return the first double spend among pairs of branches of one signer.
+def _conflict_between(pairs: list[tuple[Branch, Branch]]) -> DoubleSpend:
+    """Return the double spend that pairs of branches of two payments of one signer are.
 
     Raises Rejected: proof_of_different_units, proof_of_honest_payments.
     """
@@ -200,11 +205,10 @@ def _first_conflict(pairs: list[tuple[Branch, Branch]]) -> DoubleSpend:
     ]
     if not meeting:
         raise Rejected("proof_of_different_units")
-    for one, other in meeting:
-        common = in_conflict(one, other)
-        if common is not None:
-            return _double_spend(one, other, common)
-    raise Rejected("proof_of_honest_payments")
+    found = _by_pair_of_payments(pair for pair in meeting if in_conflict(*pair) is not None)
+    if not found:
+        raise Rejected("proof_of_honest_payments")
+    return found[0]
 
 
 def _read_proof(proof: Proof) -> tuple[Chain, Signed[Payment], Signed[Payment]]:

@@ -2,6 +2,7 @@
 
 import asyncio
 import getpass
+import json
 import sys
 from collections.abc import Awaitable, Callable
 from typing import TypeVar
@@ -9,9 +10,11 @@ from uuid import uuid4
 
 import click
 
+from tikicash.messages import to_code
 from tikiwallet.app import CONTEXTS, Parts, build_app
 from tikiwallet.identity.operators import Change
-from tikiwallet.identity.types import Person, Tier
+from tikiwallet.identity.types import Tier
+from tikiwallet.ledger.reconcile import Reconciliation, reconcile
 from tikiwallet.platform import serving
 from tikiwallet.platform.config import ConfigError, Settings, read_settings
 from tikiwallet.platform.embedded_postgres import EmbeddedPostgresError
@@ -54,18 +57,66 @@ def migrate_command() -> None:
 
 
 @commands.command()
-@click.argument("who")
 @click.argument("tier", type=click.Choice([tier.value for tier in Tier]))
+@click.argument("who", nargs=-1, required=True)
 @click.option("--by", "operator", default=getpass.getuser, show_default="you", help="Who decides this; it is recorded.")
-def set_tier(who: str, tier: str, operator: str) -> None:
-    """Give WHO (a username or phone number) a TIER, e.g. after seeing a document."""
+def set_tier(tier: str, who: tuple[str, ...], operator: str) -> None:
+    """Give a TIER to everybody in WHO (usernames or phone numbers), e.g. after seeing a document."""
 
-    async def change(parts: Parts) -> Person:
-        history = Change(change_id=uuid4(), changed_by=operator, changed_at=utc_now())
-        return await parts.identity.operators.set_tier(who, Tier(tier), change=history)
+    async def change(parts: Parts) -> None:
+        for each in who:
+            history = Change(change_id=uuid4(), changed_by=operator, changed_at=utc_now())
+            person = await parts.identity.operators.set_tier(each, Tier(tier), change=history)
+            click.echo(f"{person.username} is now {person.tier.value}.")
 
-    person = _with_parts(change)
-    click.echo(f"{person.username} is now {person.tier.value}.")
+    _with_parts(change)
+
+
+@commands.command("reconcile")
+def reconcile_command() -> None:
+    """Prove the books from the postings up: prints what was read and every difference; exit code 1 if there is one."""
+
+    async def prove(parts: Parts) -> Reconciliation:
+        return await reconcile(parts.databases["ledger"])
+
+    found = _with_parts(prove)
+    for difference in found.differences:
+        click.echo(f"{difference.rule.value}: {difference.subject}: {difference.found}")
+    if found.is_cut:
+        click.echo("More places break these rules than are listed.")
+    books = f"{found.account_count} accounts, {found.posting_count} postings"
+    click.echo(f"{books}: {'right to the unit' if found.is_right else 'NOT RIGHT, see above'}")
+    if not found.is_right:
+        sys.exit(1)
+
+
+@commands.command("double-spends")
+@click.option("--json", "as_json", is_flag=True, help="One JSON object a line, with the code of the proof.")
+def double_spends_command(as_json: bool) -> None:
+    """List every double spend found: when, whose phone, how much, and the proof that anybody can check."""
+
+    async def collect(parts: Parts) -> list[dict[str, object]]:
+        found = await parts.offline.double_spends()
+        people = await parts.identity.people.people([item.person_id for item in found])
+        return [
+            {
+                "found_at": item.found_at.isoformat(),
+                "username": people[item.person_id].username,
+                "phone_name": item.device_name,
+                "key_id": item.spend.key_id.hex(),
+                "amount_minor": item.spend.count,
+                "proof": to_code(item.proof),
+            }
+            for item in found
+        ]
+
+    for line in _with_parts(collect):
+        if as_json:
+            click.echo(json.dumps(line))
+        else:
+            text = "{found_at}  {username}, phone {phone_name!r} (key {key_id}): {amount_minor} minor units twice"
+            click.echo(text.format(**line))
+            click.echo(f"  {line['proof']}")
 
 
 def _with_parts(work: Callable[[Parts], Awaitable[T]]) -> T:

@@ -41,32 +41,29 @@ class Parts:
     """Every part of the wallet, built once and handed what it needs. A context reaches another only through here."""
 
     def __init__(self, settings: Settings, *, database_url: str) -> None:
-        def database(context: str) -> Database:
-            found = Database(database_url, context=context, size_max=settings.pool_size_max)
-            self.databases.append(found)
-            return found
-
-        self.databases: list[Database] = []
+        self.databases = {
+            context: Database(database_url, context=context, size_max=settings.pool_size_max) for context in CONTEXTS
+        }
         self.settings = settings
-        self.ledger: Ledger = PostgresLedger(database("ledger"))
-        self.identity = Identity(database("identity"), settings, prepare_wallet=self.prepare_wallet)
+        self.ledger: Ledger = PostgresLedger(self.databases["ledger"])
+        self.identity = Identity(self.databases["identity"], settings, prepare_wallet=self.prepare_wallet)
         self.payments = Payments(
-            database("payments"),
+            self.databases["payments"],
             ledger=self.ledger,
             directory=self.identity.people,
             currencies=settings.currencies,
             wallet_limits=Limits(balance_max_minor=settings.wallet_balance_max_minor),
         )
         self.funding = Funding(
-            database("funding"), settings, ledger=self.ledger, prepare_wallet=self.payments.wallets.prepare
+            self.databases["funding"], settings, ledger=self.ledger, prepare_wallet=self.payments.wallets.prepare
         )
-        self.offline = Offline(database("offline"), settings, ledger=self.ledger, directory=self.identity.people)
+        self.offline = Offline(self.databases["offline"], settings, ledger=self.ledger, directory=self.identity.people)
 
     @contextlib.asynccontextmanager
     async def open(self, *, now: datetime) -> AsyncIterator[None]:
         """Connect every part to the database for as long as the context lasts. Raises what connecting raises."""
         async with contextlib.AsyncExitStack() as stack:
-            for database in self.databases:
+            for database in self.databases.values():
                 stack.push_async_callback(database.close)
                 await database.open()
             await self.identity.start(now=now)

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from tests.cli.phones import Phone, pay_offline
 
+from tikicash.chain import LIMITS
 from tikicash.messages import Bundle, parse_code
 
 
@@ -171,6 +172,31 @@ def test_every_parent_of_handed_back_money_gets_a_payment_of_its_own(asha: Phone
         pay_offline(asha, ben, amount)
     assert sorted(item["amount_minor"] for item in ben.does("unload")["items"]) == [100, 200, 300]
     assert sum(item["amount_minor"] for item in asha.does("unload")["items"]) == 4400
+
+
+def test_money_as_wide_as_a_code_can_carry_still_goes_home(asha: Phone, ben: Phone, chi: Phone) -> None:
+    asha.does("unload")
+    with asha.wallet() as wallet:
+        for _ in range(6):
+            asha.operator.load(wallet, 100)
+    pay_offline(asha, ben, "6.00")
+    pay_offline(ben, chi, "6.00")
+    (home,) = chi.does("unload")["items"]
+    bundle = parse_code(home["code"])
+    assert isinstance(bundle, Bundle)
+    assert home["amount_minor"] == 600
+    assert len(bundle.to_bytes()) > LIMITS.bytes_max
+
+
+def test_a_phone_that_is_not_registered_hands_back_only_after_a_sync(
+    phone: Callable[[str], Phone], asha: Phone
+) -> None:
+    ben = phone("ben").install(certified=False)
+    pay_offline(asha, ben, "5")
+    assert ben.refused("unload") == "certificate_missing"
+    with ben.wallet() as wallet:
+        ben.operator.certify(wallet)
+    assert ben.does("unload")["items"][0]["amount_minor"] == 500
 
 
 def test_the_payer_sees_whom_he_pays_and_can_say_no(asha: Phone, ben: Phone, phone: Callable[[str], Phone]) -> None:

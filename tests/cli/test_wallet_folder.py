@@ -170,8 +170,9 @@ def test_nothing_is_shown_when_the_second_place_cannot_be_written(asha: Phone, b
     with asha.wallet() as wallet:
         installs.rename(aside)
         installs.write_text("not a folder")
-        with pytest.raises(StateUnwritable):
+        with pytest.raises(StateUnwritable) as problem:
             paying.pay(wallet, paying.read_request(wallet, codes.parse_any(asked)), memo="")  # type: ignore[arg-type]
+    assert problem.value.code == "state_unwritable"
     installs.unlink()
     aside.rename(installs)
     (stored,) = asha.does("offline", "show")["items"]

@@ -15,7 +15,6 @@ from tikiwallet.funding.books import Books
 from tikiwallet.funding.demo_bank import PENDING_SECONDS, DemoBank
 from tikiwallet.funding.operations import LeaseLost, Operations
 from tikiwallet.funding.types import BankAnswer, BankOrder, OperationKind, OperationOrder
-from tikiwallet.funding.types import OperationState as State
 from tikiwallet.identity.types import PersonId
 from tikiwallet.ledger.types import Limits
 from tikiwallet.payments.wallets import wallet_account_id
@@ -204,6 +203,27 @@ async def test_who_lost_the_lease_writes_nothing(world: World, database_url: str
     assert await world.balances() == {"alice": "30.00"}
 
 
+async def test_who_lost_the_lease_writes_nothing_even_when_nothing_changed(world: World, database_url: str) -> None:
+    (alice,) = await world.people(alice="50.00")
+    silent = WatchedBank(error=TimeoutError)
+
+    class SlowBank(DemoBank):
+        """While it thinks, the lease runs out and another process asks the bank too, so far without an answer."""
+
+        async def pay_out(self, order: BankOrder, *, now: datetime) -> BankAnswer:
+            world.clock.move(seconds=operations.LEASE_SECONDS)
+            async with another_process(database_url, bank=silent) as other:
+                with pytest.raises(TimeoutError):
+                    await start(other, WITHDRAWAL, alice, "20.00", world.clock.now)
+            return BankAnswer.DECLINED
+
+    async with another_process(database_url, bank=SlowBank()) as slow:
+        with pytest.raises(LeaseLost):
+            await start(slow, WITHDRAWAL, alice, "20.00", world.clock.now)
+    assert silent.asked == ["pay_out"]
+    assert await world.balances() == {"alice": "30.00"}
+
+
 async def test_the_worker_of_the_application_settles_what_was_pending(world: World, database_url: str) -> None:
     (alice,) = await world.people("alice")
     operation = body_of(await alice.top_up("20.37"), 201)
@@ -213,11 +233,6 @@ async def test_the_worker_of_the_application_settles_what_was_pending(world: Wor
         while body_of(await alice.get(f"/v1/top-ups/{operation['operation_id']}"), 200)["state"] != "settled":
             pass
     assert await world.balances() == {"alice": "20.37"}
-
-
-def test_every_state_that_can_be_has_a_sentence() -> None:
-    cannot_be = {(TOP_UP, State.RESERVED), (TOP_UP, State.REFUSED), (WITHDRAWAL, State.RETURNED)}
-    assert set(operations.SENTENCES) == {(kind, state) for kind in OperationKind for state in State} - cannot_be
 
 
 async def test_the_database_refuses_a_state_that_cannot_follow(world: World, database_url: str) -> None:

@@ -6,8 +6,7 @@ from uuid import uuid4
 import pytest
 
 from crashes import open_database
-from tikiwallet.funding.demo_bank import PENDING_SECONDS, DemoBank, choose_bank
-from tikiwallet.platform.config import ConfigError, Settings, read_settings
+from tikiwallet.funding.demo_bank import PENDING_SECONDS
 from world import World, body_of, money, open_world, refusal
 
 pytestmark = pytest.mark.usefixtures("sound_books")
@@ -102,13 +101,3 @@ async def test_without_a_bank_money_neither_comes_nor_goes(database_url: str, da
         assert refusal(await alice.top_up("5.00")) == (503, "funding_unavailable")
         withdrawal = await alice.post("/v1/withdrawals", {"amount": money("5.00")})
         assert refusal(withdrawal) == (503, "funding_unavailable")
-
-
-def test_production_refuses_the_demo_bank() -> None:
-    production = {"TIKIWALLET_MODE": "production", "TIKIWALLET_SMS_SENDER": "file"}
-    with pytest.raises(ConfigError, match="TIKIWALLET_BANK=demo gives money away"):
-        choose_bank(read_settings({**production, "TIKIWALLET_BANK": "demo"}))
-    assert choose_bank(read_settings(production)) is None
-    assert isinstance(choose_bank(Settings()), DemoBank)
-    with pytest.raises(ConfigError, match="TIKIWALLET_BANK must be demo or none"):
-        read_settings({"TIKIWALLET_BANK": "piggy"})

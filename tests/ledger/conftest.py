@@ -1,11 +1,11 @@
 """Every story of posting is told twice: on PostgreSQL, and in memory where it is easy to believe."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from datetime import UTC, datetime
 
 import asyncpg
 import pytest
-from ledger_books import as_owner, open_ledger
+from ledger_books import as_owner, nothing_is_replayed, open_ledger
 
 from tikiwallet.ledger.memory import MemoryLedger
 from tikiwallet.ledger.service import PostgresLedger
@@ -13,12 +13,14 @@ from tikiwallet.ledger.types import Ledger
 
 
 @pytest.fixture(params=["postgres", "memory"])
-def ledger(request: pytest.FixtureRequest) -> Ledger:
+def ledger(request: pytest.FixtureRequest) -> Iterator[Ledger]:
     """Either ledger, empty."""
     if request.param == "memory":
-        return MemoryLedger(lambda: datetime.now(UTC))
+        yield MemoryLedger(lambda: datetime.now(UTC))
+        return
     found: Ledger = request.getfixturevalue("postgres")
-    return found
+    with nothing_is_replayed():
+        yield found
 
 
 @pytest.fixture

@@ -1,11 +1,12 @@
 """Accounts and transfers as the stories of the ledger's tests tell them."""
 
 import asyncio
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from uuid import UUID, uuid4
 
 import asyncpg
+from structlog.testing import capture_logs
 
 from tikiwallet.ledger.service import PostgresLedger
 from tikiwallet.ledger.types import (
@@ -87,6 +88,14 @@ async def as_owner(database_url: str) -> AsyncIterator[asyncpg.Connection]:
         yield connection
     finally:
         await connection.close()
+
+
+@contextmanager
+def nothing_is_replayed() -> Iterator[None]:
+    """Fail if a batch was replayed one by one: then the database's constraints judged, and not the batch function."""
+    with capture_logs() as logs:
+        yield
+    assert [entry for entry in logs if entry["event"] == "batch_replayed"] == []
 
 
 async def until_somebody_waits(owner: asyncpg.Connection) -> None:

@@ -109,6 +109,8 @@ async def test_a_ceiling_holds_and_a_lowered_one_lets_money_leave(ledger: Ledger
     await open_wallet(ledger, ALICE, holds=50, balance_max_minor=60)
     await open_wallet(ledger, BOB)
     assert await outcome_of(ledger, move(BANK, ALICE, 11)) is PostOutcome.LIMIT_EXCEEDED
+    too_much = await ledger.post_many([move(BANK, ALICE, 11), move(BANK, ALICE, 12)])
+    assert [r.outcome for r in too_much] == [PostOutcome.LIMIT_EXCEEDED] * 2
     assert await outcome_of(ledger, move(BANK, ALICE, 10)) is PostOutcome.POSTED
     await ledger.set_limits(ALICE, Limits(balance_max_minor=20))
     assert await outcome_of(ledger, move(BANK, ALICE, 1)) is PostOutcome.LIMIT_EXCEEDED
@@ -217,6 +219,8 @@ async def test_a_day_of_more_than_the_range_is_counted_to_its_top(ledger: Ledger
     for batch in (there, back):
         assert {r.outcome for r in await ledger.post_many(batch)} == {PostOutcome.POSTED}
     assert await outcome_of(ledger, move(BANK, BOB, AMOUNT_MINOR_MAX)) is PostOutcome.POSTED
+    two = [move(BANK, BOB, AMOUNT_MINOR_MAX) for _ in range(2)]
+    assert [r.outcome for r in await ledger.post_many(two)] == [PostOutcome.POSTED] * 2
     await ledger.set_limits(BANK, Limits(balance_min_minor=None, out_per_day_max_minor=BALANCE_MINOR_MAX))
     assert await outcome_of(ledger, move(BANK, BOB, 1)) is PostOutcome.LIMIT_EXCEEDED
 

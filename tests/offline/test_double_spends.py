@@ -1,5 +1,6 @@
 """A double spend is found whatever the order of the syncs, proved, and costs honest payees what their screens said."""
 
+import asyncio
 import itertools
 from typing import Any
 
@@ -135,3 +136,11 @@ async def test_an_accomplice_of_the_same_person_keeps_nothing_of_the_shared_unit
     assert [line["state"] for line in lines] == ["waiting"]  # the only claim that is kept
     view = await view_of(mallory)
     assert (view["final"], view["provisional"]) == (0, 0)
+
+
+async def test_two_halves_that_arrive_at_the_same_moment_are_found(phone_of: PhoneOf, database_url: str) -> None:
+    mallory, ben, chi = await phone_of("mallory", "100.00"), await phone_of("ben"), await phone_of("chi")
+    await mallory.load("50.00")
+    double_spend(mallory, ben, chi, 1500)
+    await asyncio.gather(ben.sync(), chi.sync())
+    assert len(await proofs(database_url)) == 1

@@ -6,7 +6,7 @@ from uuid import UUID
 
 import pytest
 
-from crashes import Crash
+from crashes import Crash, make_jobs_due
 from offline.conftest import OfflineParts, PhoneOf, parts, run_sql
 from offline.phone import Phone, double_spend
 from tikiwallet.identity.types import Tier
@@ -224,4 +224,28 @@ async def test_a_release_into_a_full_wallet_waits(
     await run_sql(database_url, "UPDATE ledger.account SET balance_max_minor = NULL WHERE kind = 'wallet'")
     await offline_parts.offline.releases.post(TransferId(advance["transfer_id"]))
     assert (await view_of(asha))["online"] == 1000
+    await assert_money_is_conserved(database_url)
+
+
+async def test_the_worker_of_the_server_keeps_the_promises(
+    phone_of: PhoneOf, offline_parts: OfflineParts, database_url: str
+) -> None:
+    asha = await phone_of("asha", "50.00")
+    await asha.load("30.00")
+    bundle = asha.hand_back(1000)
+    offline = offline_parts.offline
+    person, device = await offline.person(asha.owner.person_id), await offline_parts.device_of(asha)
+    offline_parts.break_ledger("before")
+    with pytest.raises(Crash):
+        await offline_parts.sync(asha, bundle)
+    offline_parts.break_ledger("before")
+    with pytest.raises(Crash):
+        await offline.vouchers.load(
+            person, device_id=device.device_id, amount=offline_parts.amount("5.00"), key="dies",
+            draw=lambda below: below // 3, now=offline_parts.now,
+        )  # fmt: skip
+    await make_jobs_due(database_url, "offline")  # nobody asks again; the server's own worker finds the promises
+    async with asyncio.timeout(30):  # each look is a request, so that the worker gets its turn
+        while await view_of(asha) != {"online": 2500, "offline": 2500, "final": 0, "provisional": 0, "underway": 0}:
+            pass
     await assert_money_is_conserved(database_url)

@@ -198,3 +198,15 @@ async def test_a_sync_brings_time_list_and_keys(world: World, phone_of: PhoneOf)
     assert read_document(answer["revocations"]).body.entries == ()
     assert len(answer["issuer_keys"]) == 1
     assert answer["loading"] is None
+
+
+async def test_a_payment_that_comes_too_late_is_recorded_and_said_so(phone_of: PhoneOf, database_url: str) -> None:
+    asha, ben = await phone_of("asha", "100.00"), await phone_of("ben")
+    await asha.load("50.00")
+    ben.paid_by(asha, 1500)
+    past = "UPDATE offline.voucher SET issued_at = '2026-01-01', spend_by = '2026-01-02', claim_by = '2026-01-03'"
+    await run_sql(database_url, past)
+    (result,) = (await ben.sync())["results"]
+    assert (result["outcome"], result["code"]) == ("recorded", None)
+    assert "3 January" in result["detail"]
+    assert (await view_of(ben))["final"] == 0

@@ -167,7 +167,8 @@ def test_whoever_signs_a_unit_twice_is_named_and_proved_and_nobody_else(seed, st
         )
         proof = make_proof(*item.payments, chains=(pool,), issuer_keys=(ISSUER_KEY,))
         named = verify_proof(proof, root_key=ROOT.public)
-        assert (named.key_id, named.voucher_id) == (item.key_id, item.voucher_id)
+        assert named.key_id == item.key_id
+        assert set(item.units) <= set(named.units)
 
 
 def test_a_voucher_is_loaded_once():

@@ -122,3 +122,36 @@ def test_markdown_links_lead_somewhere() -> None:
         if "://" not in target and not (page.parent / target).exists()
     ]
     assert broken == []
+
+
+ENTRY_POINTS = {"tikiwallet.__main__", "tikiwallet.cli.main"}
+
+
+def imports_of(path: Path) -> set[str]:
+    package = ".".join(path.relative_to(SRC).with_suffix("").parts)
+    found = {package.rpartition(".")[0]}
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            found |= {node.module} | {f"{node.module}.{alias.name}" for alias in node.names}
+    return found
+
+
+def test_no_module_is_dead() -> None:
+    modules = {
+        ".".join(path.relative_to(SRC).with_suffix("").parts).removesuffix(".__init__"): path
+        for path in python_files("src")
+    }
+    alive: set[str] = set()
+    waiting = ENTRY_POINTS & modules.keys()
+    while waiting:
+        name = waiting.pop()
+        alive.add(name)
+        parents = {name.rsplit(".", n)[0] for n in range(1, name.count(".") + 1)}
+        waiting |= ((imports_of(modules[name]) | parents) & modules.keys()) - alive
+    otherwise = {
+        "tikiwallet.ledger.memory",  # the model that the real ledger is kept equal to
+        "tikiwallet.web",  # files, read by name
+    }
+    assert modules.keys() - alive - otherwise == set()

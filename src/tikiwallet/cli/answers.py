@@ -160,10 +160,10 @@ class Devices(msgspec.Struct, frozen=True, kw_only=True):
 class Loading(msgspec.Struct, frozen=True, kw_only=True):
     """A wish for offline money and what became of it."""
 
-    loading_id: str
+    loading_id: str | None
     device_id: str
     state: str
-    amount: Amount
+    amount: Balance
     voucher: str | None
     openings: list[OpeningSaid]
     code: str | None
@@ -183,7 +183,7 @@ class SyncResult(msgspec.Struct, frozen=True, kw_only=True):
 class VoucherSaid(msgspec.Struct, frozen=True, kw_only=True):
     """A voucher of mine."""
 
-    voucher: str
+    voucher: str | None
     opening: OpeningSaid | None
     state: str
 

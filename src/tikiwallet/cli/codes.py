@@ -26,6 +26,7 @@ from tikiwallet.cli.problems import (
 
 FILE_BYTES_MAX: Final = 20_000_000
 PICTURE_PIXELS_MAX: Final = 50_000_000  # a large phone camera
+QR_CHARACTERS_MAX: Final = 4296  # the largest QR code, 40-L, in its alphanumeric mode
 PICTURE_MODULE_PIXELS: Final = 8  # large enough for a camera at arm's length
 QUIET_MODULES: Final = 4  # ISO/IEC 18004: a code needs four empty modules around it
 PICTURE_STARTS: Final = (b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff")
@@ -105,6 +106,8 @@ def make_qr(text: str) -> segno.QRCode:
 
 def write_png(text: str, path: Path) -> None:
     """Write a code as a PNG. Problem: `PictureUnwritable`."""
+    if len(text) > QR_CHARACTERS_MAX:
+        raise PictureUnwritable("This is too large for a picture. It is stored, and `tiki sync` brings it as it is.")
     try:
         with path.open("wb") as file:
             make_qr(text).save(file, kind="png", scale=PICTURE_MODULE_PIXELS, border=QUIET_MODULES)

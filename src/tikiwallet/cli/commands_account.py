@@ -36,7 +36,7 @@ def register(run: Run, phone: str, username: str, password_file: Path | None) ->
     run.screen().show(
         started,
         lambda console, item: done(
-            console, f"A code is on its way to {phone}.", f"Run tiki verify CODE before {when(item.code_expires_at)}."
+            console, f"A code is on its way to {phone}.", f"Run `tiki verify CODE` before {when(item.code_expires_at)}."
         ),
     )
 
@@ -61,7 +61,7 @@ def verify(run: Run, code: str | None, resend: bool) -> None:
         run.screen().show(
             signed_in.person,
             lambda console, item: done(
-                console, f"Welcome, {item.username}. Your wallet is open.", "Next: tiki topup, then tiki load."
+                console, f"Welcome, {item.username}. Your wallet is open.", "Next: `tiki topup`, then `tiki load`."
             ),
         )
 
@@ -165,5 +165,5 @@ def replace_key(run: Run, yes: bool) -> None:
         wallet.signer()
         run.screen().show(
             wallet_status(wallet),
-            lambda console, _: done(console, "This phone has a new key.", "Run tiki sync to make it known."),
+            lambda console, _: done(console, "This phone has a new key.", "Run `tiki sync` to make it known."),
         )

@@ -97,7 +97,7 @@ def accept(run: Run, code: str, png: Path | None, yes: bool) -> None:
             )  # fmt: skip
             return
         if not isinstance(message, Bundle) or _kind(message) is Request:
-            raise WrongKindOfCode(f"{WrongKindOfCode.sentence()} A request is paid with tiki offline pay.")
+            raise WrongKindOfCode(f"{WrongKindOfCode.sentence()} A request is paid with `tiki offline pay`.")
         _take_payment(run, wallet, message, currency=currency, png=png, yes=yes)
 
 
@@ -111,7 +111,7 @@ def _take_payment(run: Run, wallet: Wallet, bundle: Bundle, *, currency: str, pn
             at_risk = show.money(judged.at_risk_minor, currency)
             run.confirm(f"Take it, with {at_risk} at your own risk?", yes=yes)
         except NotConfirmed:
-            detail = "You didn't take it. Tell the payer with tiki offline refuse, or take it later with --yes."
+            detail = "You didn't take it. Tell the payer with `tiki offline refuse`, or take it later with --yes."
             raise NotConfirmed(
                 detail, at_risk_minor=judged.at_risk_minor, protected_minor=judged.protected_minor
             ) from None

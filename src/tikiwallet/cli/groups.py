@@ -3,6 +3,8 @@ sentence, a code and an exit status. Exit statuses:
 0 done, 1 refused, 2 usage, 3 no network, 4 tiki itself is at fault. No traceback reaches a person.
 """
 
+import contextlib
+import os
 import sys
 import traceback
 from collections.abc import Sequence
@@ -11,7 +13,8 @@ from typing import Any, NoReturn
 
 import click
 
-from tikiwallet.cli.problems import Bug, Exit, Interrupted, OutputCut, Problem
+from tikiwallet.cli.install import write_durably
+from tikiwallet.cli.problems import Bug, Exit, Interrupted, Problem
 from tikiwallet.cli.run import Run
 
 HELP_NAMES = ["-h", "--help"]
@@ -89,6 +92,10 @@ class Root(Group):
         run = extra.pop("obj", None) or Run()
         try:
             status = super().main(given, prog_name or "tiki", standalone_mode=False, obj=run, **extra)
+        except BrokenPipeError:  # whoever reads our output has stopped, as in `tiki history | head`
+            with contextlib.suppress(OSError):  # and Python's last flush must not complain either
+                os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            status = Exit.REFUSED
         except Exception as raised:  # the loop that must survive: one run, one sentence, one status
             status = _report(run, raised, as_json="--json" in given)
         sys.exit(status if isinstance(status, int) else Exit.OK)
@@ -103,8 +110,6 @@ def _report(run: Run, raised: Exception, *, as_json: bool) -> int:
     problem = _problem(raised)
     if isinstance(problem, Bug):
         _write_error_file(run, raised)
-    if isinstance(problem, OutputCut):
-        return Exit.REFUSED
     run.screen().problem(problem)
     return Exit.USAGE if isinstance(raised, click.UsageError) else problem.exit_status
 
@@ -114,8 +119,6 @@ def _problem(raised: Exception) -> Problem:
         return raised
     if isinstance(raised, click.Abort):
         return Interrupted()
-    if isinstance(raised, BrokenPipeError):
-        return OutputCut()
     if isinstance(raised, click.UsageError):
         problem = Problem(f"{raised.format_message().rstrip('.')}. Run the command with --help.")
         problem.code = "usage"
@@ -128,7 +131,7 @@ def _write_error_file(run: Run, raised: Exception) -> None:
     text = "".join(traceback.format_exception(raised))
     for folder in (run.wallet_folder(), Path.cwd()):
         try:
-            (folder / ERROR_FILE).write_text(text, "utf-8")
+            write_durably(folder / ERROR_FILE, text.encode())
         except OSError:
             continue
         return

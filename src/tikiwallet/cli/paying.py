@@ -9,7 +9,7 @@ from sqlite3 import Row
 from typing import Any
 
 from tikicash.book import Book, Holding, hand_on, spendable
-from tikicash.chain import check_size, is_payment
+from tikicash.chain import Limits, is_payment
 from tikicash.coins import choose_pieces
 from tikicash.errors import Rejected
 from tikicash.fields import MEMO
@@ -51,6 +51,8 @@ from tikiwallet.cli.wallet_folder import Wallet
 START_BYTES = 7  # a random position below 2^56: units are below 2^53
 SALT_BYTES = 16
 HAND_BACK_REF_BYTES = 24
+# A hand-back never goes by QR code, and money at its limits must still be able to go home (docs/api.md).
+HAND_BACK_LIMITS = replace(LIMITS, documents_max=24, signatures_max=36, bytes_max=2 * LIMITS.bytes_max)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -134,7 +136,7 @@ def pay(wallet: Wallet, asked: Asked, *, memo: str) -> Made:
             )  # fmt: skip
             signed = sign(body, signer)
             bundle = assemble(wallet, book, signed, mine=key_id(signer.public_key), memo=memo_opening)
-            _check_own_work(bundle, trust)
+            _check_own_work(bundle, trust, limits=LIMITS)
             _store(
                 wallet, trust, book, signed, bundle, request_id=_request_ref(request), payee_key=request.payee_key,
                 payee_name=asked.name, memo=memo, is_hand_back=False,
@@ -151,7 +153,7 @@ def hand_back(wallet: Wallet, amount_minor: int | None) -> list[Made]:
 
     One payment for each voucher or payment that the units came by, deepest first, since that money is the first to
     grow too old to be passed on. Problems: `NeverOnline`, `NothingToHandBack`, `ProtocolSaidNo`
-    (not_enough_offline_money), those of `Wallet.signing`.
+    (not_enough_offline_money, certificate_missing), those of `Wallet.signing`.
     """
     trust = read_trust(wallet.store)
     mine = key_id(wallet.signer().public_key)
@@ -162,6 +164,10 @@ def hand_back(wallet: Wallet, amount_minor: int | None) -> list[Made]:
     held_minor = sum(item.count for item in holdings)
     if held_minor == 0:
         raise NothingToHandBack
+    if holdings[0].depth > 0 and my_certificate(wallet)[0] is None:
+        raise ProtocolSaidNo(
+            Rejected("certificate_missing"), "This phone isn't registered yet. Run `tiki sync`, then hand back."
+        )
     wanted_minor = held_minor if amount_minor is None else amount_minor
     if wanted_minor > held_minor:
         raise ProtocolSaidNo(Rejected("not_enough_offline_money"))
@@ -176,7 +182,7 @@ def hand_back(wallet: Wallet, amount_minor: int | None) -> list[Made]:
             )  # fmt: skip
             signed = sign(body, signer)
             bundle = assemble(wallet, book, signed, mine=mine, memo=None)
-            _check_own_work(bundle, trust)
+            _check_own_work(bundle, trust, limits=HAND_BACK_LIMITS)
             _store(
                 wallet, trust, book, signed, bundle, request_id=wallet.edge.random_bytes(HAND_BACK_REF_BYTES),
                 payee_key=trust.operator_key, payee_name="", memo="", is_hand_back=True,
@@ -322,13 +328,12 @@ def _store(
     wallet.store.run("add_to_outbox", payment_id=payment.short_id, kind="bundle", body=bundle.to_bytes())
 
 
-def _check_own_work(bundle: Bundle, trust: Trust) -> None:
+def _check_own_work(bundle: Bundle, trust: Trust, *, limits: Limits) -> None:
     """Judge a payment as the operator will, before it is shown: a mistake of ours must not cost anybody money."""
     try:
         read_back = parse(bundle.to_bytes())
         assert isinstance(read_back, Bundle)
-        check_size(read_back, LIMITS)
-        check_chain(read_back, net=trust.net, issuer_keys=trust.issuer_keys)
+        check_chain(read_back, net=trust.net, issuer_keys=trust.issuer_keys, limits=limits)
     except Rejected as rejected:
         raise AssertionError(f"made a payment that nobody takes: {rejected}") from rejected
 

@@ -25,6 +25,7 @@ class Problem(Exception):
 
     code: str
     exit_status: ClassVar[Exit] = Exit.REFUSED
+    headline: str = ""  # a verdict to be read across a counter
 
     def __init__(self, detail: str = "", **facts: str | int) -> None:
         super().__init__(detail or self.sentence())
@@ -73,6 +74,13 @@ class WalletRestored(Problem):
     that money comes home by its date. Run `tiki sync` to go on with a new key."""  # fmt: skip
 
     code = "wallet_restored"
+
+
+class PhoneRetired(Problem):
+    """This phone was retired from another place, so its key is given up and what it holds comes home by its date. Run
+    `tiki sync` again to go on with a new key."""  # fmt: skip
+
+    code = "phone_retired"
 
 
 class PermissionsTooOpen(Problem):
@@ -172,12 +180,6 @@ class NotConfirmed(Problem):
     """Stopped, because you didn't say yes. Nothing has happened."""
 
     code = "not_confirmed"
-
-
-class OutputCut(Problem):
-    """Whoever reads this output stopped reading."""
-
-    code = "output_cut"
 
 
 class Interrupted(Problem):
@@ -311,7 +313,7 @@ class ServerNotSafe(Problem):
 
 
 class Bug(Problem):
-    """Something in tiki itself went wrong. Your wallet is as it was; please report the file tiki-error.txt."""
+    """Something in tiki itself went wrong. What was stored is safe; please report the file tiki-error.txt."""
 
     code = "bug"
     exit_status = Exit.BUG
@@ -329,6 +331,7 @@ class ServerSaidNo(Problem):
 class ProtocolSaidNo(Problem):
     """The rules of offline money refused."""
 
-    def __init__(self, rejected: Rejected, detail: str = "") -> None:
+    def __init__(self, rejected: Rejected, detail: str = "", *, headline: str = "") -> None:
         super().__init__(detail or rejected.sentence)
+        self.headline = headline
         self.code = rejected.code

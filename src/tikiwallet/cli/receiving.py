@@ -183,8 +183,9 @@ def refuse(wallet: Wallet, bundle: Bundle, *, reason: str) -> Refused:
             "add_payment_refused", payment_id=payment.short_id, amount_minor=payment.body.total, reason=reason,
             refused_at=wallet.now(), code=to_code(refusal),
         )  # fmt: skip
-        body = refusal.to_bytes()
-        wallet.store.run("add_to_outbox", payment_id=payment.short_id, kind="refusal", body=body)
+        # The payment goes along: the operator can't void what he has never seen.
+        for kind, body in (("bundle", bundle.to_bytes()), ("refusal", refusal.to_bytes())):
+            wallet.store.run("add_to_outbox", payment_id=payment.short_id, kind=kind, body=body)
     found = find_refused(wallet, payment.short_id)
     assert found is not None
     return replace(found, shown_again=False)
@@ -228,10 +229,11 @@ def _store(wallet: Wallet, bundle: Bundle, acceptance: Acceptance, receipt: Sign
 def _kept(wallet: Wallet, bundle: Bundle, rejected: Rejected) -> ProtocolSaidNo:
     """Keep a refused payment that is evidence or a claim, and return the problem that says so."""
     if rejected.code not in KEPT_ALTHOUGH_REFUSED:
-        return ProtocolSaidNo(rejected)
+        return ProtocolSaidNo(rejected, headline="REFUSED")
     payment_id = bundle.documents[-1].short_id
     wallet.store.run("add_to_outbox", payment_id=payment_id, kind="bundle", body=bundle.to_bytes())
-    return ProtocolSaidNo(rejected, f"{rejected.sentence} It is kept, and `tiki sync` brings it to the operator.")
+    kept = f"{rejected.sentence} It is kept, and `tiki sync` brings it to the operator."
+    return ProtocolSaidNo(rejected, kept, headline="REFUSED")
 
 
 def _received(row: Row) -> Received:

@@ -11,8 +11,10 @@ from datetime import UTC, datetime
 from typing import Any, TypeVar
 
 import msgspec
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn
+from rich.console import Console, Group
+from rich.panel import Panel
+from rich.progress import Progress, SpinnerColumn, TextColumn
+from rich.table import Table
 from rich.text import Text
 
 from tikiwallet.cli.problems import Problem
@@ -38,40 +40,60 @@ class Screen:
                 document["notices"] = [{"code": item.code, "detail": item.detail} for item in self.notices]
             self._write(document)
             return
-        for notice in self.notices:
-            self.err.print(Text("! ", "bold yellow").append(notice.detail, "yellow"))
-            self.err.print(Text(f"  {notice.code}", "dim"))
+        self._notices()
         render(self.out, result)
 
     def problem(self, problem: Problem) -> None:
         """Show why nothing was done, and what to do next."""
-        for notice in self.notices:
-            if not self.as_json:
-                self.err.print(Text("! ", "bold yellow").append(notice.detail, "yellow"))
         if self.as_json:
             document: dict[str, Any] = {"code": problem.code, "detail": problem.detail, **problem.facts}
             if self.notices:
                 document["notices"] = [{"code": item.code, "detail": item.detail} for item in self.notices]
             self._write(document)
             return
-        self.err.print(Text("✗ ", "bold red").append(problem.detail, "default"))
-        self.err.print(Text(f"  {problem.code}", "dim"))
+        self._notices()
+        if problem.headline:
+            words = Group(Text(problem.headline, "bold red"), sentence(problem.detail), Text(problem.code, "dim"))
+            self.err.print(Panel(words, border_style="red", padding=(1, 2)))
+            return
+        self.err.print(marked("✗", "bold red", sentence(problem.detail)))
+        self.err.print(marked(" ", "", Text(problem.code, "dim")))
+
+    def _notices(self) -> None:
+        for notice in self.notices:
+            self.err.print(marked("!", "bold yellow", sentence(notice.detail, "yellow")))
+            self.err.print(marked(" ", "", Text(notice.code, "dim")))
 
     @contextlib.contextmanager
     def waiting(self, what: str) -> Iterator[Callable[[str, int, int], None]]:
         """Show that something is being waited for, if anybody watches; yields a function that says how far it is."""
-        columns = (SpinnerColumn(), TextColumn("{task.description}"), BarColumn(bar_width=20), MofNCompleteColumn())
+        columns = (SpinnerColumn(), TextColumn("{task.description}{task.fields[far]}", style="dim"))
         watched = self.err.is_terminal and not self.as_json
         with Progress(*columns, console=self.err, transient=True, disable=not watched) as progress:
-            task = progress.add_task(what, total=None)
+            task = progress.add_task(what, total=None, far="")
 
             def far(description: str, done: int, total: int) -> None:
-                progress.update(task, description=description, completed=done, total=total or None)
+                progress.update(task, description=description, far=f": {done} of {total}" if total else "")
 
             yield far
 
     def _write(self, document: dict[str, Any]) -> None:
         self.out.file.write(json.dumps(document, ensure_ascii=False, indent=2) + "\n")
+
+
+def marked(mark: str, style: str, content: Text) -> Table:
+    """Return a line that begins with a mark, its further lines indented below the first."""
+    table = Table.grid(padding=(0, 1, 0, 0))
+    table.add_column(no_wrap=True)
+    table.add_column()
+    table.add_row(Text(mark, style), content)
+    return table
+
+
+def sentence(text: str, style: str = "") -> Text:
+    """Return a sentence in which commands stand out; in it they are `between these`."""
+    parts = text.split("`")
+    return Text.assemble(*((part, "bold" if number % 2 else style) for number, part in enumerate(parts)))
 
 
 def as_plain(result: object) -> dict[str, Any]:

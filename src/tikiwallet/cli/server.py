@@ -22,6 +22,7 @@ CONNECT_SECONDS: Final = 5.0
 READ_SECONDS: Final = 60.0  # a sync verifies many signatures
 ANSWER_BYTES_MAX: Final = 8_000_000
 KEY_BYTES: Final = 16
+ON_ITS_WAY_SECONDS: Final = 600  # how long a lost call may still reach the server
 
 T = TypeVar("T")
 
@@ -142,12 +143,18 @@ class Online:
         store, token = self.wallet.store, self.token()
         words = json.dumps(msgspec.to_builtins(body), sort_keys=True)
         same = {"person_id": store.setting("person_id"), "address": path, "body": words}
-        row = store.row("unsettled_call", **same)
+        row, now = store.row("unsettled_call", **same), self.wallet.edge.now()
         key = row["idempotency_key"] if row else self.wallet.edge.random_bytes(KEY_BYTES).hex()
-        if row is None:
-            store.run("add_unsettled_call", **same, idempotency_key=key, first_at=self.wallet.edge.now())
-        # A refusal keeps the key too: an earlier call that was lost may still arrive, and then it is this payment.
-        done = self.server.call("POST", path, answer, body=body, token=token, key=key)
+        store.run("keep_unsettled_call", **same, idempotency_key=key, asked_at=now)
+        try:
+            done = self.server.call("POST", path, answer, body=body, token=token, key=key)
+        except ServerSaidNo as said:
+            # If an earlier call with this key was lost a moment ago, it may arrive after this refusal and succeed.
+            # Then it has to be the same payment as the next try; so the key is kept until it can't be on its way.
+            may_still_arrive = row is not None and now - row["asked_at"] < ON_ITS_WAY_SECONDS
+            if said.status < 500 and not may_still_arrive:
+                store.run("settle_call", idempotency_key=key)
+            raise
         store.run("settle_call", idempotency_key=key)
         return done
 

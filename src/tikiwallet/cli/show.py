@@ -8,15 +8,16 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from rich.console import Console, Group
-from rich.padding import Padding
 from rich.panel import Panel
 from rich.table import Table
 from rich.text import Text
 
 from tikiwallet.cli import codes
+from tikiwallet.cli.answers import MoneyView
 from tikiwallet.cli.local import BalanceShown, Entry, Local
 from tikiwallet.cli.paying import Asked, Made
 from tikiwallet.cli.receiving import MyRequest, Received, Refused
+from tikiwallet.cli.screen import marked, sentence
 from tikiwallet.platform.money import format_decimal
 
 STATES = {
@@ -35,7 +36,6 @@ KINDS = {
     "received": "received",
     "refused": "refused",
 }
-WORKS_OFFLINE = "no network was used"
 
 
 def money(amount_minor: int, currency: str) -> str:
@@ -55,9 +55,12 @@ def code(console: Console, text: str, *, png: Path | None, caption: str) -> None
     if png is not None:
         console.print(Text(f"{caption} The code is in {png}."), soft_wrap=True)
         return
-    lines = codes.half_blocks(text)
     console.print(Text(caption))
     console.print()
+    if len(text) > codes.QR_CHARACTERS_MAX:
+        console.print(Text(text, "dim"), soft_wrap=True)
+        return
+    lines = codes.half_blocks(text)
     if len(lines[0]) <= console.width:
         # Dark on light whatever the terminal's colours are: cameras want a light ground.
         for line in lines:
@@ -74,11 +77,25 @@ def code(console: Console, text: str, *, png: Path | None, caption: str) -> None
     console.print(Text(text, "dim"), soft_wrap=True)
 
 
-def done(console: Console, sentence: str, *more: str) -> None:
-    """Show that something worked, in one sentence, with details below."""
-    console.print(Text("✓ ", "bold green").append(sentence, "default"))
+def done(console: Console, told: str, *more: str) -> None:
+    """Show that something worked, in one sentence, with details below. Commands stand `between these`."""
+    console.print(marked("✓", "bold green", sentence(told)))
     for line in more:
-        console.print(Padding(Text(line, "dim"), (0, 0, 0, 2)))
+        console.print(marked(" ", "", sentence(line, "dim")))
+
+
+def waiting(console: Console, told: str, *more: str) -> None:
+    """Show that something is still on its way."""
+    console.print(marked("…", "bold yellow", sentence(told)))
+    for line in more:
+        console.print(marked(" ", "", sentence(line, "dim")))
+
+
+def warn(console: Console, told: str, code: str = "") -> None:
+    """Show what the person should look at."""
+    console.print(marked("!", "bold yellow", sentence(told, "yellow")))
+    if code:
+        console.print(marked(" ", "", Text(code, "dim")))
 
 
 def facts(console: Console, rows: list[tuple[str, str]]) -> None:
@@ -136,7 +153,7 @@ def verdict(console: Console, item: Received, currency: str) -> None:
     lines: list[Text] = []
     for amount_minor, word, style, why in shown:
         lines += [Text(f"{word}  {money(amount_minor, currency)}", f"bold {style}"), Text(why), Text("")]
-    lines.append(Text(f"Bring it to the operator by {when(item.claim_by)}: run tiki sync.", "bold"))
+    lines.append(sentence(f"Bring it to the operator by {when(item.claim_by)}: run `tiki sync`."))
     if item.spend_by < item.claim_by:
         lines.append(Text(f"You can pay with it offline until {when(item.spend_by)}."))
     worst = shown[-1][2]
@@ -175,7 +192,7 @@ def handed_back(console: Console, items: list[Made], currency: str) -> None:
     """Show what was handed back to the operator."""
     total = money(sum(item.amount_minor for item in items), currency)
     done(
-        console, f"{total} is signed back to the operator.", "Run tiki sync to complete it.",
+        console, f"{total} is signed back to the operator.", "Run `tiki sync` to complete it.",
         f"If you don't, it comes home by {when(max(item.claim_by for item in items))}.",
     )  # fmt: skip
 
@@ -198,7 +215,7 @@ def entries(console: Console, items: list[Entry], currency: str) -> None:
             Text(STATES[item.state], "yellow" if item.state in {"waiting", "rejected"} else ""),
         )  # fmt: skip
     console.print(table)
-    console.print(Text("Show a code again: tiki offline show ID", "dim"))
+    console.print(sentence("Show a code again: `tiki offline show ID`", "dim"))
 
 
 def balance(console: Console, item: BalanceShown) -> None:
@@ -218,23 +235,29 @@ def balance(console: Console, item: BalanceShown) -> None:
             if entry.amount_minor
         ]
     facts(console, rows)
-    _money_lines(console, item)
+    if item.view is not None:
+        money_lines(console, item.view)
     _local_lines(console, item.local, item.currency)
-    if not item.is_fresh:
-        heard = f"as of {when(item.view.as_of)}" if item.view else "never heard: run tiki login and tiki sync"
-        console.print(Text(f"The server can't be asked; the online part is {heard}.", "yellow"))
+    if not item.is_fresh and item.view is not None:
+        warn(console, f"The online part is as of {when(item.view.as_of)}.")
+    elif not item.is_fresh:
+        warn(console, "The online part isn't known here yet: run `tiki login`, then `tiki sync`.")
 
 
-def _money_lines(console: Console, item: BalanceShown) -> None:
-    for line in item.view.lines if item.view else []:
-        console.print(Padding(Text(line.sentence, "dim"), (0, 0, 0, 2)))
+def money_lines(console: Console, view: MoneyView) -> None:
+    """Show what happens to money on its way, and when; each line begins with its amount."""
+    for line in view.lines:
+        amount = money(line.amount.amount_minor, line.amount.currency)
+        told = line.sentence if amount in line.sentence else f"{amount}: {line.sentence}"
+        console.print(marked("·", "dim", Text(told, "dim")))
 
 
 def _local_lines(console: Console, item: Local, currency: str) -> None:
     if item.resting_minor:
-        console.print(Text(f"{money(item.resting_minor, currency)} can't be paid with: run tiki sync.", "yellow"))
+        warn(console, f"{money(item.resting_minor, currency)} can't be paid with any more: run `tiki sync`.")
     if item.unbrought:
-        console.print(Text(f"{item.unbrought} to bring to the operator: run tiki sync.", "yellow"))
+        what = "1 payment is" if item.unbrought == 1 else f"{item.unbrought} payments are"
+        warn(console, f"{what} not with the operator yet: run `tiki sync`.")
     for home in item.coming_home:
         console.print(
             Text(f"{money(home.amount_minor, currency)} of a retired key comes home by {when(home.claim_by)}.", "dim")

@@ -5,11 +5,18 @@ from rich.table import Table
 from rich.text import Text
 
 from tikiwallet.cli.answers import Device, HistoryPage, MoneyRequest, Operation, Person, PublicPerson, Receipt
-from tikiwallet.cli.show import done, facts, money, when
+from tikiwallet.cli.screen import sentence
+from tikiwallet.cli.show import done, facts, money, money_lines, waiting, warn, when
 from tikiwallet.cli.status import Status
 from tikiwallet.cli.sync import Loaded, Synced
 
-WORDS = {"settled": "done", "pending": "on its way", "declined": "declined by the bank"}
+MOVEMENTS = {
+    "top_up": "topped up",
+    "withdrawal": "withdrawn",
+    "load": "loaded offline",
+    "release": "back from offline",
+    "settlement": "settled offline money",
+}
 
 
 def person(console: Console, item: Person) -> None:
@@ -33,9 +40,7 @@ def operation(console: Console, item: Operation) -> None:
     if item.state == "settled":
         done(console, f"{amount}: {item.sentence}", *demo)
         return
-    console.print(Text("… ", "bold yellow").append(f"{amount}: {item.sentence}", "default"))
-    for line in demo:
-        console.print(Text(f"  {line}", "dim"))
+    waiting(console, f"{amount}: {item.sentence}", *demo)
 
 
 def money_request(console: Console, item: MoneyRequest) -> None:
@@ -66,7 +71,7 @@ def money_requests(console: Console, items: list[MoneyRequest], *, me: str) -> N
         amount = money(item.amount.amount_minor, item.amount.currency)
         table.add_row(Text(item.request_id[:8], "dim"), amount, Text(who), Text(item.state), Text(item.memo))
     console.print(table)
-    console.print(Text("Answer one: tiki requests pay ID, or decline ID", "dim"))
+    console.print(sentence("Answer one: `tiki requests pay ID`, or `decline ID`", "dim"))
 
 
 def history(console: Console, page: HistoryPage) -> None:
@@ -85,12 +90,18 @@ def history(console: Console, page: HistoryPage) -> None:
         note = f" · {item.memo}" if item.memo else ""
         table.add_row(
             when(item.at), Text(f"{sign}{money(item.amount.amount_minor, item.amount.currency)}"),
-            Text(f"{item.kind.replace('_', ' ')} {'to' if sign == '-' else 'from'} {other}{note}"),
+            Text(f"{_movement(item.kind, item.direction, other)}{note}"),
             money(item.balance.amount_minor, item.balance.currency),
         )  # fmt: skip
     console.print(table)
     if page.next_cursor:
         console.print(Text(f"Older: tiki history --cursor {page.next_cursor}", "dim"))
+
+
+def _movement(kind: str, direction: str, other: str) -> str:
+    """Return what a movement was, in words; a kind that this version doesn't know is shown as it is."""
+    sides = {"payment": f"paid {other}" if direction == "out" else f"from {other}"}
+    return sides.get(kind) or MOVEMENTS.get(kind) or f"{kind.replace('_', ' ')} {other}"
 
 
 def loaded(console: Console, item: Loaded) -> None:
@@ -99,25 +110,24 @@ def loaded(console: Console, item: Loaded) -> None:
     if item.loaded_minor:
         done(console, f"{amount} is on this phone now, ready to pay with no network.")
     elif item.loading.state == "refused":
-        console.print(Text("✗ ", "bold red").append(item.loading.detail, "default"))
+        warn(console, item.loading.detail, item.loading.code or "")
     else:
-        done(console, f"{amount}: {item.loading.detail}", "Run tiki sync to fetch it.")
+        waiting(console, f"{amount} is on its way to this phone.", "Run `tiki sync` to fetch it.")
 
 
 def synced(console: Console, item: Synced, *, currency: str) -> None:
     """Show what a sync did."""
     brought = item.recorded + item.known
-    what = "Nothing had to be brought." if not brought else f"{brought} brought to the operator, {item.recorded} new."
-    done(console, f"In step with the operator. {what}")
+    what = f"{brought} brought." if brought else "Nothing had to be brought."
+    known = f" It knew {item.known} of them already." if item.known else ""
+    done(console, f"In step with the operator. {what}{known}")
     if item.loaded_minor:
         done(console, f"{money(item.loaded_minor, currency)} more is ready to pay with no network.")
     if item.loading is not None and item.loading.state == "refused":
-        console.print(Text("! ", "bold yellow").append(item.loading.detail, "yellow"))
+        warn(console, item.loading.detail, item.loading.code or "")
     for rejection in item.rejected:
-        console.print(Text("✗ ", "bold red").append(f"{rejection.payment_id[:8]}: {rejection.detail}", "default"))
-        console.print(Text(f"  {rejection.code}", "dim"))
-    for line in item.money.lines:
-        console.print(Text(f"  {line.sentence}", "dim"))
+        warn(console, f"{rejection.payment_id[:8]}: {rejection.detail}", rejection.code)
+    money_lines(console, item.money)
 
 
 def phones(console: Console, items: list[Device], *, this: str) -> None:

@@ -22,7 +22,7 @@ from tikiwallet.cli.answers import (
     SyncAnswer,
 )
 from tikiwallet.cli.online import keep_view, learn_currency
-from tikiwallet.cli.problems import ServerUnexpected
+from tikiwallet.cli.problems import PhoneRetired, ServerUnexpected
 from tikiwallet.cli.server import Online, from_base64url, to_base64url
 from tikiwallet.cli.trust import Said, learn, pin_network
 from tikiwallet.platform.money import Amount
@@ -88,6 +88,8 @@ def sync(online: Online, *, keep: Amount | None, phone_name: str, progress: Prog
         loaded_minor += learn(online.wallet, said_in(answer))
     assert answer is not None
     progress("Bringing payments", len(entries), len(entries))
+    if answer.certificate is None:
+        _notice_retirement(online, device_id)
     keep_view(online.wallet, answer.money)
     return Synced(
         recorded=recorded, known=known, rejected=rejected, loaded_minor=loaded_minor, loading=answer.loading,
@@ -160,7 +162,7 @@ def said_in(answer: SyncAnswer) -> Said:
         vouchers=tuple(
             (from_base64url(item.voucher), opening_said(item.opening))
             for item in answer.vouchers
-            if item.state == "open"
+            if item.voucher is not None and item.state == "open"
         ),
     )
 
@@ -204,6 +206,13 @@ def _settle(
                 )
             outcomes.append((result.outcome, rejection))
     return outcomes
+
+
+def _notice_retirement(online: Online, device_id: str) -> None:
+    """Give this phone's key up if its owner retired the phone elsewhere, and leave a notice."""
+    if any(item.device_id == device_id and item.retired_at is not None for item in devices(online)):
+        online.wallet.retire_key("by its owner")
+        online.wallet.notices.append(PhoneRetired())
 
 
 def _tell_retirements(online: Online) -> None:

@@ -31,11 +31,6 @@ class OpenVoucher(msgspec.Struct, frozen=True, kw_only=True):
     spend_by: datetime
     claim_by: datetime
 
-    @property
-    def escrow_minor(self) -> int:
-        """What is left in escrow once all promised releases are posted."""
-        return self.amount_minor - self.released_minor
-
 
 class Touched(msgspec.Struct, frozen=True, kw_only=True):
     """Some vouchers, and every payment that touches one of them in time, with all that is below those."""
@@ -44,6 +39,10 @@ class Touched(msgspec.Struct, frozen=True, kw_only=True):
     documents: tuple[Signed[Any], ...]
     refused: frozenset[bytes]  # ids of payments
     owner_of: dict[bytes, UUID]  # key id to person, for registered keys
+
+    def by_document_id(self, document_id: bytes) -> OpenVoucher:
+        """Return the voucher whose document has this id (32 bytes)."""
+        return next(voucher for voucher in self.vouchers.values() if voucher.document.id == document_id)
 
     def claims(self, voucher_id: VoucherId, *, operator: frozenset[bytes]) -> tuple[Claim, ...]:
         """Return the claims on one of the vouchers."""

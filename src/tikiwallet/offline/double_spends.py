@@ -5,20 +5,52 @@ and that its owner can load nothing new. Nobody is named without a proof that st
 """
 
 from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 import structlog
 
 from tikicash.chain import is_payment, payer_id
-from tikicash.messages import Bundle, Signed, signed
+from tikicash.messages import Bundle, Proof, Signed, parse, signed
 from tikicash.settlement import DoubleSpend, double_spends, make_proof, verify_proof
+from tikiwallet.identity.types import PersonId
 from tikiwallet.offline.documents import read_certificates, to_open_voucher
 from tikiwallet.offline.issuer import Issuer
 from tikiwallet.offline.queries import SQL
 from tikiwallet.offline.revocations import revoke
-from tikiwallet.platform.db import Connection
+from tikiwallet.platform.db import Connection, Database
 
 log = structlog.get_logger()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Found:
+    """A double spend as the operator sees it: whose phone, which money, and the proof that anybody can check."""
+
+    person_id: PersonId
+    device_name: str
+    spend: DoubleSpend
+    proof: Proof
+    found_at: datetime
+
+
+async def found_double_spends(db: Database, *, issuer: Issuer) -> list[Found]:
+    """Return every double spend that was found, oldest first, each proof checked again as a stranger would."""
+    found = []
+    for row in await db.pool.fetch(SQL["all_proofs"]):
+        proof = parse(row["document"])
+        assert isinstance(proof, Proof)
+        found.append(
+            Found(
+                person_id=PersonId(row["person_id"]),
+                device_name=row["device_name"],
+                spend=verify_proof(proof, root_key=issuer.root_key),
+                proof=proof,
+                found_at=row["recorded_at"],
+            )
+        )
+    return found
 
 
 async def find_double_spends(tx: Connection, new_ids: Iterable[bytes], *, issuer: Issuer) -> int:
@@ -55,4 +87,4 @@ async def _store(tx: Connection, spend: DoubleSpend, documents: tuple[Signed[Any
     assert verify_proof(proof, root_key=issuer.root_key).key_id == spend.key_id
     await tx.execute(SQL["insert_proof"], first.id, second.id, spend.key_id, proof.to_bytes())
     await revoke(tx, spend.key_id, reason="spent_twice")
-    log.warning("double spend found", key=spend.key_id.hex(), units=spend.count)
+    log.warning("double spend found", key=spend.key_id.hex(), amount_minor=spend.count)

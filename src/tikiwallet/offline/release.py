@@ -5,15 +5,16 @@ Until the close nobody can rule out another claim on the same units, so an early
 set off at the close. The promise and its job are one transaction; the ledger call repeats until it is true.
 """
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from functools import cache
 from typing import Final
 from uuid import uuid5
 
 import asyncpg
 import msgspec
 
-from tikicash.chain import Chain, traces
-from tikicash.settlement import final_before_close
+from tikicash.chain import Chain
+from tikicash.units import total
 from tikiwallet.identity.types import Directory, PersonId
 from tikiwallet.ledger.types import (
     AccountKind,
@@ -28,6 +29,7 @@ from tikiwallet.offline.documents import OpenVoucher, Touched, read_touched
 from tikiwallet.offline.issuer import Issuer
 from tikiwallet.offline.policy import Policy
 from tikiwallet.offline.queries import SQL
+from tikiwallet.offline.standing import Claim
 from tikiwallet.offline.types import Device, VoucherId, VoucherState
 from tikiwallet.platform.db import Connection, Database
 from tikiwallet.platform.jobs import Jobs, NotYet
@@ -36,6 +38,8 @@ POST_ADVANCE: Final = "post_advance"  # the job
 JOB_AFTER_SECONDS: Final = 5  # the request that promises a release posts it itself; the job matters if that one died
 HAND_BACK: Final = "hand_back"
 FINAL: Final = "final"
+
+ClaimsOf = Callable[[VoucherId], tuple[Claim, ...]]
 
 
 class Advance(msgspec.Struct, frozen=True, kw_only=True):
@@ -63,7 +67,7 @@ class Releases:
         self._policy = policy
         self._jobs = jobs
 
-    async def beneficiaries(self, connection: asyncpg.Pool, chains: Iterable[Chain]) -> list[Device]:
+    async def beneficiaries(self, connection: Connection | asyncpg.Pool, chains: Iterable[Chain]) -> list[Device]:
         """Return the phones that some claims could release money to: those that hand back, and receive-only ones."""
         payers = {chain.payer_id for chain in chains if chain.payment.body.payee_id in self._issuer.operator_ids}
         payees = {payment.body.payee_id for chain in chains for payment in chain.payments}
@@ -83,39 +87,39 @@ class Releases:
         if not open_ids:
             return []
         touched = await read_touched(tx, open_ids)
+        # Each voucher is judged once, however many documents of this sync touch it.
+        claims_of = cache(lambda voucher_id: touched.claims(voucher_id, operator=self._issuer.operator_ids))
         found: list[TransferId] = []
         by_key = {device.key_id: device for device in devices}
         for chain in chains:
             device = by_key.get(chain.payer_id)
             if device is not None and chain.payment.body.payee_id in self._issuer.operator_ids:
-                found += await self._hand_back(tx, chain, device, touched, open_ids)
+                found += await self._hand_back(tx, chain, device, touched, claims_of)
         for device in by_key.values():
             if device.receive_only:
-                found += await self._final_part(tx, device, open_ids)
+                found += await self._final_part(tx, device, touched, claims_of)
         return found
 
     async def _hand_back(
-        self, tx: Connection, chain: Chain, device: Device, touched: Touched, open_ids: set[VoucherId]
+        self, tx: Connection, chain: Chain, device: Device, touched: Touched, claims_of: ClaimsOf
     ) -> list[TransferId]:
         """Promise what a hand-back releases of each voucher, within what is left of the person's limit L."""
         person = await self._directory.person(device.person_id)
         assert person is not None, device.person_id
         limit_minor = self._policy.of(person.tier).early_release_minor
+        asked: dict[VoucherId, int] = {}
+        for way in chain.traces:
+            voucher = touched.by_document_id(way.voucher.id)
+            if voucher.state == VoucherState.OPEN:
+                asked[voucher.voucher_id] = asked.get(voucher.voucher_id, 0) + way.units[1]
         found = []
-        for voucher_id in sorted({touched_id(way.voucher.id, touched) for way in chain.traces} & open_ids):
-            claims = touched.claims(voucher_id, operator=self._issuer.operator_ids)
-            # Units that somebody else claims too wait for the close.
-            given_minor = sum(
-                units[1] for claim in claims if claim.key_id == device.key_id for units in claim.handed_back
-            )
+        for voucher_id, asked_minor in sorted(asked.items()):
+            # Units that somebody else claims too aren't among those handed back: they wait for the close.
+            mine = [claim for claim in claims_of(voucher_id) if claim.key_id == device.key_id]
+            given_minor = sum(total(claim.handed_back) for claim in mine)
             done_minor = await tx.fetchval(SQL["advanced_to_key"], device.key_id, voucher_id, HAND_BACK)
             used_minor = await tx.fetchval(SQL["hand_backs_advanced"], device.person_id)
             escrow_minor = await tx.fetchval(SQL["escrow_left"], voucher_id)
-            asked_minor = sum(
-                way.units[1]
-                for way in traces(chain.payment, chain.sources)
-                if touched_id(way.voucher.id, touched) == voucher_id
-            )
             amount_minor = min(asked_minor, given_minor - done_minor, limit_minor - used_minor, escrow_minor)
             if amount_minor > 0 and not await tx.fetchval(SQL["is_advanced"], chain.payment.id, voucher_id):
                 advance = Advance(
@@ -130,30 +134,35 @@ class Releases:
                 found.append(await self._write(tx, advance))
         return found
 
-    async def _final_part(self, tx: Connection, device: Device, open_ids: set[VoucherId]) -> list[TransferId]:
-        """Promise what is final of a receive-only phone's claims and wasn't released yet: nothing can take it back."""
-        rows = await tx.fetch(SQL["open_vouchers_claimed_by"], device.key_id)
-        everything = await read_touched(tx, [row["voucher_id"] for row in rows])
-        claimed = {row["voucher_id"]: self.claimed(everything, row["voucher_id"], device.key_id) for row in rows}
-        final_minor = final_before_close(
-            budget=device.budget_minor,
-            claims=[(everything.vouchers[voucher_id].cover_minor, count) for voucher_id, count in claimed.items()],
-        )
-        advanced = {
-            row["voucher_id"]: row["advanced_minor"] for row in await tx.fetch(SQL["final_advanced"], device.key_id)
-        }
-        left_minor = final_minor - sum(advanced.get(voucher_id, 0) for voucher_id in claimed)
+    async def _final_part(
+        self, tx: Connection, device: Device, touched: Touched, claims_of: ClaimsOf
+    ) -> list[TransferId]:
+        """Promise what is final of a receive-only phone's claims and wasn't released yet.
+
+        Final is min(B, sum of min(cover, claimed) over open vouchers) (tikicash.settlement.final_before_close). What
+        was advanced on a voucher never exceeds its term of the sum, and all of it never exceeds B, so that only the
+        vouchers that this sync touched need to be judged again.
+        """
+        rows = await tx.fetch(SQL["final_advanced"], device.key_id)
+        advanced = {row["voucher_id"]: row["advanced_minor"] for row in rows}
+        left_minor = device.budget_minor - sum(advanced.values())
         found = []
-        for voucher_id in sorted(set(claimed) & open_ids):
-            cover_minor = everything.vouchers[voucher_id].cover_minor
-            room_minor = min(cover_minor, claimed[voucher_id]) - advanced.get(voucher_id, 0)
+        for voucher in sorted(touched.vouchers.values(), key=lambda item: (item.claim_by, item.voucher_id)):
+            if voucher.state != VoucherState.OPEN:
+                continue
+            claimed_minor = sum(
+                claim.count
+                for claim in claims_of(voucher.voucher_id)
+                if claim.key_id == device.key_id and claim.payment is not None
+            )
+            room_minor = min(voucher.cover_minor, claimed_minor) - advanced.get(voucher.voucher_id, 0)
             # Claims may exceed the voucher when it was spent twice: the rest comes from the guarantee at the close.
-            amount_minor = min(room_minor, left_minor, await tx.fetchval(SQL["escrow_left"], voucher_id))
+            amount_minor = min(room_minor, left_minor, await tx.fetchval(SQL["escrow_left"], voucher.voucher_id))
             if amount_minor > 0:
-                number = await tx.fetchval(SQL["count_advances"], device.key_id, voucher_id)
+                number = await tx.fetchval(SQL["count_advances"], device.key_id, voucher.voucher_id)
                 advance = Advance(
-                    transfer_id=TransferId(uuid5(voucher_id, f"final/{device.key_id.hex()}/{number + 1}")),
-                    voucher_id=voucher_id,
+                    transfer_id=TransferId(uuid5(voucher.voucher_id, f"final/{device.key_id.hex()}/{number + 1}")),
+                    voucher_id=voucher.voucher_id,
                     person_id=device.person_id,
                     key_id=device.key_id,
                     document_id=None,
@@ -163,11 +172,6 @@ class Releases:
                 found.append(await self._write(tx, advance))
                 left_minor -= amount_minor
         return found
-
-    def claimed(self, touched: Touched, voucher_id: VoucherId, key_id: bytes) -> int:
-        """Return how many units of a voucher a key claims by payments to it (not as the voucher's owner)."""
-        claims = touched.claims(voucher_id, operator=self._issuer.operator_ids)
-        return sum(claim.count for claim in claims if claim.key_id == key_id and claim.payment is not None)
 
     async def _write(self, tx: Connection, advance: Advance) -> TransferId:
         await tx.execute(SQL["insert_advance"], *msgspec.structs.astuple(advance))
@@ -195,11 +199,6 @@ class Releases:
         if not result.is_posted:
             raise NotYet(f"the ledger says {result.outcome}")
         await self._db.pool.execute(SQL["insert_advance_posted"], transfer_id, result.posted_at)
-
-
-def touched_id(document_id: bytes, touched: Touched) -> VoucherId:
-    """Return the id under which a voucher is kept."""
-    return next(voucher.voucher_id for voucher in touched.vouchers.values() if voucher.document.id == document_id)
 
 
 def person_ids(devices: Iterable[Device]) -> list[PersonId]:

@@ -10,6 +10,7 @@ from tikiwallet.identity.types import Directory, Person, PersonId
 from tikiwallet.ledger.types import Ledger, TransferId
 from tikiwallet.offline.claims import Claims
 from tikiwallet.offline.devices import Devices
+from tikiwallet.offline.double_spends import Found, found_double_spends
 from tikiwallet.offline.issuer import Issuer, open_key_folder
 from tikiwallet.offline.money import Money
 from tikiwallet.offline.policy import read_policy
@@ -74,6 +75,10 @@ class Offline:
         handlers: dict[str, Handler] = {OPEN_VOUCHER: open_voucher, POST_ADVANCE: post_advance}
         async with self._jobs.worker(self._db.pool, handlers):
             yield
+
+    async def double_spends(self) -> list[Found]:
+        """Return every double spend found so far, oldest first."""
+        return await found_double_spends(self._db, issuer=self.issuer)
 
     async def person(self, person_id: UUID) -> Person:
         """Return the person who is asking: a session proves that they exist."""

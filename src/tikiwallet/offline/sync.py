@@ -121,6 +121,8 @@ class Sync:
         async with self._db.transaction() as tx:
             for person_id in person_ids(devices):
                 await lock_holder(tx, person_id)
+            # Read again under the locks: a budget may have changed since.
+            devices = await self._releases.beneficiaries(tx, chains)
             appended = await self._claims.append(tx, chains, person.person_id)
             await find_double_spends(tx, appended.new_ids, issuer=self._issuer)
             refused = [await self._claims.append_refusal(tx, data) for data in refusals]

@@ -186,11 +186,12 @@ ORDER BY kind, entry_id;
 UPDATE outbox SET outcome = :outcome, detail = :detail WHERE entry_id = :entry_id;
 
 -- unsettled_call --
-SELECT idempotency_key FROM unsettled_call WHERE person_id = :person_id AND address = :address AND body = :body;
+SELECT idempotency_key, asked_at FROM unsettled_call WHERE person_id = :person_id AND address = :address AND body = :body;
 
--- add_unsettled_call --
-INSERT INTO unsettled_call (person_id, address, body, idempotency_key, first_at)
-VALUES (:person_id, :address, :body, :idempotency_key, :first_at);
+-- keep_unsettled_call --
+INSERT INTO unsettled_call (person_id, address, body, idempotency_key, asked_at)
+VALUES (:person_id, :address, :body, :idempotency_key, :asked_at)
+ON CONFLICT (person_id, address, body) DO UPDATE SET asked_at = excluded.asked_at;
 
 -- settle_call --
 DELETE FROM unsettled_call WHERE idempotency_key = :idempotency_key;

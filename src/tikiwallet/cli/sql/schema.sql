@@ -164,7 +164,7 @@ CREATE TABLE unsettled_call (
     address   TEXT NOT NULL,
     body      TEXT NOT NULL,
     idempotency_key TEXT NOT NULL UNIQUE,
-    first_at  INTEGER NOT NULL,
+    asked_at  INTEGER NOT NULL,
     PRIMARY KEY (person_id, address, body)
 ) STRICT;
 

@@ -244,6 +244,12 @@ ON CONFLICT (first_id, second_id) DO NOTHING;
 -- known_proofs --
 SELECT first_id, second_id FROM offline.proof WHERE first_id = ANY($1::bytea[]) OR second_id = ANY($1::bytea[]);
 
+-- all_proofs --
+SELECT proof.first_id, proof.second_id, proof.key_id, proof.document, proof.recorded_at,
+    device.person_id, device.name AS device_name
+FROM offline.proof JOIN offline.device USING (key_id)
+ORDER BY proof.recorded_at, proof.first_id;
+
 -- advanced_to_key --
 SELECT coalesce(sum(amount_minor), 0)::bigint FROM offline.advance
 WHERE key_id = $1 AND voucher_id = $2 AND reason = $3;
@@ -260,16 +266,10 @@ SELECT amount_minor - released_minor FROM offline.voucher WHERE voucher_id = $1;
 -- is_advanced --
 SELECT EXISTS (SELECT FROM offline.advance WHERE document_id = $1 AND voucher_id = $2);
 
--- open_vouchers_claimed_by --
-SELECT DISTINCT voucher.voucher_id
-FROM offline.payment
-JOIN offline.piece USING (document_id)
-JOIN offline.voucher ON voucher.voucher_id = piece.voucher_id
-WHERE payment.payee_key_id = $1 AND voucher.state = 'open' ORDER BY voucher.voucher_id;
-
 -- final_advanced --
-SELECT voucher_id, sum(advance.amount_minor)::bigint AS advanced_minor FROM offline.advance
-WHERE key_id = $1 AND reason = 'final' GROUP BY voucher_id;
+SELECT voucher_id, sum(advance.amount_minor)::bigint AS advanced_minor
+FROM offline.advance JOIN offline.voucher USING (voucher_id)
+WHERE advance.key_id = $1 AND advance.reason = 'final' AND voucher.state = 'open' GROUP BY voucher_id;
 
 -- count_advances --
 SELECT count(*) FROM offline.advance WHERE key_id = $1 AND voucher_id = $2;

@@ -1,0 +1,1 @@
+"""The story of TikiWallet with real processes and real pictures: `make demo`."""
