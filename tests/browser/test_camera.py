@@ -9,7 +9,7 @@ from pathlib import Path
 from playwright.sync_api import BrowserType, expect
 
 from browser import optics
-from browser.conftest import ARGUMENTS, CHROMIUM
+from browser.fixtures import ARGUMENTS, CHROMIUM
 from browser.phones import Phone
 from browser.server import Server
 

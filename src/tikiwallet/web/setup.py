@@ -5,12 +5,14 @@ of each bundle in `vendor/`, which the browser loads as it is. When the lock fil
 nothing is done, so that every start may call this. Run it with `python -m tikiwallet.web.setup`.
 """
 
+import contextlib
 import hashlib
 import os
 import re
 import shutil
 import subprocess
 import sys
+from collections.abc import Iterator
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Final
@@ -69,14 +71,32 @@ def set_up() -> bool:
     wanted = _fingerprint()
     if _is_current(wanted):
         return False
+    with _alone():
+        if _is_current(wanted):
+            return False
+        _make(wanted)
+    return True
+
+
+@contextlib.contextmanager
+def _alone() -> Iterator[None]:
+    """Wait for another process that sets up the same checkout: two of them would pull files from under each other."""
+    VENDOR.mkdir(exist_ok=True)
+    with (VENDOR / "lock").open("w") as lock:
+        if sys.platform != "win32":
+            import fcntl
+
+            fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+
+
+def _make(wanted: str) -> None:
     node, npm = find_node()
     STAMP.unlink(missing_ok=True)
     _run(npm, "ci", "--ignore-scripts", "--no-audit", "--no-fund", "--prefer-offline", "--loglevel=error", node=node)
-    VENDOR.mkdir(exist_ok=True)
     for name, exports in BUNDLES.items():
         _bundle(name, exports, node=node)
     STAMP.write_text(wanted)
-    return True
 
 
 def _fingerprint() -> str:
