@@ -124,7 +124,7 @@ def test_markdown_links_lead_somewhere() -> None:
     assert broken == []
 
 
-ENTRY_POINTS = {"tikiwallet.__main__", "tikiwallet.cli.main"}
+ENTRY_POINTS = {"tikiwallet.__main__", "tikiwallet.cli.main", "tikiwallet.web.setup"}
 
 
 def imports_of(path: Path) -> set[str]:
