@@ -102,3 +102,10 @@ def as_block(code: str) -> str:
     """A module's code as a block, so that one run of the parser reads them all."""
     imports = re.compile(r"^(import|export) (\{[^}]*\}|\* as \w+|\w+)( from \"[^\"]+\")?;$", re.MULTILINE)
     return "{" + re.sub(r"^export ", "", imports.sub("", code), flags=re.MULTILINE) + "}"
+
+
+def test_types_are_right() -> None:
+    node, _ = find_node()
+    tsc = [str(node), str(ROOT / "node_modules" / "typescript" / "bin" / "tsc"), "-p", str(ROOT / "jsconfig.json")]
+    done = subprocess.run(tsc, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout
