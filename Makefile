@@ -1,11 +1,12 @@
 # make run    set everything up and serve the wallet       make test   everything that CI runs
 # make demo   three people pay each other with no network  make check  format, lint, types, arrow, tidy
-.PHONY: help run demo check fix test setup setup-dev schema codes lock clean
+.PHONY: help run demo sim mutants check fix test setup setup-dev web schema codes lock clean
 .DEFAULT_GOAL := help
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 UV_VERSION := 0.13.9
+NODE_IS_THERE := command -v npm >/dev/null && node -e 'const [a, b] = process.versions.node.split("."); process.exit(a > 20 || (a == 20 && b >= 19) ? 0 : 1)' 2>/dev/null
 export PYTHONDONTWRITEBYTECODE :=
 
 help:
@@ -21,14 +22,19 @@ $(VENV)/run.stamp: requirements.lock pyproject.toml | $(VENV)/bin/uv
 	@echo "Setting up TikiWallet in $(VENV) ..."
 	@$(BIN)/uv pip install --quiet --python $(BIN)/python --require-hashes --compile-bytecode -r requirements.lock
 	@$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps --no-build-isolation -e .
+	@$(NODE_IS_THERE) || $(BIN)/uv pip install --quiet --python $(BIN)/python --require-hashes -r requirements-node.lock
 	@touch $@
+
+# The web wallet's libraries: fast when nothing changed.
+web: $(VENV)/run.stamp
+	@$(BIN)/python -m tikiwallet.web.setup
 
 $(VENV)/dev.stamp: requirements-dev.lock $(VENV)/run.stamp
 	@$(BIN)/uv pip install --quiet --python $(BIN)/python --require-hashes --compile-bytecode -r requirements-dev.lock
 	@touch $@
 
-setup: $(VENV)/run.stamp
-setup-dev: $(VENV)/dev.stamp
+setup: $(VENV)/run.stamp web
+setup-dev: $(VENV)/dev.stamp web
 
 run: setup
 	@exec $(BIN)/tikiwallet serve
@@ -36,11 +42,17 @@ run: setup
 demo: setup
 	@exec $(BIN)/python -m demo
 
+sim: setup-dev
+	@$(BIN)/python -m sim
+
+mutants: setup-dev
+	@$(BIN)/python -m sim.mutants
+
 check: setup-dev
 	@$(BIN)/ruff format --check --quiet . && $(BIN)/ruff check --quiet .
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports --no-cache >$(VENV)/lint-imports.log 2>&1 || { cat $(VENV)/lint-imports.log; exit 1; }
-	@$(BIN)/python -m pytest tests/tidy
+	@$(BIN)/python -m pytest tests/tidy tests/web/test_javascript_tidy.py
 	@echo "check: clean"
 
 fix: setup-dev
@@ -48,7 +60,7 @@ fix: setup-dev
 
 test: check
 	@tests/system-packages
-	@$(BIN)/python -m pytest --ignore=tests/tidy
+	@$(BIN)/python -m pytest --ignore=tests/tidy --ignore=tests/web/test_javascript_tidy.py --numprocesses=auto --dist=loadfile
 
 schema: setup-dev
 	@REWRITE_SCHEMA=1 $(BIN)/python -m pytest tests/tidy/test_schema.py
@@ -59,6 +71,7 @@ codes: setup-dev
 lock: $(VENV)/bin/uv
 	@$(BIN)/uv pip compile --quiet --universal --generate-hashes --python-version 3.11 --extra build pyproject.toml -o requirements.lock
 	@$(BIN)/uv pip compile --quiet --universal --generate-hashes --python-version 3.11 --extra build --extra dev pyproject.toml -o requirements-dev.lock -c requirements.lock
+	@$(BIN)/uv pip compile --quiet --universal --generate-hashes --python-version 3.11 requirements-node.in -o requirements-node.lock
 
 clean:
 	rm -rf $(VENV) build .pytest_cache .mypy_cache .ruff_cache .hypothesis

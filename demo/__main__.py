@@ -24,12 +24,13 @@ from demo.story import (
     all_money,
     cheat_meets,
     check,
-    come_back,
     decimal,
     draw_amounts,
+    everybodys_money,
     meet_offline,
     open_wallets,
     standing,
+    sync_in_order,
     wallets_in,
 )
 from tikicash.messages import Proof, parse_code
@@ -106,10 +107,13 @@ class Story:
         def try_order(twin: tuple[tuple[str, ...], World]) -> tuple[tuple[str, ...], dict[str, dict[str, int]]]:
             order, world = twin
             with world.server():
-                return order, standing(come_back(wallets_in(world), order))
+                others = wallets_in(world)
+                sync_in_order(others, order)
+                return order, standing({name: wallet.money_view() for name, wallet in others.items()})
 
         with self.world.server():
-            views = come_back(wallets, self.order)
+            sync_in_order(wallets, self.order)
+            views = everybodys_money(wallets)
         found = standing(views)
         tables.money(self.console, views, title=f"The server is back. Coming back: {_names(self.order)}")
         amounts = self.amounts
@@ -138,7 +142,8 @@ class Story:
         for name, verdict in said.items():
             self._say(_screen(name, verdict.protected, verdict.at_risk))
         with self.world.server():
-            views = come_back(wallets, ("ben", "chi"))
+            sync_in_order(wallets, ("ben", "chi"))
+            views = everybodys_money(wallets)
             _, refused = asha.try_tiki("load", "1.00")
             root_key = self.world.root_key()
         tables.money(self.console, views, title="Both have synced")

@@ -72,7 +72,8 @@ def open_wallets(world: World, amounts: Amounts) -> dict[str, Wallet]:
     def join(wallet: Wallet) -> None:
         wallet.tiki("register", wallet.phone, wallet.name)
         wallet.tiki("verify", world.code_sent_to(wallet.phone))
-        world.operator("set-tier", wallet.name, "identified", "--by", "demo")
+
+    def prepare(wallet: Wallet) -> None:
         if wallet.name == "asha":
             wallet.tiki("topup", decimal(amounts.topped_up))
             wallet.tiki("load", decimal(amounts.loaded))
@@ -80,6 +81,8 @@ def open_wallets(world: World, amounts: Amounts) -> dict[str, Wallet]:
             wallet.tiki("sync")
 
     _at_once(join, list(wallets.values()))
+    world.operator("set-tier", "identified", *wallets, "--by", "demo")
+    _at_once(prepare, list(wallets.values()))
     return wallets
 
 
@@ -107,11 +110,15 @@ def cheat_meets(cheat: Wallet, payee: Wallet, amount: int, *, first_payment_code
     return Verdict(protected=taken["protected_minor"], at_risk=taken["at_risk_minor"], payment_code=code)
 
 
-def come_back(wallets: dict[str, Wallet], order: Sequence[str]) -> dict[str, Any]:
-    """Sync in an order, one after the other; return everybody's money as the operator then sees it."""
+def sync_in_order(wallets: dict[str, Wallet], order: Sequence[str]) -> None:
+    """Sync one after the other."""
     for name in order:
         synced = wallets[name].tiki("sync")
         check(f"what the operator refused of {name}", synced["rejected"], [])
+
+
+def everybodys_money(wallets: dict[str, Wallet]) -> dict[str, Any]:
+    """Return everybody's money as the operator sees it, each as `tiki balance` shows it."""
     found: dict[str, Any] = {}
 
     def look(wallet: Wallet) -> None:

@@ -39,15 +39,23 @@ def report(world: World) -> str:
     forum = world.forum
     ways = ", ".join(f"{way} {forum.gains[way] // max(1, tries)} x {tries}" for way, tries in forum.tries.items())
     lines = (
-        f"handed on {100 * handed_on // payments} %, at depth 3 {stats['depth 3']}; refunds {stats['refunds']}, "
-        f"torn {stats['torn']}, shown again {stats['shown_again']}, refused {stats['refused']}",
-        f"vouchers closed {audit.closes}, with double spends to share {audit.conflicts}; "
-        f"phones named {len(world.operator.named)}; sprees {stats['sprees']}; gain per try: {ways}",
-        f"phones lost {stats['phones_lost']} (restored {stats['phones_restored']}), couriers {stats['couriers']}, "
-        f"paid in copies that came too late {audit.came_too_late}",
-        f"honest loss {sum(audit.lost.values())}, shown At your risk {sum(audit.shown_at_risk.values())}; "
-        f"{stats['bundle bytes'] // payments} bytes a payment; "
-        f"a phone and day: {sent // phone_days} bytes, {syncs / phone_days:.2f} syncs",
+        (
+            f"handed on {100 * handed_on // payments} %, at depth 3 {stats['depth 3']}; refunds {stats['refunds']}, "
+            f"torn {stats['torn']}, shown again {stats['shown_again']}, refused {stats['refused']}"
+        ),
+        (
+            f"vouchers closed {audit.closes}, with double spends to share {audit.conflicts}; "
+            f"phones named {len(world.operator.named)}; sprees {stats['sprees']}; gain per try: {ways}"
+        ),
+        (
+            f"phones lost {stats['phones_lost']} (restored {stats['phones_restored']}), couriers {stats['couriers']}, "
+            f"paid in copies that came too late {audit.came_too_late}"
+        ),
+        (
+            f"honest loss {sum(audit.lost.values())}, shown At your risk {sum(audit.shown_at_risk.values())}; "
+            f"{stats['bundle bytes'] // payments} bytes a payment; "
+            f"a phone and day: {sent // phone_days} bytes, {syncs / phone_days:.2f} syncs"
+        ),
     )
     return "\n".join(lines)
 

@@ -24,7 +24,7 @@ from tikicash.closing import Close, CloseInput
 from tikicash.messages import Bundle
 from tikicash.settlement import Branch
 
-SMALL: Final = Settings(seed=1, phones=80, payments=1600, days=20, cheats_in_a_thousand=300, phones_per_village=20)
+SMALL: Final = Settings(seed=1, phones=60, payments=900, days=16, cheats_in_a_thousand=300, phones_per_village=20)
 
 
 @dataclass(frozen=True, slots=True)

@@ -62,7 +62,7 @@ class Syncs:
 
     def _hand_back(self, phone: Phone, now: int, traffic: Traffic) -> None:
         """Hand back what is old or has come far; honest people also do it to get at their money early."""
-        wants = self.draw.random() < 0.05
+        wants = self.draw.random() < 0.02
         holdings = [
             item
             for item in phone.book.holdings

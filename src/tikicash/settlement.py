@@ -2,7 +2,7 @@
 
 A double spend is evidence and not an error: the payments are valid, and the goods are gone. What matters is to name the
 phone that did it and never one that retried, refunded or handed back. The set decides, so arrival order, duplicates
-and who brought a document change nothing. The close of a voucher, which shares the units out, builds on `branches`.
+and who brought a document change nothing. How the units are shared out when a voucher closes is in closing.py.
 Rule: protocol/spec/04-settlement.md; design of offline money, section 7.
 """
 

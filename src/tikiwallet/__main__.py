@@ -13,7 +13,7 @@ import click
 from tikicash.messages import to_code
 from tikiwallet.app import CONTEXTS, Parts, build_app
 from tikiwallet.identity.operators import Change
-from tikiwallet.identity.types import Person, Tier
+from tikiwallet.identity.types import Tier
 from tikiwallet.ledger.reconcile import Reconciliation, reconcile
 from tikiwallet.platform import serving
 from tikiwallet.platform.config import ConfigError, Settings, read_settings
@@ -57,18 +57,19 @@ def migrate_command() -> None:
 
 
 @commands.command()
-@click.argument("who")
 @click.argument("tier", type=click.Choice([tier.value for tier in Tier]))
+@click.argument("who", nargs=-1, required=True)
 @click.option("--by", "operator", default=getpass.getuser, show_default="you", help="Who decides this; it is recorded.")
-def set_tier(who: str, tier: str, operator: str) -> None:
-    """Give WHO (a username or phone number) a TIER, e.g. after seeing a document."""
+def set_tier(tier: str, who: tuple[str, ...], operator: str) -> None:
+    """Give a TIER to everybody in WHO (usernames or phone numbers), e.g. after seeing a document."""
 
-    async def change(parts: Parts) -> Person:
-        history = Change(change_id=uuid4(), changed_by=operator, changed_at=utc_now())
-        return await parts.identity.operators.set_tier(who, Tier(tier), change=history)
+    async def change(parts: Parts) -> None:
+        for each in who:
+            history = Change(change_id=uuid4(), changed_by=operator, changed_at=utc_now())
+            person = await parts.identity.operators.set_tier(each, Tier(tier), change=history)
+            click.echo(f"{person.username} is now {person.tier.value}.")
 
-    person = _with_parts(change)
-    click.echo(f"{person.username} is now {person.tier.value}.")
+    _with_parts(change)
 
 
 @commands.command("reconcile")

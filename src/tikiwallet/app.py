@@ -26,14 +26,9 @@ from tikiwallet.platform.config import Settings
 from tikiwallet.platform.db import Database
 from tikiwallet.platform.errors import Refused
 from tikiwallet.platform.http import route
-from tikiwallet.platform.pages import page
+from tikiwallet.web import http as web_http
 
 CONTEXTS = ("ledger", "identity", "payments", "offline", "funding")
-
-START_PAGE = (
-    page("/", package="tikiwallet.web", file="index.html"),
-    page("/start.css", package="tikiwallet.web", file="start.css"),
-)
 
 
 class Health(msgspec.Struct, frozen=True, kw_only=True):
@@ -114,7 +109,7 @@ def build_app(settings: Settings, *, database_url: str, clock: http.Clock = http
             healthz,
             readyz,
             openapi_json,
-            *START_PAGE,
+            *web_http.routes(settings),
             *identity_http.routes(),
             *payments_http.routes(),
             *funding_http.routes(),

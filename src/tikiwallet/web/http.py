@@ -1,0 +1,43 @@
+"""The routes of the web wallet: its files, and `wallet.json`, which tells it the wallet's currencies.
+
+Documents of the offline protocol name a currency by its ISO 4217 number, which no browser knows; and without a network
+there is nobody to ask. So the numbers are part of what the phone keeps.
+"""
+
+from typing import Final
+
+import msgspec
+from litestar.handlers import HTTPRouteHandler
+
+from tikiwallet.platform import pages
+from tikiwallet.platform.config import Settings
+from tikiwallet.platform.money import exponent, numeric_code
+
+PACKAGE: Final = "tikiwallet.web"
+NEEDED: Final = "vendor/ui.js"  # made by tikiwallet.web.setup
+START_PAGE: Final = "start.html"
+
+
+class OfferedCurrency(msgspec.Struct, frozen=True, kw_only=True):
+    """A currency of this wallet: ISO 4217 letters and number, and how many decimals it has."""
+
+    code: str
+    number: int
+    digits: int
+
+
+class About(msgspec.Struct, frozen=True, kw_only=True):
+    """What the web wallet has to know of its server before it asks it anything. The first currency is the default."""
+
+    currencies: list[OfferedCurrency]
+    is_demo: bool
+
+
+def routes(settings: Settings) -> list[HTTPRouteHandler]:
+    """Return a route for every file; "/" is the wallet, or the start page if its libraries aren't set up."""
+    offered = [
+        OfferedCurrency(code=code, number=numeric_code(code), digits=exponent(code)) for code in settings.currencies
+    ]
+    about = About(currencies=offered, is_demo=not settings.is_production)
+    found = pages.read_pages(PACKAGE, made={"wallet.json": msgspec.json.encode(about)})
+    return pages.routes(found, index=pages.INDEX if NEEDED in found else START_PAGE)

@@ -1,0 +1,103 @@
+// What the screens show: signals, filled from the store. Screens read them and never the store itself.
+import { readFile } from "./api.js";
+import { nowFor, readBook } from "./wallet/trust.js";
+import { waiting } from "./wallet/sync.js";
+import { all, fact, remember, write } from "./store.js";
+import { batch, computed, signal } from "./vendor/ui.js";
+
+/** @import { MoneyView, Person } from "./api.js" */
+/** @import { Asked } from "./tikicash/rules.js" */
+/** @import { Message } from "./tikicash/messages.js" */
+/** @import { Paid } from "./wallet/paying.js" */
+/** @import { AskedRow, Received, RefusedRow } from "./wallet/receiving.js" */
+/** @import { OutboxEntry } from "./wallet/sync.js" */
+/** @typedef {{ code: string, number: number, digits: number }} Currency */
+/**
+ * @template T
+ * @typedef {import("@preact/signals").Signal<T>} Signal
+ */
+
+/** @type {Signal<{ currencies: Currency[], is_demo: boolean }>} */
+export const about = signal({ currencies: [{ code: "XXX", number: 999, digits: 2 }], is_demo: false });
+/** The currency of this wallet: the first that the operator offers. */
+export const currency = computed(() => about.value.currencies[0]);
+
+/** @type {Signal<Person | null>} */
+export const person = signal(null);
+/** Whether the server knows who we are; offline money works without. */
+export const isSignedIn = signal(false);
+/** @type {Signal<MoneyView | null>} */
+export const money = signal(null);
+export const moneyHeardAt = signal(0);
+/** What this phone can pay with now, in minor units. */
+export const offlineMinor = signal(0);
+/** @type {Signal<AskedRow[]>} */
+export const asked = signal([]);
+/** @type {Signal<Received[]>} */
+export const received = signal([]);
+/** @type {Signal<RefusedRow[]>} */
+export const refused = signal([]);
+/** @type {Signal<Paid[]>} */
+export const paid = signal([]);
+/** What the operator has not seen yet. @type {Signal<OutboxEntry[]>} */
+export const unseen = signal([]);
+/** What the operator does not count. @type {Signal<OutboxEntry[]>} */
+export const notCounted = signal([]);
+
+/** Whether balances are hidden from people who look over a shoulder. */
+export const isHidden = signal(false);
+/**
+ * Whether the browser promised to keep the wallet's storage; null before it was asked.
+ * @type {Signal<boolean | null>}
+ */
+export const isStorageKept = signal(null);
+/** Puts a newer version in place, if one is ready. @type {Signal<(() => void) | null>} */
+export const update = signal(null);
+
+/** The request that was scanned last, before it is paid. @type {Signal<Asked | null>} */
+export const scannedRequest = signal(null);
+/** The payment that was scanned last, before it is taken. @type {Signal<Message | null>} */
+export const scannedPayment = signal(null);
+
+/** Read everything from the store again; called after every change. */
+export async function refresh() {
+  const [who, session, view, heardAt, hidden, book, trust] = await Promise.all([
+    fact("person"), fact("session"), fact("money"), fact("money_heard_at"), fact("is_hidden"), readBook(),
+    fact("trust"),
+  ]);
+  const [askedRows, receivedRows, refusedRows, paidRows, outbox, mine, key] = await Promise.all([
+    all("asked"), all("received"), all("refused"), all("paid"), all("outbox"), waiting(), activeKeyId(),
+  ]);
+  const now = trust ? nowFor(trust) : 0;
+  const holdings = book.holdings.filter((item) => item.owner_id === key && item.spend_by >= now);
+  batch(() => {
+    person.value = who;
+    isSignedIn.value = session !== null;
+    money.value = view;
+    moneyHeardAt.value = heardAt ?? 0;
+    isHidden.value = hidden ?? false;
+    offlineMinor.value = holdings.reduce((sum, item) => sum + item.count, 0);
+    asked.value = askedRows;
+    received.value = receivedRows;
+    refused.value = refusedRows;
+    paid.value = paidRows;
+    unseen.value = mine;
+    notCounted.value = outbox.filter((entry) => entry.outcome === "rejected");
+  });
+}
+
+/** The key id of the key in use, "" if there is none. */
+async function activeKeyId() {
+  return (await all("keys")).find((key) => key.retired_at === null)?.key_id ?? "";
+}
+
+/** Learn which currencies there are; kept with the app's files, so it works without a network. */
+export async function learnAbout() {
+  about.value = await readFile("./wallet.json");
+}
+
+/** Hide or show the balances, for good. */
+export async function toggleHidden() {
+  await write([remember("is_hidden", !isHidden.value)]);
+  await refresh();
+}

@@ -1,0 +1,71 @@
+// Sync by itself: by trying, sooner after something happened, later and later while nobody answers.
+import { Problem, Unreachable } from "../api.js";
+import { onPerhapsOnline, unixNow } from "../platform.js";
+import { isSignedIn, refresh } from "../state.js";
+import { signal } from "../vendor/ui.js";
+import { forgetSession } from "./session.js";
+import { sync } from "./sync.js";
+
+const RETRY_MIN_MS = 4_000;
+const RETRY_MAX_MS = 300_000;
+const AGAIN_MS = 60_000;
+
+/**
+ * How the last sync went. `code` is "" if it went well.
+ * @type {import("@preact/signals").Signal<{ isRunning: boolean, done: number, of: number, ended_at: number,
+ *   code: string }>}
+ */
+export const syncState = signal({ isRunning: false, done: 0, of: 0, ended_at: 0, code: "" });
+
+/**
+ * Whether the server answered when it was last asked; null before.
+ * @type {import("@preact/signals").Signal<boolean | null>}
+ */
+export const isOnline = signal(null);
+
+let waitMs = RETRY_MIN_MS;
+/** @type {ReturnType<typeof setTimeout> | undefined} */
+let timer;
+/** @type {Promise<void> | null} */
+let running = null;
+
+/** Start syncing, now and whenever it may help. */
+export function startSyncing() {
+  onPerhapsOnline(() => void syncNow());
+  void syncNow();
+}
+
+/** Sync now; joins one that is under way. Never throws: the outcome is in `syncState`. */
+export function syncNow() {
+  running ??= once().finally(() => {
+    running = null;
+  });
+  return running;
+}
+
+async function once() {
+  clearTimeout(timer);
+  if (!isSignedIn.value) return;
+  syncState.value = { ...syncState.value, isRunning: true, done: 0, of: 0 };
+  const code = await attempt();
+  await refresh();
+  isOnline.value = code !== "unreachable";
+  syncState.value = { ...syncState.value, isRunning: false, ended_at: unixNow(), code };
+  waitMs = code === "" ? RETRY_MIN_MS : Math.min(waitMs * 2, RETRY_MAX_MS);
+  timer = setTimeout(() => void syncNow(), code === "" ? AGAIN_MS : waitMs);
+}
+
+/** Sync once; return "" or the code of what went wrong. */
+async function attempt() {
+  try {
+    const progress = (/** @type {number} */ done, /** @type {number} */ of) => {
+      syncState.value = { ...syncState.value, done, of };
+    };
+    await sync({ phoneName: "Web wallet", keep: null, progress });
+    return "";
+  } catch (error) {
+    if (error instanceof Problem && error.status === 401) await forgetSession();
+    if (!(error instanceof Problem || error instanceof Unreachable)) console.error(error);
+    return error instanceof Error && "code" in error ? String(error.code) : "internal_error";
+  }
+}

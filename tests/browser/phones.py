@@ -1,0 +1,181 @@
+"""A phone as a test holds it: a browser context with its own storage, a camera, and a person who taps."""
+
+import base64
+import re
+from collections.abc import Callable
+from itertools import count
+
+from playwright.sync_api import Browser, BrowserContext, Locator, Page, expect
+
+from browser import optics
+from browser.server import Server
+from world import PASSWORD
+
+SCREEN = {"width": 412, "height": 860}
+# What the browser itself writes when nobody answers.
+NETWORK_REMARK = re.compile(r"Failed to load resource: net::ERR_|Failed to fetch|service worker|ERR_CONNECTION")
+_numbers = count(1)
+
+
+class Phone:
+    """One person with one phone."""
+
+    def __init__(self, browser: Browser, server: Server, name: str, *, has_own_camera: bool = False) -> None:
+        self.server = server
+        self.name = name
+        self.number = f"+65912{next(_numbers):05d}"
+        self.complaints: list[str] = []
+        self.context: BrowserContext = browser.new_context(viewport=SCREEN, device_scale_factor=2)
+        self.context.set_default_timeout(15_000)
+        self._looks_at: Callable[[], Locator] | None = None
+        self._seed = count(1)
+        if not has_own_camera:
+            self.context.expose_binding("__whatTheCameraSees", lambda _: self._picture())
+            self.context.add_init_script(optics.FAKE_CAMERA)
+        self.page = self._open()
+
+    def _open(self) -> Page:
+        page = self.context.new_page()
+        page.on("pageerror", lambda error: self.complaints.append(str(error)))
+        page.on("console", lambda said: said.type == "error" and self.complaints.append(said.text))
+        page.goto(self.server.address)
+        page.locator("html[data-ready]").wait_for()
+        return page
+
+    def check(self) -> None:
+        """No error was met that isn't only the network's absence."""
+        assert [said for said in self.complaints if not NETWORK_REMARK.search(said)] == [], self.name
+
+    def _picture(self) -> str | None:
+        if self._looks_at is None:
+            return None
+        try:
+            screen = self._looks_at().screenshot(timeout=1000)
+        except Exception:  # the other phone shows no code at the moment
+            return None
+        return base64.b64encode(optics.jpeg(optics.seen(screen, seed=next(self._seed)))).decode()
+
+    # What a person does
+
+    def sign_up(self) -> None:
+        """Open a wallet, and wait until it is ready to work without a network."""
+        page = self.page
+        page.get_by_role("link", name="Open a wallet").click()
+        page.get_by_label("Phone number").fill(self.number)
+        page.get_by_label("Username").fill(self.name)
+        page.get_by_label("Password").fill(PASSWORD)
+        page.get_by_role("button", name="Continue").click()
+        page.get_by_label("Code from the text message").wait_for()
+        page.get_by_label("Code from the text message").fill(self.server.code_sent_to(self.number))
+        page.get_by_role("button", name="Open my wallet").click()
+        self.wait_until_synced()
+        page.evaluate("navigator.serviceWorker.ready.then(() => true)")
+
+    def fund(self, *, offline: str) -> None:
+        """Top up 50.00 and move some of it to this phone."""
+        self.go("top-up")
+        self.page.get_by_label("Amount").fill("50")
+        self.page.get_by_role("button", name="Top up now").click()
+        self.page.locator(".hero").wait_for()
+        self.go("move")
+        self.page.get_by_label("Amount").fill(offline)
+        self.page.get_by_role("button", name="Move to this phone").click()
+        expect(self.page.locator('[data-name="offline"]')).to_have_text(f"${offline}")
+
+    def go(self, screen: str) -> None:
+        """Go to a screen, as a tap on its link does."""
+        self.page.evaluate("(screen) => { location.hash = `#/${screen}`; }", screen)
+
+    def reopen(self) -> None:
+        """Kill the tab and open the wallet again where it was."""
+        address = self.page.url
+        self.page.close()
+        self.page = self._open()
+        self.page.goto(address)
+        self.page.locator("html[data-ready]").wait_for()
+
+    def wipe(self) -> None:
+        """Lose everything that this phone remembered."""
+        session = self.context.new_cdp_session(self.page)
+        origin = self.server.address.rstrip("/")
+        session.send("Storage.clearDataForOrigin", {"origin": origin, "storageTypes": "indexeddb,local_storage"})
+        self.page.reload()
+
+    def ask(self, amount: str) -> str:
+        """Show a request code; return its text."""
+        self.go("get-paid")
+        self.page.get_by_label("Amount").fill(amount)
+        self.page.get_by_role("button", name="Show my code").click()
+        return self.code("Request code")
+
+    def code(self, label: str) -> str:
+        """Return the text of the code on the screen, which must be of this kind."""
+        canvas = self.page.locator(f'canvas[aria-label^="{label}"]')
+        canvas.wait_for()
+        text = canvas.get_attribute("data-code")
+        assert text is not None
+        return text
+
+    def look_at(self, other: "Phone") -> None:
+        """Hold this phone's camera before another phone's screen."""
+        self._looks_at = lambda: other.page.locator("figure.qr canvas")
+
+    def press(self, name: str) -> None:
+        """Press a button or link by its text."""
+        self.page.get_by_role("button", name=name, exact=True).or_(
+            self.page.get_by_role("link", name=name, exact=True)
+        ).first.click()
+
+    def enter(self, text: str) -> None:
+        """Hand over a code as text, without a camera."""
+        self.page.get_by_text("Without a camera").click()
+        self.page.locator('[data-name="code"]').fill(text)
+        self.page.locator('[data-name="use-code"]').click()
+
+    def pay(self, request: str) -> str:
+        """Pay a request code; return the payment code."""
+        self.go("pay")
+        self.enter(request)
+        self.press("Pay")
+        return self.code("Payment code")
+
+    def take(self, payment: str) -> None:
+        """Hand a payment code to this phone while its request is shown."""
+        self.press("Scan the payment")
+        self.enter(payment)
+
+    def accept(self, payment: str) -> str:
+        """Take a payment, at one's own risk if need be; return the receipt code."""
+        self.take(payment)
+        self.press("Accept")
+        return self.code("Receipt code")
+
+    def finish(self, receipt: str) -> None:
+        """Take the receipt (or refusal) of the payment that is shown."""
+        self.press("Scan the receipt")
+        self.enter(receipt)
+        self.verdict("received")
+
+    def verdict(self, word: str) -> Locator:
+        """Wait for a verdict: final, protected, risk, received or refused."""
+        shown = self.page.locator(f'[data-verdict="{word}"]')
+        shown.wait_for()
+        return shown
+
+    def sync(self) -> None:
+        """Sync by hand until nothing waits."""
+        self.go("sync")
+        self.page.locator('[data-name="sync"]').click()
+        expect(self.page.locator('[data-name="waiting"]')).to_have_text("0")
+        self.page.get_by_text("The operator has everything.").wait_for()
+
+    def wait_until_synced(self) -> None:
+        """Wait at home until the phone has met the operator."""
+        self.go("home")
+        self.page.locator(".status.online").wait_for()
+
+    def money(self) -> dict[str, str]:
+        """Return what the home screen says."""
+        self.go("home")
+        self.page.locator(".hero").wait_for()
+        return {name: self.page.locator(f'[data-name="{name}"]').inner_text() for name in ("online", "offline")}

@@ -1,0 +1,191 @@
+"""The app itself: it starts without a server, changes its version whole and only when told, and all can use it."""
+
+import json
+import re
+import shutil
+import threading
+from collections.abc import Callable, Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+import pytest
+import urllib3
+from playwright.sync_api import Browser, expect
+
+from browser.phones import Phone
+from browser.server import ROOT, Server
+
+MakePhone = Callable[[str], Phone]
+AXE = ROOT / "node_modules" / "axe-core" / "axe.min.js"
+RULES = ["wcag2a", "wcag2aa", "wcag21aa", "wcag22aa", "best-practice"]
+
+
+def test_it_starts_cold_without_a_server_and_keeps_its_key(
+    phone: MakePhone, without_network: Callable[[], None]
+) -> None:
+    asha = phone("asha")
+    asha.fund(offline="10.00")
+    without_network()
+    asha.reopen()
+    assert asha.money() == {"online": "$40.00", "offline": "$10.00"}
+    expect(asha.page.locator(".status.offline")).to_be_visible()
+    request = asha.ask("1.00")
+    assert request.startswith("TK1:")
+    assert int(asha.page.locator("html").get_attribute("data-ready") or "9999") < 5000
+
+
+class LoadBalancer:
+    """What stands before two servers while a new release is rolled out: sends some addresses to the new one."""
+
+    def __init__(self, old: Server, new: Server) -> None:
+        self._servers = {False: old, True: new}
+        self.to_new = re.compile("nothing")
+        balancer = self
+
+        class Handler(BaseHTTPRequestHandler):
+            protocol_version = "HTTP/1.1"
+
+            def do_GET(self) -> None:
+                target = balancer._servers[bool(balancer.to_new.fullmatch(self.path))]
+                length = int(self.headers.get("content-length", 0))
+                answer = urllib3.request(
+                    self.command, target.address.rstrip("/") + self.path, headers=dict(self.headers.items()),
+                    body=self.rfile.read(length), decode_content=False,
+                )  # fmt: skip
+                self.send_response(answer.status)
+                for name, value in answer.headers.items():
+                    if name.lower() not in {"date", "server", "content-length", "transfer-encoding"}:
+                        self.send_header(name, value)
+                self.send_header("content-length", str(len(answer.data)))
+                self.end_headers()
+                self.wfile.write(answer.data)
+
+            do_POST = do_GET  # noqa: N815 - the name is http.server's
+
+            def log_message(self, *_: object) -> None:
+                pass
+
+        self._http = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self.address = f"http://localhost:{self._http.server_port}/"
+        self.code_sent_to = old.code_sent_to
+        threading.Thread(target=self._http.serve_forever, daemon=True).start()
+
+    def close(self) -> None:
+        self._http.shutdown()
+        self._http.server_close()
+
+
+@pytest.fixture
+def rollout(server: Server, tmp_path: Path) -> Iterator[LoadBalancer]:
+    """Two servers: the wallet as it is, and the next release, where "Pay" is called otherwise."""
+    shutil.copytree(ROOT / "src", tmp_path / "src")
+    catalogue = tmp_path / "src" / "tikiwallet" / "web" / "locales" / "en.json"
+    catalogue.write_text(json.dumps({**json.loads(catalogue.read_text()), "pay": "Pay somebody"}))
+    new = Server(tmp_path / "data", source=tmp_path / "src")
+    new.start()
+    balancer = LoadBalancer(server, new)
+    yield balancer
+    balancer.close()
+    new.stop()
+
+
+# Looks for a newer version and tells what became of it: "installed" waits, "redundant" was thrown away.
+FATE_OF_UPDATE = """async () => {
+  const registration = await navigator.serviceWorker.getRegistration();
+  const found = new Promise((resolve) => registration.addEventListener("updatefound", () => resolve()));
+  registration.update().catch(() => undefined);
+  await found;
+  const worker = registration.installing;
+  while (worker.state === "installing") {
+    await new Promise((resolve) => worker.addEventListener("statechange", resolve, { once: true }));
+  }
+  return worker.state;
+}"""
+
+
+def test_a_newer_version_waits_until_the_person_wants_it(browser: Browser, rollout: LoadBalancer) -> None:
+    asha = Phone(browser, rollout, "asha_of_two_releases")
+    asha.sign_up()
+    rollout.to_new = re.compile("(?!/v1/).*")
+    assert asha.page.evaluate(FATE_OF_UPDATE) == "installed"
+    expect(asha.page.get_by_text("A newer version is ready.")).to_be_visible()
+    asha.page.reload()
+    expect(asha.page.get_by_role("link", name="Pay", exact=True)).to_be_visible()  # still the old one
+    asha.page.locator('[data-name="update"]').click()
+    expect(asha.page.get_by_role("link", name="Pay somebody")).to_be_visible()
+    assert len(asha.page.evaluate("() => caches.keys()")) == 1
+    asha.check()
+    asha.context.close()
+
+
+def test_a_bad_update_is_discarded_whole(browser: Browser, rollout: LoadBalancer) -> None:
+    asha = Phone(browser, rollout, "asha_of_half_a_release")
+    asha.sign_up()
+    kept = asha.page.evaluate("() => caches.keys()")
+    rollout.to_new = re.compile("/sw.js")  # half of the servers have the new release
+    assert asha.page.evaluate(FATE_OF_UPDATE) == "redundant"
+    assert asha.page.evaluate("() => caches.keys()") == kept
+    asha.page.reload()
+    expect(asha.page.get_by_role("link", name="Pay", exact=True)).to_be_visible()
+    asha.context.close()
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_no_screen_has_a_barrier_that_a_machine_can_find(phone: MakePhone, scheme: str) -> None:
+    asha, ben = phone("asha"), phone("ben")
+    for each in (asha, ben):
+        each.page.emulate_media(color_scheme=scheme)  # type: ignore[arg-type]
+    barriers: dict[str, list[str]] = {}
+
+    def look(who: Phone, screen: str) -> None:
+        who.page.evaluate(AXE.read_text())
+        found = who.page.evaluate("(only) => axe.run({ runOnly: only })", RULES)
+        for barrier in found["violations"]:
+            places = [node["html"][:120] for node in barrier["nodes"]]
+            barriers.setdefault(f"{screen}: {barrier['id']}", []).extend(places)
+
+    asha.fund(offline="15.00")
+    for screen in ("home", "top-up", "move", "sync", "history", "settings", "pay", "get-paid"):
+        asha.go(screen)
+        asha.page.locator("h1").wait_for()
+        look(asha, screen)
+    request = ben.ask("7.50")
+    look(ben, "asked")
+    asha.go("pay")
+    asha.enter(request)
+    asha.page.locator('[data-name="payee"]').wait_for()
+    look(asha, "confirm")
+    asha.press("Pay")
+    payment = asha.code("Payment code")
+    look(asha, "payment")
+    ben.take(payment)
+    ben.verdict("risk")
+    look(ben, "verdict")
+    ben.press("Accept")
+    receipt = ben.code("Receipt code")
+    look(ben, "receipt")
+    asha.finish(receipt)
+    look(asha, "paid")
+    assert barriers == {}
+
+
+def test_a_whole_payment_by_names_and_roles_alone(phone: MakePhone) -> None:
+    asha, ben = phone("asha"), phone("ben")
+    asha.fund(offline="15.00")
+    request = ben.ask("3.00")
+    page = asha.page
+    page.get_by_role("heading", name="Newest").wait_for()
+    page.get_by_role("navigation", name="Pay or get paid").get_by_role("link", name="Pay", exact=True).press("Enter")
+    page.get_by_text("Without a camera").press("Enter")
+    page.get_by_role("textbox", name="Paste the code as text").fill(request)
+    page.get_by_role("button", name="Use this code").press("Enter")
+    page.get_by_role("button", name="Pay", exact=True).press("Enter")
+    payment = page.get_by_role("img", name="Payment code for the payee to scan").get_attribute("data-code")
+    assert payment is not None
+    ben.page.get_by_role("button", name="Scan the payment").press("Enter")
+    ben.page.get_by_text("Without a camera").press("Enter")
+    ben.page.get_by_role("textbox", name="Paste the code as text").fill(payment)
+    ben.page.get_by_role("button", name="Use this code").press("Enter")
+    expect(ben.page.get_by_role("heading", name="At your risk")).to_be_visible()
+    ben.page.get_by_role("button", name="Accept").press("Enter")
+    expect(ben.page.get_by_role("img", name="Receipt code for the payer to scan")).to_be_visible()

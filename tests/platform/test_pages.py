@@ -1,0 +1,114 @@
+"""The web client's files as a browser gets them: whole, with their headers, and nothing else of the disk."""
+
+import base64
+import gzip
+import hashlib
+import json
+import re
+from collections.abc import Iterator
+
+import pytest
+from litestar import Litestar
+from litestar.testing import TestClient
+
+from tikiwallet.platform import pages
+from tikiwallet.platform.pages import without_comments
+
+MADE = {"wallet.json": b'{"currencies":[]}', "vendor/ui.js": b"// stays\nexport const one = 1;\n"}
+
+
+@pytest.fixture(scope="module")
+def client() -> Iterator[TestClient[Litestar]]:
+    found = pages.read_pages("tikiwallet.web", made=MADE)
+    with TestClient(Litestar(pages.routes(found), openapi_config=None)) as opened:
+        yield opened
+
+
+def test_the_wallet_is_at_the_root_with_headers_that_let_nothing_else_run(client: TestClient[Litestar]) -> None:
+    answer = client.get("/")
+    assert answer.status_code == 200
+    assert answer.headers["content-type"] == "text/html; charset=utf-8"
+    assert answer.headers["cache-control"] == "no-cache"
+    for name, value in pages.SECURITY_HEADERS.items():
+        assert answer.headers[name] == value
+    assert "unsafe" not in answer.headers["content-security-policy"]
+    assert answer.text == client.get("/index.html").text
+    assert not re.search(r"<script>|style=|\son\w+=|https?://", answer.text)
+
+
+@pytest.mark.parametrize(
+    ("path", "media_type"),
+    [
+        ("/app.js", "text/javascript; charset=utf-8"),
+        ("/tikicash/rules.js", "text/javascript; charset=utf-8"),
+        ("/style.css", "text/css; charset=utf-8"),
+        ("/logo.svg", "image/svg+xml"),
+        ("/logo-192.png", "image/png"),
+        ("/manifest.webmanifest", "application/manifest+json"),
+        ("/locales/en.json", "application/json"),
+        ("/wallet.json", "application/json"),
+    ],
+)
+def test_every_file_has_its_media_type(client: TestClient[Litestar], path: str, media_type: str) -> None:
+    answer = client.get(path)
+    assert (answer.status_code, answer.headers["content-type"]) == (200, media_type)
+    assert answer.headers["x-content-type-options"] == "nosniff"
+
+
+@pytest.mark.parametrize(
+    "path",
+    ["/setup.py", "/http.py", "/__init__.py", "/vendor/ui.d.ts", "/../app.py", "/%2e%2e/app.py", "/tikicash/../http.py",
+     "/tikicash", "/nothing.js", "//etc/passwd"],
+)  # fmt: skip
+def test_nothing_else_is_served(client: TestClient[Litestar], path: str) -> None:
+    assert client.get(path).status_code == 404
+
+
+def test_files_are_only_read(client: TestClient[Litestar]) -> None:
+    assert client.post("/app.js", content=b"x").status_code == 405
+
+
+def test_a_browser_that_has_a_file_is_told_so(client: TestClient[Litestar]) -> None:
+    etag = client.get("/app.js").headers["etag"]
+    again = client.get("/app.js", headers={"if-none-match": etag})
+    assert (again.status_code, again.content) == (304, b"")
+    assert again.headers["content-security-policy"]
+
+
+def test_files_are_zipped_for_browsers_that_say_they_can(client: TestClient[Litestar]) -> None:
+    with client.stream("GET", "/app.js", headers={"accept-encoding": "gzip"}) as zipped:
+        assert zipped.headers["content-encoding"] == "gzip"
+        raw = b"".join(zipped.iter_raw())
+    plain = client.get("/app.js", headers={"accept-encoding": "identity"})
+    assert "content-encoding" not in plain.headers
+    assert gzip.decompress(raw) == plain.content
+    assert plain.headers["vary"] == "accept-encoding"
+
+
+def test_the_service_worker_knows_the_hash_of_every_file_that_it_keeps(client: TestClient[Litestar]) -> None:
+    code = client.get("/sw.js").text
+    found = re.search(r"^const FILES = (.*);$", code, re.MULTILINE)
+    assert found is not None
+    files = dict(json.loads(found[1]))
+    assert {"./index.html", "./app.js", "./wallet.json", "./tikicash/rules.js", "./locales/en.json"} <= set(files)
+    assert not {"./sw.js", "./start.html", "./logo-192.png"} & set(files)
+    for path, integrity in files.items():
+        digest = hashlib.sha256(client.get(path[1:]).content).digest()
+        assert integrity == f"sha256-{base64.b64encode(digest).decode()}"
+
+
+def test_any_change_of_any_file_is_a_new_version() -> None:
+    def version(**made: bytes) -> str:
+        worker = pages.read_pages("tikiwallet.web", made={**MADE, **made})["sw.js"].content.decode()
+        return worker.splitlines()[0]
+
+    assert version() == version()
+    assert version() != version(**{"wallet.json": b"{}"})
+
+
+def test_comments_stay_at_home_and_lines_keep_their_numbers() -> None:
+    code = (
+        "// why\n/**\n * types\n */\nconst a = 1; // kept\n/** one line */\n"
+        "const b = /** @type {any} */ (a);\n  /* two\n lines */\nconst c = `//`;\n"
+    )
+    assert without_comments(code) == "\n\n\n\nconst a = 1; // kept\n\nconst b = (a);\n\n\nconst c = `//`;\n"

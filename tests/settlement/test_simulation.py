@@ -1,0 +1,87 @@
+"""Small runs of the simulation: the promises hold, any seed replays, and no wrong rule goes unnoticed."""
+
+import os
+import subprocess
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from sim.__main__ import settings_from
+from sim.mutants import MUTANTS, SMALL, run
+
+from tikicash.messages import Bundle, Signed
+
+ROOT = Path(__file__).parents[2]
+
+
+def simulate(folder: Path, **environment: str) -> subprocess.CompletedProcess[str]:
+    path = os.pathsep.join([str(ROOT / "src"), str(ROOT)])
+    env = {**os.environ, "PYTHONPATH": path, "OUT": str(folder), **environment}
+    return subprocess.run(
+        [sys.executable, "-m", "sim"], env=env, cwd=folder, capture_output=True, text=True, check=False
+    )
+
+
+def test_every_promise_holds_in_a_small_world_and_any_seed_replays_exactly(tmp_path: Path) -> None:
+    folders = [tmp_path / name for name in ("one", "two")]
+    for folder in folders:
+        folder.mkdir()
+    one, two = (
+        simulate(folder, SEED="7", SIZE="60", PYTHONHASHSEED=seed)
+        for folder, seed in zip(folders, ("1", "2"), strict=True)
+    )
+    assert one.returncode == 0, one.stdout + one.stderr
+    *_, last = one.stdout.splitlines()
+    assert last.startswith("payments=18")
+    for said in ("conserved=yes", "honest_named=0", "cheats_unnamed=0", "honest_loss_over_shown=0", "seed=7"):
+        assert said in last
+    assert one.stdout.replace("/one/", "/") == two.stdout.replace("/two/", "/")
+    pictures = {path.name: path.read_text() for path in folders[0].iterdir()}
+    assert pictures == {path.name: path.read_text() for path in folders[1].iterdir()}
+    assert all(svg.startswith("<svg") for svg in pictures.values())
+    assert len(pictures) == 3
+
+
+def test_a_run_with_a_wrong_rule_fails(tmp_path: Path) -> None:
+    found = simulate(tmp_path, SIZE="40", MUTANT="show_then_reserve")
+    assert found.returncode == 1
+    assert "broken promise: honest_named" in found.stdout
+    assert simulate(tmp_path, MUTANT="unheard of").returncode == 2
+
+
+@pytest.mark.parametrize("name", MUTANTS)
+def test_no_wrong_rule_goes_unnoticed(name: str) -> None:
+    mutant = MUTANTS[name]
+    _, found = run(replace(SMALL, only_way=mutant.way), name)
+    assert mutant.breaks in found.broken
+
+
+def test_the_same_small_world_keeps_every_promise_without_a_mutant() -> None:
+    world, found = run(SMALL)
+    assert found.broken == ()
+    assert len(world.operator.named) > 5
+    assert world.audit.conflicts > 5
+
+
+def test_every_promise_holds_with_real_signatures_too() -> None:
+    settings = replace(SMALL, phones=30, payments=250, days=8, phones_per_village=10)
+    world, found = run(replace(settings, real_signatures=True))
+    assert found.broken == ()
+    assert world.stats["payments"] > 200
+    assert world.operator.named
+
+
+def test_a_stubbed_document_says_its_true_size() -> None:
+    world, _ = run(replace(SMALL, phones=20, payments=60, days=3, phones_per_village=10))
+    bundles = [bundle for village in world.villages for phone in village for bundle in phone.chains.values()]
+    assert bundles
+    for bundle in bundles:
+        assert len(bundle.to_bytes()) == len(Bundle.to_bytes(bundle))
+        assert all(item.size == Signed.size.fget(item) for item in bundle.documents)
+
+
+def test_the_default_run_is_as_large_as_promised() -> None:
+    settings = settings_from({})
+    assert (settings.phones, settings.days) == (10_000, 30)
+    assert settings.payments >= 300_000

@@ -1,0 +1,111 @@
+"""The rules of STYLE.md for JavaScript that a machine can keep. Each failure names the place and the rule."""
+
+import json
+import posixpath
+import re
+import subprocess
+from pathlib import Path
+
+from tikiwallet.platform.pages import Page, read_pages, without_comments
+from tikiwallet.web.setup import find_node
+
+ROOT = Path(__file__).parents[2]
+WEB = ROOT / "src" / "tikiwallet" / "web"
+OURS = sorted(path for path in WEB.rglob("*.js") if "vendor" not in path.parts)
+TESTS = sorted(Path(__file__).parent.glob("*.js"))
+FILE_LINES_MAX = 400
+SCREEN_LINES_MAX = 200
+LINE_LENGTH_MAX = 120
+SHELL_BYTES_MAX = 80_000  # zipped, of everything that loads before the first screen
+
+
+def name_of(path: Path) -> str:
+    return str(path.relative_to(WEB))
+
+
+def test_files_and_lines_fit_their_room() -> None:
+    assert len(OURS) > 30
+    limits = {path: SCREEN_LINES_MAX if path.parent.name == "screens" else FILE_LINES_MAX for path in [*OURS, *TESTS]}
+    assert [path for path, limit in limits.items() if len(path.read_text().splitlines()) > limit] == []
+    assert [path for path in limits if any(len(line) > LINE_LENGTH_MAX for line in path.read_text().splitlines())] == []
+
+
+def test_modules_say_why_they_exist() -> None:
+    assert [name_of(path) for path in OURS if not path.read_text().startswith("// ")] == []
+
+
+def only_in(pattern: str, *places: str) -> list[str]:
+    """Files outside some places whose code has a pattern."""
+    return [
+        f"{name_of(path)}:{number}"
+        for path in OURS
+        if name_of(path) not in places
+        for number, line in enumerate(path.read_text().splitlines(), 1)
+        if re.search(pattern, line) and not line.lstrip().startswith(("//", "*", "/*"))
+    ]
+
+
+def test_only_one_file_fetches_stores_or_knows_the_device() -> None:
+    assert only_in(r"\bfetch\(", "api.js", "sw.js") == []
+    assert only_in(r"\bindexedDB\b", "store.js") == []
+    assert only_in(r"\bnavigator\.|\blocalStorage\b|\bspeechSynthesis\b", "platform.js", "store.js") == []
+    assert only_in(r"\bDate\.now\(|\bnew Date\(\)|\bMath\.random\(", "platform.js") == []
+
+
+def test_nothing_can_become_code_or_markup() -> None:
+    assert only_in(r"innerHTML|outerHTML|insertAdjacentHTML|document\.write|\beval\(|new Function|style=") == []
+
+
+def test_every_text_on_a_screen_is_in_the_catalogue_and_none_is_left_over() -> None:
+    catalogue = json.loads((WEB / "locales" / "en.json").read_text())
+    code = "\n".join(path.read_text() for path in OURS)
+    used = set(re.findall(r'\bt\("([\w.]+)"', code))
+    assert used - set(catalogue) == {"code.not_enough_offline_money"}  # from the standard
+    # A key that is put together (`verdict.${word}`) is used by its first part.
+    parts = set(re.findall(r"[`\"]([a-z_]+(?:\.[a-z_]+)*)\.?\$\{", code)) | {"code", "kind", "status", "move"}
+    named = set(re.findall(r'"([\w.]+)"', code))
+    left_over = [key for key in catalogue if key not in used | named and not any(key.startswith(p) for p in parts)]
+    assert left_over == []
+
+
+def loaded_from(path: str, pages: dict[str, Page], seen: set[str]) -> set[str]:
+    """What a module needs before it runs: itself and everything that it imports."""
+    if path not in seen:
+        seen.add(path)
+        for target in re.findall(r'(?:from|import) ?"(\.[^"]+)"', pages[path].content.decode()):
+            loaded_from(posixpath.normpath(posixpath.join(posixpath.dirname(path), target)), pages, seen)
+    return seen
+
+
+def test_the_first_screen_fits_a_slow_network() -> None:
+    pages = read_pages("tikiwallet.web", made={})
+    assert "vendor/ui.js" in pages, "run python -m tikiwallet.web.setup first"
+    shell = loaded_from("app.js", pages, set()) | {"index.html", "style.css", "logo.svg", "locales/en.json"}
+    size = sum(len(pages[path].zipped or pages[path].content) for path in shell)
+    assert size <= SHELL_BYTES_MAX, f"{size} bytes"
+
+
+def test_what_is_served_is_what_was_written_without_its_comments() -> None:
+    node, _ = find_node()
+    esbuild = [str(node), str(ROOT / "node_modules" / "esbuild" / "bin" / "esbuild"), "--minify", "--loader=js"]
+
+    def meaning(code: str) -> str:
+        return subprocess.run(esbuild, input=code, capture_output=True, text=True, check=True).stdout
+
+    written = [path.read_text() for path in OURS]
+    assert meaning("\n;".join(map(as_block, written))) == meaning(
+        "\n;".join(as_block(without_comments(code)) for code in written)
+    )
+
+
+def as_block(code: str) -> str:
+    """A module's code as a block, so that one run of the parser reads them all."""
+    imports = re.compile(r"^(import|export) (\{[^}]*\}|\* as \w+|\w+)( from \"[^\"]+\")?;$", re.MULTILINE)
+    return "{" + re.sub(r"^export ", "", imports.sub("", code), flags=re.MULTILINE) + "}"
+
+
+def test_types_are_right() -> None:
+    node, _ = find_node()
+    tsc = [str(node), str(ROOT / "node_modules" / "typescript" / "bin" / "tsc"), "-p", str(ROOT / "jsconfig.json")]
+    done = subprocess.run(tsc, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout
