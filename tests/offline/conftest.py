@@ -45,7 +45,10 @@ async def let_claims_end(database_url: str, *voucher_ids: UUID, at: str = "now")
                 """
                 UPDATE offline.voucher SET claim_by = ended.at, claim_until = ended.at,
                     spend_by = ended.at - interval '1 day', issued_at = ended.at - interval '2 days'
-                FROM (SELECT CASE $1 WHEN 'now' THEN clock_timestamp() ELSE $1::text::timestamptz END AS at) AS ended
+                FROM (SELECT CASE $1
+                    WHEN 'now' THEN clock_timestamp()
+                    WHEN 'soon' THEN clock_timestamp() + interval '2 s'
+                    ELSE $1::text::timestamptz END AS at) AS ended
                 WHERE $2::uuid[] = '{}' OR voucher_id = ANY($2::uuid[])
                 """,
                 at, list(voucher_ids),
@@ -92,7 +95,7 @@ class OfflineParts:
 
     def break_ledger(self, point: str, *, nth: int = 1) -> None:
         """Let the n-th post from now on die `before` or `after` it happened."""
-        for part in (self.offline.vouchers, self.offline.releases):
+        for part in (self.offline.vouchers, self.offline.releases, self.offline.debts):
             part._ledger = FailingLedger(part._ledger, point, nth=nth)
 
     async def device_of(self, phone: Phone) -> Device:

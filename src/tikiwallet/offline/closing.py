@@ -12,6 +12,7 @@ import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import replace
+from datetime import datetime
 from typing import Final
 from uuid import UUID
 
@@ -31,7 +32,7 @@ from tikiwallet.offline.certificates import lock_holder
 from tikiwallet.offline.close_plan import GUARANTOR_ID, NOTE, TAKEN_IN_MAX, ClosePlan, make_plan, taken_in_id
 from tikiwallet.offline.documents import Touched, read_touched
 from tikiwallet.offline.issuer import Issuer
-from tikiwallet.offline.outages import note_outage
+from tikiwallet.offline.outages import move_claims, note_outage
 from tikiwallet.offline.policy import Policy
 from tikiwallet.offline.queries import SQL
 from tikiwallet.offline.types import VoucherId, VoucherState
@@ -70,6 +71,11 @@ class Closes:
                     return closed
                 await self._close(connection, VoucherId(voucher_id))
             return CLOSES_MAX
+
+    async def move_claims(self, *, began_at: datetime, ended_at: datetime) -> int:
+        """Make good for an outage that nobody noticed by itself: see `outages.move_claims`. Returns how many moved."""
+        async with self._alone() as connection, connection.transaction():
+            return await move_claims(connection, began_at=began_at, ended_at=ended_at)
 
     @contextlib.asynccontextmanager
     async def _alone(self) -> AsyncIterator[Connection]:

@@ -10,6 +10,7 @@ from litestar.params import FromPath
 
 from tikiwallet.identity.types import PersonId
 from tikiwallet.ledger.types import InsufficientFunds, LimitExceeded, WalletClosed
+from tikiwallet.offline.debts import DebtOpen
 from tikiwallet.offline.devices import (
     ChallengeInvalid,
     DeviceKeyTaken,
@@ -123,7 +124,7 @@ async def register_device(request: Request[Any, Any, Any]) -> Response[bytes]:
     """Register a key that the phone proves to hold."""
     order = await read(request, DeviceOrder)
     offline = _offline(request)
-    registered = await offline.devices.register(
+    registered = await offline.register(
         Registration(
             challenge_id=order.challenge_id,
             public_key=_binary(order.public_key, field="public_key"),
@@ -158,7 +159,7 @@ async def retire_device(request: Request[Any, Any, Any], device_id: FromPath[UUI
     "POST", "/v1/offline/vouchers", summary="Load offline money onto a phone", tag="offline", body=VoucherOrder,
     answer=LoadingAnswer, status=201, idempotent=True,
     refusals=(
-        CurrencyNotOffline, DeviceRetired, DeviceUnknown, InsufficientFunds, LimitExceeded, LoadingStopped,
+        CurrencyNotOffline, DebtOpen, DeviceRetired, DeviceUnknown, InsufficientFunds, LimitExceeded, LoadingStopped,
         ReceiveOnly, TooManyVouchers, VoucherAboveLimit, WalletClosed,
     ),
     example=VoucherOrder(device_id=EXAMPLE_ID, amount=Amount(amount_minor=2000, currency="SGD")),

@@ -10,7 +10,8 @@ from tikiwallet.identity.types import Directory, Person, PersonId
 from tikiwallet.ledger.types import Ledger, TransferId
 from tikiwallet.offline.claims import Claims
 from tikiwallet.offline.closing import Closes
-from tikiwallet.offline.devices import Devices
+from tikiwallet.offline.debts import Debts
+from tikiwallet.offline.devices import Devices, Registration
 from tikiwallet.offline.double_spends import Found, found_double_spends
 from tikiwallet.offline.issuer import Issuer, open_key_folder
 from tikiwallet.offline.money import Money
@@ -19,7 +20,7 @@ from tikiwallet.offline.policy import read_policy
 from tikiwallet.offline.queries import SQL
 from tikiwallet.offline.release import POST_ADVANCE, Releases
 from tikiwallet.offline.sync import Sync
-from tikiwallet.offline.types import VoucherId
+from tikiwallet.offline.types import DeviceId, Registered, VoucherId
 from tikiwallet.offline.vouchers import OPEN_VOUCHER, Vouchers
 from tikiwallet.platform.config import ConfigError, Settings
 from tikiwallet.platform.db import Database
@@ -53,12 +54,15 @@ class Offline:
             raise ConfigError(f"The offline keys in {folder} are of another network than the database: restore them.")
         db, ledger, issuer, policy = self._db, self._ledger, self.issuer, self.policy
         self.devices = Devices(db, issuer=issuer, policy=policy)
-        self.vouchers = Vouchers(db, ledger=ledger, issuer=issuer, policy=policy, jobs=self._jobs)
+        self.debts = Debts(db, ledger=ledger, policy=policy)
+        self.payouts = Payouts(db, ledger=ledger, policy=policy)
+        self.vouchers = Vouchers(
+            db, ledger=ledger, issuer=issuer, policy=policy, jobs=self._jobs, debts=self.debts
+        )  # fmt: skip
         self.claims = Claims(db, issuer=issuer)
         self.releases = Releases(
             db, ledger=ledger, directory=self._directory, issuer=issuer, policy=policy, jobs=self._jobs
         )
-        self.payouts = Payouts(db, ledger=ledger, policy=policy)
         self.closes = Closes(db, ledger=ledger, directory=self._directory, issuer=issuer, policy=policy)
         self.money = Money(
             db, ledger=ledger, directory=self._directory, issuer=issuer, policy=policy,
@@ -66,7 +70,7 @@ class Offline:
         )  # fmt: skip
         self.syncs = Sync(
             db, claims=self.claims, releases=self.releases, vouchers=self.vouchers, money=self.money, issuer=issuer,
-            policy=policy,
+            policy=policy, settle_up=self.settle_up,
         )  # fmt: skip
 
     @contextlib.asynccontextmanager
@@ -92,7 +96,21 @@ class Offline:
         """Do what time made due: close vouchers, and try what waits. Returns how many were closed. Repeatable."""
         closed = await self.closes.close_due()
         await self.payouts.post_waiting()
+        await self.debts.collect_all()
         return closed
+
+    async def register(
+        self, order: Registration, person: Person, *, device_id: DeviceId, name_salt: bytes, now: datetime
+    ) -> Registered:
+        """Register a phone (`Devices.register`), and pay what waited for its key since a close."""
+        registered = await self.devices.register(order, person, device_id=device_id, name_salt=name_salt, now=now)
+        await self.payouts.post_waiting_for(person.person_id)
+        return registered
+
+    async def settle_up(self, person_id: PersonId) -> None:
+        """Pay one person what waits for them, and collect what they owe. Repeatable."""
+        await self.payouts.post_waiting_for(person_id)
+        await self.debts.collect(person_id)
 
     async def _watch_again(self, now: datetime) -> None:
         """Promise the next watch. Its key is the minute it is for, so that of several processes one keeps each."""

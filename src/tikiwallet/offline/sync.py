@@ -4,7 +4,7 @@ It may be cut at any byte and sent again, by the same phone or another: everythi
 own, so that the second time finds it done. One bad document never holds up the good ones beside it.
 """
 
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from datetime import datetime
 from typing import Final
 
@@ -12,7 +12,7 @@ import msgspec
 import structlog
 
 from tikicash.messages import Certificate, IssuerKey, Revocations, Signed, SignedTime
-from tikiwallet.identity.types import Person
+from tikiwallet.identity.types import Person, PersonId
 from tikiwallet.ledger.types import TransferId
 from tikiwallet.offline.certificates import certify, lock_holder
 from tikiwallet.offline.claims import Appended, Claims, Judged, sentence_of
@@ -83,7 +83,7 @@ class Sync:
 
     def __init__(
         self, db: Database, *, claims: Claims, releases: Releases, vouchers: Vouchers, money: Money, issuer: Issuer,
-        policy: Policy,
+        policy: Policy, settle_up: Callable[[PersonId], Awaitable[None]],
     ) -> None:  # fmt: skip
         self._db = db
         self._claims = claims
@@ -92,6 +92,7 @@ class Sync:
         self._money = money
         self._issuer = issuer
         self._policy = policy
+        self._settle_up = settle_up
 
     async def sync(self, order: SyncOrder, person: Person, *, draw: Draw, now: datetime) -> Synced:
         """Append what is brought, release what may be released, and return what the phone needs.
@@ -108,6 +109,7 @@ class Sync:
             raise CurrencyNotOffline(f"Offline money is in {self._policy.currency} only.")
         judged = await self._claims.judge(order.bundles)
         results = await self._append(judged, order.refusals, person)
+        await self._settle_up(person.person_id)
         loading, refused = None, None
         if device is not None and wanted is not None:
             loading, refused = await self._fill_up(person, device, wanted, draw=draw, now=now)

@@ -30,6 +30,7 @@ from tikiwallet.ledger.types import (
     refusal_of,
 )
 from tikiwallet.offline.certificates import lock_holder
+from tikiwallet.offline.debts import DebtOpen, Debts
 from tikiwallet.offline.devices import DeviceRetired, find_device, to_device
 from tikiwallet.offline.issuer import Issuer
 from tikiwallet.offline.policy import Policy, TierPolicy
@@ -39,7 +40,7 @@ from tikiwallet.platform.db import Connection, Database
 from tikiwallet.platform.errors import Kind, Refused
 from tikiwallet.platform.http import IdempotencyKeyReused
 from tikiwallet.platform.jobs import Jobs
-from tikiwallet.platform.money import Amount, numeric_code
+from tikiwallet.platform.money import Amount, format_decimal, numeric_code
 
 UNIT_NUMBERS: Final = 2**53
 DRAWS_MAX: Final = 20  # with a million vouchers open, one draw in a million meets another
@@ -88,7 +89,10 @@ NO: Final = (PostOutcome.INSUFFICIENT_FUNDS, PostOutcome.LIMIT_EXCEEDED, PostOut
 class Vouchers:
     """Loads, from the wish to the signed voucher."""
 
-    def __init__(self, db: Database, *, ledger: Ledger, issuer: Issuer, policy: Policy, jobs: Jobs) -> None:
+    def __init__(
+        self, db: Database, *, ledger: Ledger, issuer: Issuer, policy: Policy, jobs: Jobs, debts: Debts
+    ) -> None:
+        self._debts = debts
         self._db = db
         self._ledger = ledger
         self._issuer = issuer
@@ -101,12 +105,13 @@ class Vouchers:
         """Load `amount` onto a phone of `person`; the same `key` is the same loading, whatever became of it.
 
         Refusals: `CurrencyNotOffline`, `DeviceUnknown`, `DeviceRetired`, `ReceiveOnly`, `VoucherAboveLimit`,
-        `TooManyVouchers`, `LoadingStopped`, `IdempotencyKeyReused`, and what the ledger refuses: `InsufficientFunds`,
-        `LimitExceeded`, `WalletClosed`.
+        `TooManyVouchers`, `LoadingStopped`, `DebtOpen`, `IdempotencyKeyReused`, and what the ledger refuses:
+        `InsufficientFunds`, `LimitExceeded`, `WalletClosed`.
         """
         if amount.currency != self._policy.currency:
             raise CurrencyNotOffline(f"Offline money is in {self._policy.currency} only.", field="amount.currency")
         voucher_id = derive_voucher_id(person.person_id, key)
+        await self._debts.collect(person.person_id)
         async with self._db.transaction() as tx:
             await lock_holder(tx, person.person_id)
             await self.draft(
@@ -176,6 +181,9 @@ class Vouchers:
             raise ReceiveOnly
         if await tx.fetchval(SQL["is_named"], device.person_id):
             raise LoadingStopped
+        if debt_minor := await tx.fetchval(SQL["debt_left"], device.person_id):
+            owed = f"{format_decimal(debt_minor, self._policy.currency)} {self._policy.currency}"
+            raise DebtOpen(f"{owed} that were released to you early are owed back; top up by that much, then load.")
         if amount_minor > policy.voucher_max_minor:
             raise VoucherAboveLimit(field="amount.amount_minor")
         if await tx.fetchval(SQL["count_vouchers_not_closed"], device.person_id) >= policy.vouchers_open_max:

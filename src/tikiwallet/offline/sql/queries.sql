@@ -466,3 +466,18 @@ WITH moved AS (
 )
 INSERT INTO offline.outage (began_at, ended_at, moved_count) SELECT $1, $2, count(*) FROM moved
 ON CONFLICT (began_at) DO NOTHING RETURNING moved_count;
+
+-- debt_of --
+SELECT debt_minor, (SELECT count(*) FROM offline.debt_payment WHERE debt_payment.person_id = holder.person_id)
+    AS payment_count
+FROM offline.holder WHERE person_id = $1;
+
+-- debt_left --
+SELECT coalesce(max(debt_minor), 0)::bigint FROM offline.holder WHERE person_id = $1;
+
+-- people_in_debt --
+SELECT person_id, debt_minor FROM offline.holder WHERE debt_minor > 0 ORDER BY person_id;
+
+-- insert_debt_payment --
+INSERT INTO offline.debt_payment (person_id, payment_no, transfer_id, amount_minor) VALUES ($1, $2, $3, $4)
+ON CONFLICT (person_id, payment_no) DO NOTHING RETURNING true;
