@@ -16,9 +16,11 @@ from tikicash.settlement import final_before_close
 from tikicash.units import total
 from tikiwallet.identity.types import Directory, PersonId
 from tikiwallet.ledger.types import AccountKind, Ledger, derive_account_id
+from tikiwallet.offline.closed_lines import read_closed_lines
 from tikiwallet.offline.devices import to_device
 from tikiwallet.offline.documents import OpenVoucher, Touched, read_touched
 from tikiwallet.offline.issuer import Issuer
+from tikiwallet.offline.money_lines import Line
 from tikiwallet.offline.policy import Policy
 from tikiwallet.offline.queries import SQL
 from tikiwallet.offline.standing import Claim
@@ -27,23 +29,6 @@ from tikiwallet.platform.db import Database
 from tikiwallet.platform.money import Balance, format_decimal
 
 LINES_MAX: Final = 500
-
-
-class Line(msgspec.Struct, frozen=True, kw_only=True):
-    """One thing that is on its way, and what becomes of it when."""
-
-    line: str  # "voucher", "claim" or "advance"
-    title: str
-    amount: Balance
-    state: str
-    counterparty: str
-    spend_by: datetime | None
-    claim_by: datetime | None
-    voucher_id: UUID
-    payment_id: bytes | None
-    final: Balance
-    provisional: Balance
-    sentence: str
 
 
 class MoneyView(msgspec.Struct, frozen=True, kw_only=True):
@@ -124,6 +109,9 @@ class Money:
         sums, taken = _Sums(), _Taken(advances)
         lines = [*self._vouchers(owned, taken, sums, now=now), *self._claims(owned, taken, sums, payers)]
         lines += [self._advance(row) for row in advances]
+        closed = await read_closed_lines(pool, person_id, currency=self._policy.currency, now=now)
+        lines += closed.lines
+        sums.underway += closed.waiting_minor
         return MoneyView(
             as_of=now,
             online=await self._online(person_id),

@@ -15,7 +15,8 @@ import msgspec
 from tikicash.messages import Opening, Signed
 from tikiwallet.offline.devices import Challenge
 from tikiwallet.offline.issuer import Issuer
-from tikiwallet.offline.money import Line, MoneyView
+from tikiwallet.offline.money import MoneyView
+from tikiwallet.offline.money_lines import Line
 from tikiwallet.offline.policy import Policy, TierPolicy
 from tikiwallet.offline.revocations import sign_time
 from tikiwallet.offline.sync import Result, Synced

@@ -481,3 +481,48 @@ SELECT person_id, debt_minor FROM offline.holder WHERE debt_minor > 0 ORDER BY p
 -- insert_debt_payment --
 INSERT INTO offline.debt_payment (person_id, payment_no, transfer_id, amount_minor) VALUES ($1, $2, $3, $4)
 ON CONFLICT (person_id, payment_no) DO NOTHING RETURNING true;
+
+-- closed_for_person --
+-- Vouchers that closed lately and meant something to one person: a share, an early release, or money made good.
+WITH shares AS (
+    SELECT share.voucher_id, sum(home_minor)::bigint AS home_minor,
+        sum(sole_minor + shared_minor + top_minor)::bigint AS received_minor, sum(claimed_minor)::bigint AS claimed_minor
+    FROM offline.device JOIN offline.share USING (key_id)
+    WHERE device.person_id = $1 GROUP BY share.voucher_id
+), payouts AS (
+    SELECT voucher_id, sum(amount_minor)::bigint AS paid_minor,
+        coalesce(sum(amount_minor) FILTER (WHERE posted_at IS NULL), 0)::bigint AS waiting_minor
+    FROM offline.payout
+    WHERE person_id = $1 OR key_id IN (SELECT key_id FROM offline.device WHERE device.person_id = $1)
+    GROUP BY voucher_id
+), advances AS (
+    SELECT voucher_id, sum(amount_minor)::bigint AS released_minor FROM offline.advance WHERE person_id = $1
+    GROUP BY voucher_id
+)
+SELECT settlement.voucher_id, voucher.claim_until, coalesce(home_minor, 0) AS home_minor,
+    coalesce(received_minor, 0) AS received_minor, coalesce(claimed_minor, 0) AS claimed_minor,
+    coalesce(payouts.paid_minor, 0) AS paid_minor, coalesce(waiting_minor, 0) AS waiting_minor,
+    coalesce(advances.released_minor, 0) AS released_minor,
+    coalesce(liability.from_shares_minor + liability.from_online_minor, 0) AS made_good_minor,
+    coalesce(debt.amount_minor, 0) AS debt_minor
+FROM offline.settlement
+JOIN offline.voucher USING (voucher_id)
+LEFT JOIN shares USING (voucher_id)
+LEFT JOIN payouts USING (voucher_id)
+LEFT JOIN advances USING (voucher_id)
+LEFT JOIN offline.liability ON liability.voucher_id = settlement.voucher_id AND liability.person_id = $1
+LEFT JOIN offline.debt ON debt.voucher_id = settlement.voucher_id AND debt.person_id = $1
+WHERE settlement.recorded_at > $2
+    AND (shares.voucher_id IS NOT NULL OR advances.voucher_id IS NOT NULL OR liability.voucher_id IS NOT NULL)
+ORDER BY settlement.recorded_at DESC, settlement.voucher_id LIMIT $3;
+
+-- payouts_waiting_minor --
+SELECT coalesce(sum(amount_minor), 0)::bigint FROM offline.payout
+WHERE posted_at IS NULL
+    AND (person_id = $1 OR key_id IN (SELECT key_id FROM offline.device WHERE device.person_id = $1));
+
+-- newest_debt --
+SELECT holder.debt_minor, debt.voucher_id
+FROM offline.holder JOIN offline.debt USING (person_id)
+WHERE holder.person_id = $1 AND holder.debt_minor > 0
+ORDER BY debt.recorded_at DESC LIMIT 1;
