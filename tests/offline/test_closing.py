@@ -1,7 +1,9 @@
 """When the time for claims is over, a voucher's money goes to whom it belongs, once and to the cent."""
 
+import asyncio
 from uuid import UUID
 
+from crashes import make_jobs_due
 from offline.closes import (
     assert_books_are_right,
     assert_paid_what_the_rule_says,
@@ -45,6 +47,27 @@ async def test_closing_again_changes_nothing(phone_of: PhoneOf, offline_parts: O
     assert await close_all(offline_parts, database_url) == 1
     assert await offline_parts.offline.keep_up() == 0
     assert await online_of(asha) == (5000,)
+    await assert_books_are_right(database_url)
+
+
+async def test_the_server_closes_what_is_due_by_itself_and_goes_on_watching(
+    phone_of: PhoneOf, offline_parts: OfflineParts, database_url: str
+) -> None:
+    asha = await phone_of("asha", "50.00")
+    await asha.load("20.00")
+    await let_claims_end(database_url)
+    queued = "SELECT payload FROM offline_jobs.pgqueuer WHERE entrypoint = 'watch' AND status = 'queued'"
+    for _ in range(2):  # two processes that start in one minute keep one watch
+        await offline_parts.offline.watch_again(offline_parts.now)
+    (watch,) = await run_sql(database_url, queued)
+    await make_jobs_due(database_url, "offline")
+    async with asyncio.timeout(30):
+        while await online_of(asha) != (5000,):
+            pass
+    async with asyncio.timeout(30):
+        while not (promised := await run_sql(database_url, queued)):
+            pass
+    assert int(promised[0]["payload"]) == int(watch["payload"]) + 1  # though the clock stands still
     await assert_books_are_right(database_url)
 
 

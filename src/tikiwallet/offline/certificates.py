@@ -9,6 +9,7 @@ from typing import Any
 
 from tikicash.messages import Certificate, Signed, commitment, signed
 from tikiwallet.identity.types import PersonId
+from tikiwallet.offline.exposure import is_paused
 from tikiwallet.offline.issuer import Issuer
 from tikiwallet.offline.policy import TierPolicy
 from tikiwallet.offline.queries import SQL
@@ -77,6 +78,8 @@ def _says_the_same(one: Certificate, other: Certificate) -> bool:
 
 async def _budget(tx: Connection, device: Device, *, policy: TierPolicy, now: datetime) -> int:
     """Return the phone's budget in minor units after granting it what the tier still allows."""
+    if await is_paused(tx):
+        return device.budget_minor  # what was promised stays; nothing is added
     if policy.budget_per_phone:
         grant_minor = _renewal(device, policy=policy, now=now)
     else:

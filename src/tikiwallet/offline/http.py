@@ -22,6 +22,7 @@ from tikiwallet.offline.devices import (
     Registration,
     TooManyDevices,
 )
+from tikiwallet.offline.exposure import OfflinePaused
 from tikiwallet.offline.service import Offline
 from tikiwallet.offline.sync import SyncOrder, SyncTooLarge, check_size
 from tikiwallet.offline.types import DeviceId
@@ -160,7 +161,7 @@ async def retire_device(request: Request[Any, Any, Any], device_id: FromPath[UUI
     answer=LoadingAnswer, status=201, idempotent=True,
     refusals=(
         CurrencyNotOffline, DebtOpen, DeviceRetired, DeviceUnknown, InsufficientFunds, LimitExceeded, LoadingStopped,
-        ReceiveOnly, TooManyVouchers, VoucherAboveLimit, WalletClosed,
+        OfflinePaused, ReceiveOnly, TooManyVouchers, VoucherAboveLimit, WalletClosed,
     ),
     example=VoucherOrder(device_id=EXAMPLE_ID, amount=Amount(amount_minor=2000, currency="SGD")),
 )  # fmt: skip

@@ -43,6 +43,7 @@ class Policy(msgspec.Struct, frozen=True, kw_only=True):
 
     currency: str  # ISO 4217; certificates promise cover in no currency of their own, so there is only one
     tiers: dict[Tier, TierPolicy]
+    exposure_max_minor: int | None = None  # of all promises together; above it nothing new is issued
 
     def of(self, tier: Tier) -> TierPolicy:
         """Return the numbers of a tier."""
@@ -74,11 +75,16 @@ def default_tiers(currency: str) -> dict[Tier, TierPolicy]:
 def read_policy(path: str, *, currency: str) -> Policy:
     """Return the policy: the design's table, with the numbers that the TOML file at `path` replaces (empty: none).
 
-    The file has one table per tier: `[identified]`, `cover_minor = 1000`. Raises `ConfigError` for an unknown tier or
+    The file has one table per tier: `[identified]`, `cover_minor = 1000`, and may begin with
+    `exposure_max_minor = 100000`. Raises `ConfigError` for an unknown tier or
     number, or numbers that contradict each other.
     """
     tiers = default_tiers(currency)
-    for name, changes in _tables(path).items():
+    tables = _tables(path)
+    exposure_max_minor = tables.pop("exposure_max_minor", None)
+    if exposure_max_minor is not None and (type(exposure_max_minor) is not int or exposure_max_minor < 0):
+        raise ConfigError("exposure_max_minor of the offline policy must be a whole number from 0.")
+    for name, changes in tables.items():
         try:
             tier = Tier(name)
             if not isinstance(changes, dict):
@@ -89,7 +95,7 @@ def read_policy(path: str, *, currency: str) -> Policy:
             raise ConfigError(f"The offline policy of [{name}] can't be read: {error}.") from error
     for tier, policy in tiers.items():
         _check(tier, policy)
-    return Policy(currency=currency, tiers=tiers)
+    return Policy(currency=currency, tiers=tiers, exposure_max_minor=exposure_max_minor)
 
 
 def _tables(path: str) -> dict[str, object]:

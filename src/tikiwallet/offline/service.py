@@ -13,6 +13,7 @@ from tikiwallet.offline.closing import Closes
 from tikiwallet.offline.debts import Debts
 from tikiwallet.offline.devices import Devices, Registration
 from tikiwallet.offline.double_spends import Found, found_double_spends
+from tikiwallet.offline.exposure import Exposures
 from tikiwallet.offline.issuer import Issuer, open_key_folder
 from tikiwallet.offline.money import Money
 from tikiwallet.offline.payouts import Payouts
@@ -55,6 +56,7 @@ class Offline:
         db, ledger, issuer, policy = self._db, self._ledger, self.issuer, self.policy
         self.devices = Devices(db, issuer=issuer, policy=policy)
         self.debts = Debts(db, ledger=ledger, policy=policy)
+        self.exposures = Exposures(db, policy=policy)
         self.payouts = Payouts(db, ledger=ledger, policy=policy)
         self.vouchers = Vouchers(
             db, ledger=ledger, issuer=issuer, policy=policy, jobs=self._jobs, debts=self.debts
@@ -83,12 +85,12 @@ class Offline:
         async def post_advance(key: bytes) -> None:
             await self.releases.post(TransferId(UUID(key.decode())))
 
-        async def watch(_: bytes) -> None:
+        async def watch(key: bytes) -> None:
             await self.keep_up()
-            await self._watch_again(clock())
+            await self.watch_again(clock(), after=int(key))
 
         handlers: dict[str, Handler] = {OPEN_VOUCHER: open_voucher, POST_ADVANCE: post_advance, WATCH: watch}
-        await self._watch_again(clock())
+        await self.watch_again(clock())
         async with self._jobs.worker(self._db.pool, handlers):
             yield
 
@@ -97,6 +99,7 @@ class Offline:
         closed = await self.closes.close_due()
         await self.payouts.post_waiting()
         await self.debts.collect_all()
+        await self.exposures.measure()
         return closed
 
     async def register(
@@ -112,9 +115,13 @@ class Offline:
         await self.payouts.post_waiting_for(person_id)
         await self.debts.collect(person_id)
 
-    async def _watch_again(self, now: datetime) -> None:
-        """Promise the next watch. Its key is the minute it is for, so that of several processes one keeps each."""
-        minute = int(now.timestamp()) // WATCH_SECONDS + 1
+    async def watch_again(self, now: datetime, *, after: int = 0) -> None:
+        """Promise the next watch. Its key is the minute it is for, so that of several processes one keeps each.
+
+        `after` is the minute of the watch that is at work: while it is, the same one can't be promised again, and a
+        clock that is a little behind the database's would ask for just that.
+        """
+        minute = max(int(now.timestamp()) // WATCH_SECONDS, after) + 1
         async with self._db.transaction() as tx:
             after_seconds = minute * WATCH_SECONDS - int(now.timestamp())
             await self._jobs.enqueue(tx, WATCH, key=str(minute), after_seconds=after_seconds)

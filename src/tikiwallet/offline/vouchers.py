@@ -32,6 +32,7 @@ from tikiwallet.ledger.types import (
 from tikiwallet.offline.certificates import lock_holder
 from tikiwallet.offline.debts import DebtOpen, Debts
 from tikiwallet.offline.devices import DeviceRetired, find_device, to_device
+from tikiwallet.offline.exposure import OfflinePaused, is_paused
 from tikiwallet.offline.issuer import Issuer
 from tikiwallet.offline.policy import Policy, TierPolicy
 from tikiwallet.offline.queries import SQL
@@ -105,8 +106,8 @@ class Vouchers:
         """Load `amount` onto a phone of `person`; the same `key` is the same loading, whatever became of it.
 
         Refusals: `CurrencyNotOffline`, `DeviceUnknown`, `DeviceRetired`, `ReceiveOnly`, `VoucherAboveLimit`,
-        `TooManyVouchers`, `LoadingStopped`, `DebtOpen`, `IdempotencyKeyReused`, and what the ledger refuses:
-        `InsufficientFunds`, `LimitExceeded`, `WalletClosed`.
+        `TooManyVouchers`, `LoadingStopped`, `DebtOpen`, `OfflinePaused`, `IdempotencyKeyReused`, and what the ledger
+        refuses: `InsufficientFunds`, `LimitExceeded`, `WalletClosed`.
         """
         if amount.currency != self._policy.currency:
             raise CurrencyNotOffline(f"Offline money is in {self._policy.currency} only.", field="amount.currency")
@@ -181,6 +182,8 @@ class Vouchers:
             raise ReceiveOnly
         if await tx.fetchval(SQL["is_named"], device.person_id):
             raise LoadingStopped
+        if await is_paused(tx):
+            raise OfflinePaused
         if debt_minor := await tx.fetchval(SQL["debt_left"], device.person_id):
             owed = f"{format_decimal(debt_minor, self._policy.currency)} {self._policy.currency}"
             raise DebtOpen(f"{owed} that were released to you early are owed back; top up by that much, then load.")

@@ -526,3 +526,20 @@ SELECT holder.debt_minor, debt.voucher_id
 FROM offline.holder JOIN offline.debt USING (person_id)
 WHERE holder.person_id = $1 AND holder.debt_minor > 0
 ORDER BY debt.recorded_at DESC LIMIT 1;
+
+-- cover_promised --
+SELECT coalesce(sum(budget_minor), 0)::bigint FROM offline.device;
+
+-- holders_by_tier --
+SELECT tier, count(*) AS person_count
+FROM (
+    SELECT person_id, max(tier) AS tier FROM offline.voucher WHERE state IN ('open', 'closing') GROUP BY person_id
+) AS holders
+GROUP BY tier;
+
+-- keep_exposure --
+INSERT INTO offline.exposure (total_minor, paused, measured_at) VALUES ($1, $2, clock_timestamp())
+ON CONFLICT (only_row) DO UPDATE SET total_minor = $1, paused = $2, measured_at = clock_timestamp();
+
+-- is_paused --
+SELECT coalesce((SELECT paused FROM offline.exposure), false);

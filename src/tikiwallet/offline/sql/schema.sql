@@ -184,6 +184,15 @@ CREATE TABLE offline.device (
     CONSTRAINT public_key_is_a_point CHECK ((octet_length(public_key) = 33))
 );
 
+CREATE TABLE offline.exposure (
+    only_row boolean DEFAULT true NOT NULL,
+    total_minor bigint NOT NULL,
+    paused boolean NOT NULL,
+    measured_at timestamp with time zone NOT NULL,
+    CONSTRAINT exposure_never_negative CHECK ((total_minor >= 0)),
+    CONSTRAINT one_exposure CHECK (only_row)
+);
+
 CREATE TABLE offline.heartbeat (
     only_row boolean DEFAULT true NOT NULL,
     beat_at timestamp with time zone NOT NULL,
@@ -396,6 +405,9 @@ ALTER TABLE ONLY offline.debt
 
 ALTER TABLE ONLY offline.device
     ADD CONSTRAINT device_pkey PRIMARY KEY (device_id);
+
+ALTER TABLE ONLY offline.exposure
+    ADD CONSTRAINT exposure_pkey PRIMARY KEY (only_row);
 
 ALTER TABLE ONLY offline.advance
     ADD CONSTRAINT hand_back_released_once UNIQUE (document_id, voucher_id);
@@ -610,6 +622,14 @@ GRANT UPDATE(retired_at) ON TABLE offline.device TO tikiwallet_offline;
 GRANT UPDATE(budget_minor) ON TABLE offline.device TO tikiwallet_offline;
 
 GRANT UPDATE(budget_renewed_at) ON TABLE offline.device TO tikiwallet_offline;
+
+GRANT SELECT,INSERT ON TABLE offline.exposure TO tikiwallet_offline;
+
+GRANT UPDATE(total_minor) ON TABLE offline.exposure TO tikiwallet_offline;
+
+GRANT UPDATE(paused) ON TABLE offline.exposure TO tikiwallet_offline;
+
+GRANT UPDATE(measured_at) ON TABLE offline.exposure TO tikiwallet_offline;
 
 GRANT SELECT,INSERT ON TABLE offline.heartbeat TO tikiwallet_offline;
 

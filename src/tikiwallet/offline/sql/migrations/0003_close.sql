@@ -217,6 +217,14 @@ CREATE TABLE offline.outage (
     CONSTRAINT outage_dates_in_order CHECK (began_at < ended_at)
 );
 
+-- What the operator has promised of its own money, as last measured; loads and certificates look at `paused`.
+CREATE TABLE offline.exposure (
+    only_row boolean PRIMARY KEY DEFAULT true CONSTRAINT one_exposure CHECK (only_row),
+    total_minor bigint NOT NULL CONSTRAINT exposure_never_negative CHECK (total_minor >= 0),
+    paused boolean NOT NULL,
+    measured_at timestamptz NOT NULL
+);
+
 GRANT UPDATE (claim_until) ON offline.voucher TO tikiwallet_offline;
 GRANT UPDATE (debt_minor) ON offline.holder TO tikiwallet_offline;
 GRANT SELECT, INSERT ON
@@ -224,4 +232,5 @@ GRANT SELECT, INSERT ON
     offline.outage
 TO tikiwallet_offline;
 GRANT SELECT, INSERT, UPDATE (posted_at) ON offline.payout TO tikiwallet_offline;
+GRANT SELECT, INSERT, UPDATE (total_minor, paused, measured_at) ON offline.exposure TO tikiwallet_offline;
 GRANT SELECT, INSERT, UPDATE (beat_at) ON offline.heartbeat TO tikiwallet_offline;
