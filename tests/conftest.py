@@ -25,8 +25,14 @@ settings.register_profile("explore", deadline=None, print_blob=True, suppress_he
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "repeatable"))
 
 TEMPLATE = "tikiwallet_template"
+BROWSER = Path(__file__).parent / "browser"
 MEMORY = Path("/dev/shm")
 MEMORY_BYTES_WANTED = 4 * 2**30
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Put the browser last: Playwright leaves an event loop running, in which no asynchronous test can start."""
+    items.sort(key=lambda item: item.path.is_relative_to(BROWSER))
 
 
 @pytest.fixture(scope="session")
