@@ -94,6 +94,14 @@ class _Server(uvicorn.Server):
     uvicorn's own raises the signal again when it is done: SIGTERM would end us before the database is stopped.
     """
 
+    def __init__(self, config: uvicorn.Config, *, ready: Callable[[], None]) -> None:
+        super().__init__(config)
+        self._ready = ready
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        self._ready()  # here and not earlier: whoever reads it may stop us at once, and then it has to be caught
+
     @contextlib.contextmanager
     def capture_signals(self) -> Iterator[None]:
         before = {number: signal.signal(number, self.handle_exit) for number in STOP_SIGNALS}
@@ -135,8 +143,7 @@ def run(app: Litestar, listening: socket.socket, *, ready: Callable[[], None]) -
 
     async def serve() -> None:
         async with app.lifespan():
-            ready()
-            await _Server(config).serve(sockets=[listening])
+            await _Server(config, ready=ready).serve(sockets=[listening])
 
     with contextlib.suppress(KeyboardInterrupt), asyncio.Runner(loop_factory=config.get_loop_factory()) as runner:
         try:
