@@ -126,7 +126,7 @@ def learn(wallet: Wallet, said: Said) -> int:
         store.remember("newest_signed_time", str(newest_signed_time))
         if said.revocations is not None:
             _learn_revocations(store, said.revocations)
-        # By the operator's time only: a phone whose clock is a year ahead must not forget what it holds and signed away.
+        # By the operator's time only: a phone whose clock is a year ahead must not forget what it holds.
         book = forget_closed(read_book(store), now=newest_signed_time)
         row = wallet.key()
         mine = row["public_key"] if row else b""
