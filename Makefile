@@ -5,6 +5,7 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
+SHARED := --numprocesses=auto --dist=loadfile
 UV_VERSION := 0.13.9
 NODE_IS_THERE := command -v npm >/dev/null && node -e 'const [a, b] = process.versions.node.split("."); process.exit(a > 20 || (a == 20 && b >= 19) ? 0 : 1)' 2>/dev/null
 export PYTHONDONTWRITEBYTECODE :=
@@ -60,7 +61,8 @@ fix: setup-dev
 
 test: check
 	@tests/system-packages
-	@$(BIN)/python -m pytest --ignore=tests/tidy --ignore=tests/web/test_javascript_tidy.py --numprocesses=auto --dist=loadfile
+	@$(BIN)/python -m pytest --ignore=tests/tidy --ignore=tests/web/test_javascript_tidy.py --ignore=tests/browser $(SHARED)
+	@$(BIN)/python -m pytest tests/browser $(SHARED)
 
 schema: setup-dev
 	@REWRITE_SCHEMA=1 $(BIN)/python -m pytest tests/tidy/test_schema.py

@@ -130,6 +130,7 @@ class World:
     """One running wallet."""
 
     def __init__(self, app: Litestar, http: AsyncClient, clock: Clock, data_dir: Path) -> None:
+        self.app = app
         self.http = http
         self.identity: Identity = app.state.identity
         self.clock = clock

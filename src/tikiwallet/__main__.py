@@ -37,13 +37,16 @@ def commands() -> None:
 def serve() -> None:
     """Serve the wallet: database, migrations, HTTP. Ctrl-C stops everything cleanly."""
     settings = _settings()
-    listening = serving.listen(settings)
-    with listening, serving.database(settings) as url, serving.database_errors(settings):
+    with (
+        serving.stoppable(),
+        serving.listen(settings) as listening,
+        serving.database(settings) as url,
+        serving.database_errors(settings),
+    ):
         asyncio.run(migrate(url, contexts=CONTEXTS))
         host, port = listening.getsockname()[:2]
         app = build_app(settings, database_url=url)
-        click.echo(_welcome(settings, f"http://{host}:{port}"))
-        serving.run(app, listening)
+        serving.run(app, listening, ready=lambda: click.echo(_welcome(settings, f"http://{host}:{port}")))
     click.echo("TikiWallet has stopped. Your data is kept.")
 
 

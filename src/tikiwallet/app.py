@@ -1,5 +1,6 @@
 """The composition root: builds every part once and hands each what it needs. Nothing else knows all of them."""
 
+import asyncio
 import contextlib
 from collections.abc import AsyncIterator
 from datetime import datetime
@@ -71,6 +72,10 @@ class Parts:
             await self.offline.start(now=now)
             yield
 
+    async def can_serve(self) -> bool:
+        """Return whether every context's database answers."""
+        return all(await asyncio.gather(*(database.answers() for database in self.databases.values())))
+
     async def prepare_wallet(self, person_id: PersonId) -> None:
         """Open the accounts that a person needs before they exist. Repeatable."""
         await self.payments.wallets.prepare(person_id)
@@ -98,11 +103,9 @@ def build_app(settings: Settings, *, database_url: str, clock: http.Clock = http
         return await parts.identity.sessions.authenticate(token, now=clock())
 
     @contextlib.asynccontextmanager
-    async def lifespan(app: Litestar) -> AsyncIterator[None]:
+    async def lifespan(_: Litestar) -> AsyncIterator[None]:
         async with parts.open(now=clock()), parts.at_work(clock):
-            app.state.ready = True
             yield
-            app.state.ready = False
 
     application = Litestar(
         route_handlers=[
@@ -125,7 +128,7 @@ def build_app(settings: Settings, *, database_url: str, clock: http.Clock = http
                 "payments": parts.payments,
                 "funding": parts.funding,
                 "offline": parts.offline,
-                "ready": False,
+                "can_serve": parts.can_serve,
             }
         ),
         openapi_config=None,
@@ -155,7 +158,7 @@ async def healthz() -> Response[bytes]:
 )  # fmt: skip
 async def readyz(state: State) -> Response[bytes]:
     """Answer 200 when the database answers too, else 503; a load balancer sends nobody here until then."""
-    if not state.ready:
+    if not await state.can_serve():
         raise http.Overloaded(retry_after_seconds=1)
     return http.respond(Health(status="ok"))
 

@@ -103,6 +103,20 @@ def test_a_sync_that_is_cut_goes_on_where_it_was(
     tunnel.close()
 
 
+@pytest.mark.parametrize("days", [400, -400], ids=["a year ahead", "a year behind"])
+def test_a_sync_with_a_wrong_clock_loses_nothing(people: Callable[..., list[Phone]], days: int) -> None:
+    asha, ben = people("asha", "ben")
+    asha.does("load", "20")
+    pay_offline(asha, ben, "5")
+    for person in (asha, ben):
+        person.clock.now += days * 24 * 3600  # one clock for both: it is wrong once, then right again
+        assert person.does("sync")["rejected"] == []
+        person.clock.now -= days * 24 * 3600
+    assert (asha.offline_balance(), ben.offline_balance()) == (1500, 500)
+    assert pay_offline(asha, ben, "10")["amount_minor"] == 1000
+    assert ben.does("sync")["rejected"] == []
+
+
 def test_a_refused_payment_is_not_claimed(people: Callable[..., list[Phone]]) -> None:
     asha, ben = people("asha", "ben")
     asha.does("load", "20")

@@ -3,6 +3,7 @@
 from collections.abc import AsyncIterator
 from pathlib import Path
 
+import asyncpg
 import pytest
 import structlog
 from httpx import ASGITransport, AsyncClient
@@ -30,6 +31,26 @@ async def test_before_the_start_nobody_is_sent_here(unstarted: AsyncClient) -> N
     answer = await unstarted.get("/readyz")
     assert refusal(answer) == (503, "overloaded")
     assert answer.headers["retry-after"] == "1"
+
+
+async def test_while_the_database_is_away_nobody_is_sent_here_and_then_it_serves_again(
+    world: World, cluster: str, database_url: str
+) -> None:
+    alice, bob = await world.people(alice="50.00", bob="0.00")
+    name = database_url.rpartition("/")[2].partition("?")[0]
+    operator = await asyncpg.connect(cluster)
+    try:
+        await operator.execute(f"ALTER DATABASE {name} ALLOW_CONNECTIONS false")
+        await operator.execute("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = $1", name)
+        assert refusal(await world.http.get("/readyz")) == (503, "overloaded")
+        assert (await world.http.get("/healthz")).status_code == 200
+        assert refusal(await alice.pay(bob, "20.00", key="k")) == (500, "internal_error")
+        await operator.execute(f"ALTER DATABASE {name} ALLOW_CONNECTIONS true")
+    finally:
+        await operator.close()
+    assert (await world.http.get("/readyz")).status_code == 200
+    assert (await alice.pay(bob, "20.00", key="k")).status_code == 201
+    assert await world.balances() == {"alice": "30.00", "bob": "20.00"}
 
 
 async def test_a_bug_is_a_bare_500_and_its_text_goes_to_the_log_only(unstarted: AsyncClient) -> None:

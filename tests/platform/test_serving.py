@@ -33,12 +33,17 @@ class Server:
                 return found[1]
         raise AssertionError(self.process.communicate()[1])
 
-    def interrupt(self) -> tuple[int, str]:
-        """Press Ctrl-C; return the exit code and what was said last."""
-        self.process.send_signal(signal.SIGINT)
+    def stop(self, how: signal.Signals = signal.SIGINT) -> tuple[int, str]:
+        """Press Ctrl-C, or stop it in another way; return the exit code and what was said last."""
+        self.process.send_signal(how)
         out, err = self.process.communicate(timeout=READY_TIMEOUT_SECONDS)
         assert err == ""
-        return self.process.returncode, out.strip().splitlines()[-1]
+        return self.process.returncode, out.strip().rpartition("\n")[2]
+
+    def stopped(self) -> None:
+        """Wait until it is ready, and stop it."""
+        self.address()
+        self.stop()
 
     def failure(self) -> tuple[int, str]:
         """Wait for a start that fails; return the exit code and the sentence."""
@@ -57,8 +62,40 @@ def test_it_serves_and_stops_and_starts_again(data_dir: Path) -> None:
         assert get(address, "/healthz").json() == {"status": "ok"}
         assert get(address, "/readyz").json() == {"status": "ok"}
         assert get(address, "/openapi.json").json()["openapi"] == "3.1.0"
-        assert server.interrupt() == (0, "TikiWallet has stopped. Your data is kept.")
+        assert server.stop() == (0, "TikiWallet has stopped. Your data is kept.")
     assert not (data_dir / "postgres" / "postmaster.pid").exists()
+
+
+@pytest.mark.parametrize("how", [signal.SIGTERM, signal.SIGHUP], ids=["a supervisor", "a closed terminal"])
+def test_whoever_stops_it_the_database_stops_too(data_dir: Path, how: signal.Signals) -> None:
+    server = Server(data_dir)
+    assert get(server.address(), "/readyz").status == 200
+    assert server.stop(how) == (0, "TikiWallet has stopped. Your data is kept.")
+    assert not (data_dir / "postgres" / "postmaster.pid").exists()
+
+
+def test_a_part_that_cannot_start_is_one_sentence_and_nothing_is_said_to_be_ready(data_dir: Path) -> None:
+    Server(data_dir).stopped()
+    (data_dir / "keys" / "issuer-1.pem").write_text("garbage")
+    server = Server(data_dir)
+    out, err = server.process.communicate(timeout=READY_TIMEOUT_SECONDS)
+    assert (server.process.returncode, out) == (1, "")
+    sentence = f"tikiwallet: The offline keys in {data_dir}/keys can't be read: restore the folder from a copy.\n"
+    assert err == sentence
+    assert not (data_dir / "postgres" / "postmaster.pid").exists()
+
+
+def test_an_address_of_another_machine_is_said_so(data_dir: Path) -> None:
+    code, sentence = Server(data_dir, TIKIWALLET_HOST="nowhere.invalid").failure()
+    assert (code, sentence) == (1, "tikiwallet: nowhere.invalid:0 can't be used: Name or service not known.")
+
+
+def test_a_folder_that_cannot_be_made_is_said_so() -> None:
+    code, sentence = Server(Path("/proc/nowhere")).failure()
+    assert code == 1
+    assert (
+        sentence == "tikiwallet: The folder /proc/nowhere can't be made here; set TIKIWALLET_DATA_DIR to one that can."
+    )
 
 
 def test_a_port_in_use_is_said_so(data_dir: Path) -> None:
@@ -111,7 +148,7 @@ def debian_postgres(tmp_path: Path) -> Iterator[str]:
 def test_a_server_of_the_distribution_serves_as_well(debian_postgres: str, data_dir: Path) -> None:
     server = Server(data_dir, DATABASE_URL=debian_postgres)
     assert get(server.address(), "/readyz").json() == {"status": "ok"}
-    assert server.interrupt()[0] == 0
+    assert server.stop()[0] == 0
 
 
 def test_the_wrong_password_is_said_so(debian_postgres: str, data_dir: Path) -> None:

@@ -8,6 +8,7 @@ import base64
 import binascii
 import ipaddress
 import json
+from collections.abc import Callable
 from typing import Final, TypeVar
 from urllib.parse import urlsplit
 
@@ -134,11 +135,14 @@ class Online:
         """End something. Problems: those of `Server.call`."""
         self.server.call("DELETE", path, Nothing, token=self.token())
 
-    def moving_money(self, path: str, answer: type[T], *, body: object) -> T:
+    def moving_money(
+        self, path: str, answer: type[T], *, body: object, keep: Callable[[T], object] | None = None
+    ) -> T:  # fmt: skip
         """Move money at most once: the key is stored before the call and kept until the outcome is known.
 
-        Asking again with the same words while the outcome is unknown is the same payment, also after a crash.
-        Problems: those of `Server.call`.
+        Asking again with the same words while the outcome is unknown is the same payment, also after a crash. `keep`
+        stores what this wallet needs of the answer; the outcome counts as known only after that. Problems: those of
+        `Server.call` and of `keep`.
         """
         store, token = self.wallet.store, self.token()
         words = json.dumps(msgspec.to_builtins(body), sort_keys=True)
@@ -155,6 +159,8 @@ class Online:
             if said.status < 500 and not may_still_arrive:
                 store.run("settle_call", idempotency_key=key)
             raise
+        if keep is not None:
+            keep(done)
         store.run("settle_call", idempotency_key=key)
         return done
 

@@ -126,12 +126,19 @@ def load(online: Online, amount: Amount, *, phone_name: str) -> Loaded:
     """
     device_id = prepare(online, phone_name=phone_name)
     body = {"device_id": device_id, "amount": amount}
-    loading = online.moving_money("/v1/offline/vouchers", Loading, body=body)
-    loaded_minor = 0
-    if loading.voucher is not None:
-        opening = opening_said(loading.openings[0]) if loading.openings else None
-        loaded_minor = learn(online.wallet, Said(vouchers=((from_base64url(loading.voucher), opening),)))
-    return Loaded(loading=loading, loaded_minor=loaded_minor)
+    fresh_minor: list[int] = []
+    loading = online.moving_money(
+        "/v1/offline/vouchers", Loading, body=body, keep=lambda said: fresh_minor.append(_take_voucher(online, said))
+    )
+    return Loaded(loading=loading, loaded_minor=sum(fresh_minor))
+
+
+def _take_voucher(online: Online, loading: Loading) -> int:
+    """Store the voucher of a load; return how many minor units came with it."""
+    if loading.voucher is None:
+        return 0
+    opening = opening_said(loading.openings[0]) if loading.openings else None
+    return learn(online.wallet, Said(vouchers=((from_base64url(loading.voucher), opening),)))
 
 
 def devices(online: Online) -> list[Device]:

@@ -121,11 +121,13 @@ def learn(wallet: Wallet, said: Said) -> int:
         known = json.loads(store.setting("issuer_keys") or "[]")
         added = [item.hex() for item in said.issuer_keys if item.hex() not in known]
         store.remember("issuer_keys", json.dumps([*known, *added]))
-        newest = [item.body.now for item in documents if isinstance(item.body, SignedTime | Revocations)]
-        store.remember("newest_signed_time", str(max([wallet.newest_signed_time(), *newest])))
+        said_times = [item.body.now for item in documents if isinstance(item.body, SignedTime | Revocations)]
+        newest_signed_time = max([wallet.newest_signed_time(), *said_times])
+        store.remember("newest_signed_time", str(newest_signed_time))
         if said.revocations is not None:
             _learn_revocations(store, said.revocations)
-        book = forget_closed(read_book(store), now=wallet.now())
+        # By the operator's time only: a phone whose clock is a year ahead must not forget what it holds.
+        book = forget_closed(read_book(store), now=newest_signed_time)
         row = wallet.key()
         mine = row["public_key"] if row else b""
         openings = dict(said.vouchers)

@@ -10,10 +10,14 @@ from pathlib import Path
 
 import msgspec
 
+from tikiwallet.platform.money import AMOUNT_MINOR_MAX, exponent
+
 SESSION_TTL_SECONDS_MAX = 6 * 3600
 # What argon2id costs somebody who guesses at a stolen table; production refuses less.
 PASSWORD_MEMORY_KIB_MIN = 19 * 1024
 PASSWORD_PASSES_MIN = 2
+POOL_SIZE_MAX = 1000
+LOG_LEVELS = ("debug", "info", "warning", "error")
 CODE_KEY = re.compile(r"([0-9a-f]{64})?")
 
 
@@ -40,7 +44,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     password_passes: int = PASSWORD_PASSES_MIN
     password_lanes: int = 1
     session_ttl_seconds: int = SESSION_TTL_SECONDS_MAX
-    log_level: str = "info"
+    log_level: str = "info"  # one of LOG_LEVELS
     jobs: bool = True  # run the job workers in this process
     offline_keys_dir: str = ""  # where the offline issuer's key files are; empty: <data_dir>/keys
     offline_policy: str = ""  # a TOML file that replaces numbers of the offline tiers; empty: the design's table
@@ -78,6 +82,8 @@ def _parse(variable: str, text: str, kind: object) -> object:
             raise ConfigError(f"{variable} must be yes or no, not {text!r}.")
         return text == "yes"
     if kind is Path:
+        if not text:
+            raise ConfigError(f"{variable} must name a folder.")
         return Path(text)
     if kind == tuple[str, ...]:
         return tuple(part.strip() for part in text.split(",") if part.strip())
@@ -85,20 +91,46 @@ def _parse(variable: str, text: str, kind: object) -> object:
 
 
 def _check(settings: Settings) -> None:
+    _check_words(settings)
+    _check_numbers(settings)
+    if settings.is_production and settings.sms_sender == "console":
+        raise ConfigError("TIKIWALLET_SMS_SENDER=console prints one-time codes; production needs another sender.")
+    if settings.is_production and (
+        settings.password_memory_kib < PASSWORD_MEMORY_KIB_MIN or settings.password_passes < PASSWORD_PASSES_MIN
+    ):
+        raise ConfigError(
+            f"Production needs TIKIWALLET_PASSWORD_MEMORY_KIB >= {PASSWORD_MEMORY_KIB_MIN} and "
+            f"TIKIWALLET_PASSWORD_PASSES >= {PASSWORD_PASSES_MIN}."
+        )
+
+
+def _check_words(settings: Settings) -> None:
     if settings.mode not in {"demo", "production"}:
         raise ConfigError(f"TIKIWALLET_MODE must be demo or production, not {settings.mode!r}.")
     if settings.sms_sender not in {"console", "file"}:
         raise ConfigError(f"TIKIWALLET_SMS_SENDER must be console or file, not {settings.sms_sender!r}.")
-    if settings.is_production and settings.sms_sender == "console":
-        raise ConfigError("TIKIWALLET_SMS_SENDER=console prints one-time codes; production needs another sender.")
     if settings.bank not in {"", "demo", "none"}:
         raise ConfigError(f"TIKIWALLET_BANK must be demo or none, not {settings.bank!r}.")
+    if settings.log_level not in LOG_LEVELS:
+        raise ConfigError(f"TIKIWALLET_LOG_LEVEL must be debug, info, warning or error, not {settings.log_level!r}.")
     if not settings.currencies:
         raise ConfigError("TIKIWALLET_CURRENCIES must name at least one currency.")
-    if not 1 <= settings.session_ttl_seconds <= SESSION_TTL_SECONDS_MAX:
-        raise ConfigError(f"TIKIWALLET_SESSION_TTL_SECONDS must be from 1 to {SESSION_TTL_SECONDS_MAX}.")
+    for currency in settings.currencies:
+        try:
+            exponent(currency)
+        except ValueError as error:
+            raise ConfigError(
+                f"TIKIWALLET_CURRENCIES must be ISO 4217 codes of money with minor units, not {currency!r}."
+            ) from error
+    if settings.database_url and not settings.database_url.startswith(("postgresql://", "postgres://")):
+        raise ConfigError("DATABASE_URL must begin with postgresql:// or postgres://.")
     if not CODE_KEY.fullmatch(settings.code_key):
         raise ConfigError("TIKIWALLET_CODE_KEY must be 64 lower-case hex digits.")
+
+
+def _check_numbers(settings: Settings) -> None:
+    if not 1 <= settings.session_ttl_seconds <= SESSION_TTL_SECONDS_MAX:
+        raise ConfigError(f"TIKIWALLET_SESSION_TTL_SECONDS must be from 1 to {SESSION_TTL_SECONDS_MAX}.")
     if (
         settings.password_lanes < 1
         or settings.password_passes < 1
@@ -107,12 +139,9 @@ def _check(settings: Settings) -> None:
         raise ConfigError(
             "argon2id needs at least one pass, one lane and 8 KiB of TIKIWALLET_PASSWORD_MEMORY_KIB a lane."
         )
-    if settings.is_production and (
-        settings.password_memory_kib < PASSWORD_MEMORY_KIB_MIN or settings.password_passes < PASSWORD_PASSES_MIN
-    ):
-        raise ConfigError(
-            f"Production needs TIKIWALLET_PASSWORD_MEMORY_KIB >= {PASSWORD_MEMORY_KIB_MIN} and "
-            f"TIKIWALLET_PASSWORD_PASSES >= {PASSWORD_PASSES_MIN}."
-        )
     if not 0 <= settings.port <= 65535:
         raise ConfigError("TIKIWALLET_PORT must be from 0 to 65535.")
+    if not 1 <= settings.pool_size_max <= POOL_SIZE_MAX:
+        raise ConfigError(f"TIKIWALLET_POOL_SIZE_MAX must be from 1 to {POOL_SIZE_MAX}.")
+    if not 1 <= settings.wallet_balance_max_minor <= AMOUNT_MINOR_MAX:
+        raise ConfigError(f"TIKIWALLET_WALLET_BALANCE_MAX_MINOR must be from 1 to {AMOUNT_MINOR_MAX}.")

@@ -4,6 +4,7 @@ Each context has its own schema and its own role, so that "never through its tab
 The role is set when a connection opens; nothing changes session state after that, so the pool needs no reset.
 """
 
+import asyncio
 import contextlib
 from collections.abc import AsyncIterator
 from importlib import resources
@@ -15,6 +16,7 @@ Connection: TypeAlias = asyncpg.Connection | asyncpg.pool.PoolConnectionProxy
 
 CONNECT_TIMEOUT_SECONDS = 10
 COMMAND_TIMEOUT_SECONDS = 30
+ANSWER_TIMEOUT_SECONDS = 2
 # A plan made for an empty table would scan it for ever; connections are replaced often enough to notice growth.
 CONNECTION_LIFETIME_SECONDS = 300
 
@@ -63,6 +65,17 @@ class Database:
         assert self._pool is not None, f"{self._context}: the database is not open"
         return self._pool
 
+    async def answers(self) -> bool:
+        """Return whether the server answers within `ANSWER_TIMEOUT_SECONDS`. Raises nothing."""
+        if self._pool is None:
+            return False
+        try:
+            async with asyncio.timeout(ANSWER_TIMEOUT_SECONDS):
+                await self._pool.execute(SQL["answers"])
+        except (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError):
+            return False
+        return True
+
     @contextlib.asynccontextmanager
     async def transaction(self) -> AsyncIterator[Connection]:
         """Yield a connection inside a transaction (read committed) that commits when the block ends well."""
@@ -95,3 +108,6 @@ class Queries:
     def names(self) -> frozenset[str]:
         """Return the names of all queries (the tidy test checks that each is used)."""
         return frozenset(self._by_name)
+
+
+SQL = Queries("tikiwallet.platform")

@@ -241,6 +241,7 @@ def _one_sentence(root: Path) -> Iterator[None]:
             errno.ENOSPC: f"The disk that holds {root} is full; free some space and start again.",
             errno.EROFS: f"The folder {root} is read-only; set TIKIWALLET_DATA_DIR to one that can be written.",
             errno.EACCES: f"The folder {root} can't be written by this user; set TIKIWALLET_DATA_DIR to one that can.",
+            errno.ENOENT: f"The folder {root} can't be made here; set TIKIWALLET_DATA_DIR to one that can.",
             errno.ENOTDIR: f"{root} is not a folder; set TIKIWALLET_DATA_DIR to one.",
             errno.EEXIST: f"{root} is not a folder; set TIKIWALLET_DATA_DIR to one.",
         }

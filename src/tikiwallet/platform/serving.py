@@ -6,8 +6,10 @@ People run this by one command, so whatever can go wrong at the start is told ap
 import asyncio
 import contextlib
 import errno
+import signal
 import socket
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from types import FrameType
 from urllib.parse import urlsplit
 
 import asyncpg
@@ -20,6 +22,8 @@ from tikiwallet.platform.embedded_postgres import EmbeddedPostgres
 DATABASE_NAME = "tikiwallet"
 GRACEFUL_SHUTDOWN_SECONDS = 10
 BACKLOG = 2048
+# Ctrl-C, a supervisor, a terminal that was closed: each must leave no database running behind.
+STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 class StartError(Exception):
@@ -84,14 +88,72 @@ def listen(settings: Settings) -> socket.socket:
     return found
 
 
-def run(app: Litestar, listening: socket.socket) -> None:
-    """Serve `app` until SIGINT or SIGTERM; requests under way are finished first."""
+class _Server(uvicorn.Server):
+    """A server that stops for every signal in `STOP_SIGNALS` and then lets its caller clean up.
+
+    uvicorn's own raises the signal again when it is done: SIGTERM would end us before the database is stopped.
+    """
+
+    def __init__(self, config: uvicorn.Config, *, ready: Callable[[], None]) -> None:
+        super().__init__(config)
+        self._ready = ready
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        self._ready()  # here and not earlier: whoever reads it may stop us at once, and then it has to be caught
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        before = {number: signal.signal(number, self.handle_exit) for number in STOP_SIGNALS}
+        try:
+            yield
+        finally:
+            for number, handler in before.items():
+                signal.signal(number, handler)
+
+
+@contextlib.contextmanager
+def stoppable() -> Iterator[None]:
+    """Let every request to stop unwind what was begun, as Ctrl-C does (raises `KeyboardInterrupt` in the block)."""
+
+    def interrupt(_: int, __: FrameType | None) -> None:
+        raise KeyboardInterrupt
+
+    before = {number: signal.signal(number, interrupt) for number in STOP_SIGNALS if number != signal.SIGINT}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def run(app: Litestar, listening: socket.socket, *, ready: Callable[[], None]) -> None:
+    """Serve `app` until a signal of `STOP_SIGNALS`; requests under way are finished first.
+
+    `ready` is called when every part has started. Raises what a part raises that can't start, such as `ConfigError`.
+    """
     config = uvicorn.Config(
         app,
+        lifespan="off",  # entered below, where what goes wrong is raised instead of logged
         log_config=None,
         access_log=False,
         server_header=False,
         timeout_graceful_shutdown=GRACEFUL_SHUTDOWN_SECONDS,
     )
-    with contextlib.suppress(KeyboardInterrupt):
-        uvicorn.Server(config).run(sockets=[listening])
+
+    async def serve() -> None:
+        async with app.lifespan():
+            await _Server(config, ready=ready).serve(sockets=[listening])
+
+    with contextlib.suppress(KeyboardInterrupt), asyncio.Runner(loop_factory=config.get_loop_factory()) as runner:
+        try:
+            runner.run(serve())
+        except BaseExceptionGroup as group:
+            raise _only_cause(group) from group
+
+
+def _only_cause(error: BaseException) -> BaseException:
+    """Return what went wrong inside the groups that a framework wraps it in, if it is one thing."""
+    while isinstance(error, BaseExceptionGroup) and len(error.exceptions) == 1:
+        error = error.exceptions[0]
+    return error

@@ -1,0 +1,3 @@
+-- answers --
+-- Whether a connection still leads to a server.
+SELECT 1;

@@ -1,0 +1,50 @@
+"""Settings that contradict each other or can't be meant stop the start with one sentence that names the variable."""
+
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from tikiwallet.platform.config import ConfigError, Settings, read_settings
+
+ROOT = Path(__file__).parents[2]
+
+WRONG = {
+    "TIKIWALLET_LOG_LEVEL=loud": "TIKIWALLET_LOG_LEVEL must be debug, info, warning or error, not 'loud'.",
+    "TIKIWALLET_PORT=99999": "TIKIWALLET_PORT must be from 0 to 65535.",
+    "TIKIWALLET_PORT=http": "TIKIWALLET_PORT must be a whole number, not 'http'.",
+    "TIKIWALLET_CURRENCIES=QQQ": "TIKIWALLET_CURRENCIES must be ISO 4217 codes of money with minor units, not 'QQQ'.",
+    "TIKIWALLET_CURRENCIES=sgd": "TIKIWALLET_CURRENCIES must be ISO 4217 codes of money with minor units, not 'sgd'.",
+    "TIKIWALLET_CURRENCIES=XAU": "TIKIWALLET_CURRENCIES must be ISO 4217 codes of money with minor units, not 'XAU'.",
+    "TIKIWALLET_CURRENCIES=,": "TIKIWALLET_CURRENCIES must name at least one currency.",
+    "TIKIWALLET_POOL_SIZE_MAX=0": "TIKIWALLET_POOL_SIZE_MAX must be from 1 to 1000.",
+    "TIKIWALLET_WALLET_BALANCE_MAX_MINOR=0": "TIKIWALLET_WALLET_BALANCE_MAX_MINOR must be from 1 to 1000000000000000.",
+    "TIKIWALLET_JOBS=maybe": "TIKIWALLET_JOBS must be yes or no, not 'maybe'.",
+    "TIKIWALLET_DATA_DIR=": "TIKIWALLET_DATA_DIR must name a folder.",
+    "DATABASE_URL=mysql://db/x": "DATABASE_URL must begin with postgresql:// or postgres://.",
+    "DATABASE_URL=nonsense": "DATABASE_URL must begin with postgresql:// or postgres://.",
+}
+
+
+@pytest.mark.parametrize("setting", WRONG)
+def test_a_wrong_setting_is_one_sentence(setting: str) -> None:
+    name, _, value = setting.partition("=")
+    with pytest.raises(ConfigError) as refused:
+        read_settings({name: value})
+    assert str(refused.value) == WRONG[setting]
+
+
+def test_without_an_environment_it_is_a_demonstration() -> None:
+    assert read_settings({}) == Settings()
+    assert not Settings().is_production
+
+
+def test_every_setting_is_documented() -> None:
+    page = (ROOT / "docs" / "operating.md").read_text()
+    variables = {f"TIKIWALLET_{field.name.upper()}" for field in msgspec.structs.fields(Settings)}
+    variables = variables - {"TIKIWALLET_DATABASE_URL"} | {"DATABASE_URL"}
+    row = "`TIKIWALLET_PASSWORD_MEMORY_KIB`, `_PASSES`, `_LANES`"
+    page = page.replace(
+        row, "`TIKIWALLET_PASSWORD_MEMORY_KIB`, `TIKIWALLET_PASSWORD_PASSES`, `TIKIWALLET_PASSWORD_LANES`"
+    )
+    assert {variable for variable in variables if f"`{variable}`" not in page} == set()
