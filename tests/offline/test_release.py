@@ -142,6 +142,22 @@ async def test_tills_never_get_more_than_the_escrow_holds(phone_of: PhoneOf, dat
     await assert_money_is_conserved(database_url)
 
 
+async def test_the_same_units_by_two_ways_are_promised_once(phone_of: PhoneOf, database_url: str) -> None:
+    mallory, ben = await phone_of("mallory", "50.00"), await phone_of("ben")
+    till = await phone_of("shop", tier=Tier.TILL)
+    await mallory.load("50.00")
+    double_spend(mallory, till, ben, 1200)
+    request = till.request(1200)
+    bundle = ben.pay(request)
+    till.keep(bundle)  # its own book would notice; the operator hears of it all the same
+    await till.sync()
+    await till.sync(bundle)
+    # Cover is 20.00, and of the voucher the till has 12.00, however often it was paid them.
+    assert (await view_of(till))["online"] == 1200
+    assert (await view_of(till))["final"] == 0
+    await assert_money_is_conserved(database_url)
+
+
 @pytest.mark.parametrize("point", ["before", "after"])
 async def test_a_load_that_dies_between_two_steps_is_healed_by_its_job(
     phone_of: PhoneOf, offline_parts: OfflineParts, database_url: str, point: str

@@ -1,11 +1,15 @@
 """Claims are a function of the set of documents: order and copies change nothing, and no unit is lost."""
 
 import random
+from collections import defaultdict
 from typing import Any
 
 import pytest
 
 from protocol.world import ASHA, BEN, CHI, DAN, FIRST, ISSUER, MALLORY, chained, pay, piece, voucher
+from settlement.paper import accounts
+from settlement.worlds import RandomWorld
+from tikicash.holders import changes, sweep
 from tikiwallet.offline.standing import Claim, claims_on
 
 OPERATOR = frozenset({ISSUER.id})
@@ -100,3 +104,31 @@ def test_order_and_copies_change_nothing_and_every_unit_is_claimed(seed: int) ->
 
 def _payee(payment: Any, keys: tuple[Any, ...]) -> Any:
     return next(key for key in keys if key.id == payment.body.payee_id)
+
+
+@pytest.mark.parametrize("seed", range(60))
+def test_what_is_shown_before_the_close_is_what_the_close_counts(seed: int) -> None:
+    world = RandomWorld(seed)
+    owners = accounts(world.keys)
+    for on in world.vouchers:
+        close = world.input_for(on)
+        found = claims_on(
+            on, close.documents, operator=close.operator, refused=close.refused,
+            account_of=lambda key: owners.get(key, key),
+        )  # fmt: skip
+        counts = sweep(
+            on.body,
+            changes(on, close.documents, refused=close.refused, operator=close.operator),
+            account_of=lambda key: owners.get(key, key),
+        )
+        whole: dict[bytes, int] = defaultdict(int)
+        claimed: dict[bytes, int] = defaultdict(int)
+        for claim in found:
+            whole[claim.key_id] += claim.count - claim.shared
+            claimed[claim.key_id] += claim.count if claim.payment is not None else 0
+        keys = {*whole, *counts.home, *counts.sole, *counts.claimed}
+        for key in keys:
+            assert whole[key] == counts.home.get(key, 0) + counts.sole.get(key, 0)
+            # Units that came to a key in two ways are two claims and are counted once.
+            assert claimed[key] >= counts.claimed.get(key, 0)
+            assert (claimed[key] > 0) == (counts.claimed.get(key, 0) > 0)

@@ -56,6 +56,7 @@ class _Owned(msgspec.Struct, frozen=True, kw_only=True):
     device: Device
     voucher: OpenVoucher
     claim: Claim
+    claimed_minor: int  # units of the voucher that this phone was paid, each once however many claims it has
 
 
 class _Taken:
@@ -241,22 +242,23 @@ def _owned(
         (touched.vouchers[item] for item in voucher_ids), key=lambda item: (item.claim_by, item.voucher_id)
     )
     for voucher in vouchers:
+        claimed = touched.claimed(voucher.voucher_id, operator=issuer.operator_ids)
         for claim in touched.claims(voucher.voucher_id, operator=issuer.operator_ids):
             if claim.key_id in devices:
-                yield _Owned(device=devices[claim.key_id], voucher=voucher, claim=claim)
+                yield _Owned(
+                    device=devices[claim.key_id], voucher=voucher, claim=claim,
+                    claimed_minor=claimed.get(claim.key_id, 0),
+                )  # fmt: skip
 
 
 def _final_parts(mine: list[_Owned]) -> list[int]:
     """Return how much of each claim of one phone is final: what the close pays at least, spread in closing order."""
     if not mine:
         return []
-    by_voucher: dict[VoucherId, int] = {}
-    covers = {item.voucher.voucher_id: item.voucher.cover_minor for item in mine}
-    for item in mine:
-        by_voucher[item.voucher.voucher_id] = by_voucher.get(item.voucher.voucher_id, 0) + item.claim.count
+    covers = {item.voucher.voucher_id: min(item.voucher.cover_minor, item.claimed_minor) for item in mine}
     left = final_before_close(
-        budget=mine[0].device.budget_minor, claims=[(covers[key], count) for key, count in by_voucher.items()]
-    )
+        budget=mine[0].device.budget_minor, claims=[(cover, cover) for cover in covers.values()]
+    )  # fmt: skip
     parts = [0] * len(mine)
     # Units that nobody else claims come first: what they leave of the cover makes good for the shared ones.
     for at in sorted(range(len(mine)), key=lambda at: (mine[at].claim.shared > 0, at)):

@@ -40,6 +40,7 @@ HAND_BACK: Final = "hand_back"
 FINAL: Final = "final"
 
 ClaimsOf = Callable[[VoucherId], tuple[Claim, ...]]
+ClaimedOn = Callable[[VoucherId], Mapping[bytes, int]]  # minor units by key
 
 
 class Advance(msgspec.Struct, frozen=True, kw_only=True):
@@ -89,6 +90,7 @@ class Releases:
         touched = await read_touched(tx, [voucher.voucher_id for voucher in open_vouchers.values()])
         # Each voucher is judged once, however many documents of this sync touch it.
         claims_of = cache(lambda voucher_id: touched.claims(voucher_id, operator=self._issuer.operator_ids))
+        claimed_on = cache(lambda voucher_id: touched.claimed(voucher_id, operator=self._issuer.operator_ids))
         found: list[TransferId] = []
         by_key = {device.key_id: device for device in devices}
         for chain in chains:
@@ -97,7 +99,7 @@ class Releases:
                 found += await self._hand_back(tx, chain, device, open_vouchers, claims_of)
         for device in by_key.values():
             if device.receive_only:
-                found += await self._final_part(tx, device, open_vouchers, claims_of)
+                found += await self._final_part(tx, device, open_vouchers, claimed_on)
         return found
 
     async def _hand_back(
@@ -134,7 +136,7 @@ class Releases:
         return found
 
     async def _final_part(
-        self, tx: Connection, device: Device, vouchers: Mapping[bytes, OpenVoucher], claims_of: ClaimsOf
+        self, tx: Connection, device: Device, vouchers: Mapping[bytes, OpenVoucher], claimed_on: ClaimedOn
     ) -> list[TransferId]:
         """Promise what is final of a receive-only phone's claims and wasn't released yet.
 
@@ -147,11 +149,7 @@ class Releases:
         left_minor = device.budget_minor - sum(advanced.values())
         found = []
         for voucher in sorted(vouchers.values(), key=lambda item: (item.claim_by, item.voucher_id)):
-            claimed_minor = sum(
-                claim.count
-                for claim in claims_of(voucher.voucher_id)
-                if claim.key_id == device.key_id and claim.payment is not None
-            )
+            claimed_minor = claimed_on(voucher.voucher_id).get(device.key_id, 0)
             room_minor = min(voucher.cover_minor, claimed_minor) - advanced.get(voucher.voucher_id, 0)
             # Claims may exceed the voucher when it was spent twice: the rest comes from the guarantee at the close.
             amount_minor = min(room_minor, left_minor, await tx.fetchval(SQL["escrow_left"], voucher.voucher_id))
