@@ -14,9 +14,9 @@ from offline.closes import (
     voucher_ids,
 )
 from offline.conftest import OfflineParts, PhoneOf, let_claims_end, run_sql
-from offline.phone import double_spend
+from offline.phone import Phone, double_spend
 from tikiwallet.identity.types import Tier
-from world import body_of, refusal
+from world import World, body_of, refusal
 
 
 async def close_all(parts: OfflineParts, database_url: str) -> int:
@@ -60,6 +60,8 @@ async def test_an_advance_beyond_the_share_is_a_debt_and_repaid_first(
     # Ben and Chi share 10.00, and he had 10.00 already.
     assert await online_of(mallory, ben, chi, dan) == (0, 0, 500, 2000)
     assert await guarantee(database_url) == 500
+    (debt,) = await offline_parts.offline.debts.owed()
+    assert (debt.person_id, debt.amount_minor) == (ben.owner.person_id, 500)
     answer = await ben.try_load("1.00")
     assert refusal(answer) == (403, "debt_open")
     assert "5.00 SGD" in answer.json()["detail"]
@@ -73,6 +75,44 @@ async def test_an_advance_beyond_the_share_is_a_debt_and_repaid_first(
     await ben.load("1.00")
     assert await guarantee(database_url) == 0
     await assert_books_are_right(database_url)
+
+
+async def test_tills_that_were_paid_early_are_set_off(
+    phone_of: PhoneOf, offline_parts: OfflineParts, database_url: str
+) -> None:
+    mallory = await phone_of("mallory", "20.00")
+    tills = [await phone_of(f"shop{number}", tier=Tier.TILL) for number in range(2)]
+    await mallory.load("20.00")
+    double_spend(mallory, *tills, 1500)
+    for till in tills:
+        await till.sync()
+    assert await online_of(*tills) == (1500, 500)
+    await close_all(offline_parts, database_url)
+    # 15.00 are missing: 5.00 are his own, and the guarantee for him gives 10.00. Neither till loses anything.
+    assert await online_of(mallory, *tills) == (0, 1500, 1500)
+    assert await guarantee(database_url) == 1000
+
+
+async def test_the_cover_of_a_retired_phone_stays_until_its_money_is_shared_out(
+    world: World, phone_of: PhoneOf, offline_parts: OfflineParts, database_url: str
+) -> None:
+    mallory = await phone_of("mallory", "20.00")
+    payees = [await phone_of(name) for name in ("ben", "chi", "dan", "eli")]
+    await mallory.load("20.00")
+    for payee in payees:
+        request = payee.request(2000)
+        payee.accept(mallory.sign_payment(request, (mallory.voucher_piece(0, 2000),)), request)
+        await payee.sync()
+    ben = payees[0]
+    body_of(await ben.owner.post(f"/v1/offline/devices/{ben.device_id}/retirement"), 200)
+    world.clock.move(days=60)  # the operator is late with the close
+    ben.owner = await world.sign_in_again(ben.owner)
+    await Phone(ben.owner, world, "the next phone").register()
+    await close_all(offline_parts, database_url)
+    mallory.owner, *owners = [await world.sign_in_again(phone.owner) for phone in (mallory, *payees)]
+    for payee, owner in zip(payees, owners, strict=True):
+        payee.owner = owner
+    assert await online_of(mallory, *payees) == (0, 2000, 2000, 2000, 2000)
 
 
 async def test_a_debt_that_was_collected_and_not_written_down_is_collected_once(

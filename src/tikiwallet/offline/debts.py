@@ -8,6 +8,8 @@ goes below zero for it; what isn't there is collected later.
 from typing import Final
 from uuid import uuid5
 
+import msgspec
+
 from tikiwallet.identity.types import PersonId
 from tikiwallet.ledger.types import (
     AccountKind,
@@ -34,6 +36,13 @@ class DebtOpen(Refused):
     code, kind = "debt_open", Kind.FORBIDDEN
 
 
+class Debt(msgspec.Struct, frozen=True, kw_only=True):
+    """What one person owes the operator."""
+
+    person_id: PersonId
+    amount_minor: int
+
+
 class Debts:
     """What people owe the operator, and its collection."""
 
@@ -56,10 +65,15 @@ class Debts:
         left: int = await self._db.pool.fetchval(SQL["debt_left"], person_id)
         return left
 
+    async def owed(self) -> list[Debt]:
+        """Return who owes how much, for the operator."""
+        rows = await self._db.pool.fetch(SQL["people_in_debt"])
+        return [Debt(person_id=PersonId(row["person_id"]), amount_minor=row["debt_minor"]) for row in rows]
+
     async def collect_all(self) -> None:
         """Collect from everybody who owes something."""
-        for row in await self._db.pool.fetch(SQL["people_in_debt"]):
-            await self.collect(PersonId(row["person_id"]))
+        for debt in await self.owed():
+            await self.collect(debt.person_id)
 
     async def _pay(self, person_id: PersonId, number: int, *, owed_minor: int) -> bool:
         """Make and write down one payment. Returns whether it pays to look again."""
