@@ -7,6 +7,7 @@ from uuid import UUID
 
 import pytest
 
+from crashes import Crash
 from offline.closes import assert_books_are_right, everything_paid, guarantee, online_of, states
 from offline.conftest import OfflineParts, PhoneOf, let_claims_end, run_sql
 from offline.phone import Phone, double_spend
@@ -195,6 +196,28 @@ async def test_a_claim_that_is_being_appended_in_time_is_waited_for(
     await asyncio.gather(syncing, closing)
     assert await online_of(asha, ben) == (500, 1500)
     await assert_books_are_right(database_url)
+
+
+async def test_a_closer_that_fails_leaves_no_lock_behind(
+    phone_of: PhoneOf, offline_parts: OfflineParts, database_url: str
+) -> None:
+    asha = await phone_of("asha", "20.00")
+    await asha.load("20.00")
+    await let_claims_end(database_url)
+    closes = offline_parts.offline.closes
+    finish = closes._finish
+
+    async def fail(*_: object) -> None:
+        raise Crash
+
+    closes._finish = fail  # type: ignore[method-assign,assignment]
+    for _ in range(6):  # more often than this process has connections
+        with pytest.raises(Crash):
+            await closes.close_due()
+    closes._finish = finish  # type: ignore[method-assign]
+    assert await states(database_url) == ["closing"]
+    assert await offline_parts.offline.keep_up() == 1
+    assert await online_of(asha) == (2000,)
 
 
 async def _until(database_url: str, question: str) -> None:

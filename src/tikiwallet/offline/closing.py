@@ -81,12 +81,16 @@ class Closes:
     async def _alone(self) -> AsyncIterator[Connection]:
         # Everything is written over the connection that holds the lock: who loses the one can't go on with the other.
         async with self._db.pool.acquire() as connection:
-            await connection.execute(SQL["lock_closes"], LOCK)
+            is_unlocked = False
             try:
+                await connection.execute(SQL["lock_closes"], LOCK)
                 yield connection
+                await connection.execute(SQL["unlock_closes"], LOCK)
+                is_unlocked = True
             finally:
-                if not connection.is_closed():
-                    await connection.execute(SQL["unlock_closes"], LOCK)
+                if not is_unlocked:
+                    # A timeout doesn't tell whether the lock is held: the session ends, and with it the lock.
+                    connection.terminate()
 
     async def _close(self, connection: Connection, voucher_id: VoucherId) -> None:
         await connection.execute(SQL["begin_closing"], voucher_id)
@@ -203,17 +207,22 @@ class Closes:
                 await lock_holder(connection, PersonId(person_id))
             if await connection.fetchval(SQL["lock_closing_voucher"], voucher_id) != VoucherState.CLOSING:
                 return
-            for share in plan.shares:
-                await connection.execute(SQL["insert_share"], voucher_id, *msgspec.structs.astuple(share))
-                if share.top_minor:
-                    await connection.execute(SQL["use_budget"], share.key_id, share.top_minor)
-            for liability in plan.liabilities:
-                await connection.execute(SQL["insert_liability"], voucher_id, *msgspec.structs.astuple(liability))
-            for payout in plan.payouts:
-                await connection.execute(
-                    SQL["insert_payout"], payout.transfer_id, voucher_id, payout.person_id, payout.key_id,
-                    payout.amount_minor,
-                )  # fmt: skip
+            await connection.executemany(
+                SQL["insert_share"], [(voucher_id, *msgspec.structs.astuple(item)) for item in plan.shares]
+            )
+            await connection.executemany(
+                SQL["use_budget"], [(item.key_id, item.top_minor) for item in plan.shares if item.top_minor]
+            )
+            await connection.executemany(
+                SQL["insert_liability"], [(voucher_id, *msgspec.structs.astuple(item)) for item in plan.liabilities]
+            )
+            await connection.executemany(
+                SQL["insert_payout"],
+                [
+                    (item.transfer_id, voucher_id, item.person_id, item.key_id, item.amount_minor)
+                    for item in plan.payouts
+                ],
+            )
             for debt in plan.debts:
                 await connection.execute(SQL["insert_debt"], voucher_id, debt.person_id, debt.amount_minor)
                 await connection.execute(SQL["change_debt"], debt.person_id, debt.amount_minor)
