@@ -6,6 +6,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 SHARED := --numprocesses=auto --dist=loadfile
+COVERED := --cov=tikicash --cov=tikiwallet.ledger --cov-branch --cov-fail-under=95 --cov-report=
 UV_VERSION := 0.13.9
 NODE_IS_THERE := command -v npm >/dev/null && node -e 'const [a, b] = process.versions.node.split("."); process.exit(a > 20 || (a == 20 && b >= 19) ? 0 : 1)' 2>/dev/null
 export PYTHONDONTWRITEBYTECODE :=
@@ -61,7 +62,7 @@ fix: setup-dev
 
 test: check
 	@tests/system-packages
-	@$(BIN)/python -m pytest --ignore=tests/tidy --ignore=tests/web/test_javascript_tidy.py --ignore=tests/browser $(SHARED)
+	@$(BIN)/python -m pytest --ignore=tests/tidy --ignore=tests/web/test_javascript_tidy.py --ignore=tests/browser $(SHARED) $(COVERED)
 	@$(BIN)/python -m pytest tests/browser $(SHARED)
 
 schema: setup-dev

@@ -15,6 +15,7 @@ from tikiwallet.app import CONTEXTS, Parts, build_app
 from tikiwallet.identity.operators import Change
 from tikiwallet.identity.types import Tier
 from tikiwallet.ledger.reconcile import Reconciliation, reconcile
+from tikiwallet.offline.exposure import Exposure
 from tikiwallet.platform import serving
 from tikiwallet.platform.config import ConfigError, Settings, read_settings
 from tikiwallet.platform.embedded_postgres import EmbeddedPostgresError
@@ -120,6 +121,32 @@ def double_spends_command(as_json: bool) -> None:
             text = "{found_at}  {username}, phone {phone_name!r} (key {key_id}): {amount_minor} minor units twice"
             click.echo(text.format(**line))
             click.echo(f"  {line['proof']}")
+
+
+@commands.command("close-due")
+def close_due_command() -> None:
+    """Close every voucher whose time for claims is over, as a running server does each minute."""
+
+    async def close(parts: Parts) -> int:
+        return await parts.offline.keep_up()
+
+    click.echo(f"Vouchers closed: {_with_parts(close)}.")
+
+
+@commands.command("exposure")
+def exposure_command() -> None:
+    """Show the most that the operator can lose on the offline money that is out now."""
+
+    async def measure(parts: Parts) -> Exposure:
+        return await parts.offline.exposures.measure()
+
+    found = _with_parts(measure)
+    limit = "no limit" if found.limit_minor is None else f"limit {found.limit_minor}"
+    parts = (
+        f"cover {found.cover_minor} + guarantees {found.guarantee_minor} + early release {found.early_release_minor}"
+    )
+    state = "PAUSED: nothing new is promised" if found.is_paused else "within it"
+    click.echo(f"{parts} = {found.total_minor} minor units; {limit}; {state}.")
 
 
 def _with_parts(work: Callable[[Parts], Awaitable[T]]) -> T:
