@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import os
 import shutil
+import subprocess
 import tempfile
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
@@ -130,3 +131,24 @@ async def sound_books(database_url: str) -> AsyncIterator[None]:
         assert in_flight == underway
     finally:
         await connection.close()
+
+
+@pytest.fixture
+def debian_postgres(tmp_path: Path) -> Iterator[str]:
+    """The URL of a real server of the distribution's PostgreSQL, owned by this test."""
+    binaries = max(Path("/usr/lib/postgresql").glob("*/bin"), key=lambda found: int(found.parent.name))
+    folder = tmp_path / "debian"
+    folder.mkdir()
+    as_user = ["unshare", "--user", "--map-user=65534", "--map-group=65534", "--"] if os.getuid() == 0 else []
+    password_file = folder / "password"
+    password_file.write_text("secret\n")
+    pgdata = folder / "data"
+    for command in (
+        ["initdb", "-D", str(pgdata), "-U", "owner", "--auth=scram-sha-256", f"--pwfile={password_file}"],
+        ["pg_ctl", "-D", str(pgdata), "-w", "-l", str(folder / "log"),
+         "-o", f"-c listen_addresses='' -k {folder}", "start"],
+    ):  # fmt: skip
+        subprocess.run([*as_user, str(binaries / command[0]), *command[1:]], check=True, stdout=subprocess.DEVNULL)
+    yield f"postgresql://owner:secret@/postgres?host={folder}"
+    stop = [str(binaries / "pg_ctl"), "-D", str(pgdata), "-m", "immediate", "stop"]
+    subprocess.run([*as_user, *stop], check=True, stdout=subprocess.DEVNULL)

@@ -98,6 +98,23 @@ async def test_two_equal_syncs_at_once_load_once(phone_of: PhoneOf) -> None:
     assert await view_of(asha) == {"online": 7000, "offline": 3000, "final": 0, "provisional": 0, "underway": 0}
 
 
+async def test_loads_and_syncs_at_once_never_make_or_lose_a_cent(phone_of: PhoneOf, database_url: str) -> None:
+    asha = await phone_of("asha", "100.00")
+    order = asha.sync_order(wanted="30.00")
+    answers = await asyncio.gather(
+        asha.try_load("7.00"), asha.owner.post("/v1/offline/sync", order), asha.try_load("11.00", key="twice"),
+        asha.owner.post("/v1/offline/sync", order), asha.try_load("11.00", key="twice"),
+    )  # fmt: skip
+    assert [answer.status_code for answer in answers] == [201, 200, 201, 200, 201]
+    view = await view_of(asha)
+    assert view["online"] + view["offline"] == 10_000
+    assert view["offline"] in range(3000, 1800 + 3000 + 1)  # the sync counted whichever loads were there before it
+    vouchers = "SELECT sum(amount_minor) FROM offline.voucher WHERE state = 'open'"
+    escrow = "SELECT sum(balance_minor) FROM ledger.account WHERE kind = 'escrow'"
+    for amounts in (vouchers, escrow):
+        assert (await run_sql(database_url, amounts))[0]["sum"] == view["offline"]
+
+
 async def test_the_escrow_holds_what_the_voucher_says(phone_of: PhoneOf, database_url: str) -> None:
     asha = await phone_of("asha", "100.00")
     loading = await asha.load("50.00")

@@ -6,7 +6,6 @@ import signal
 import socket
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -122,27 +121,6 @@ def test_a_database_that_is_not_there_is_said_so(data_dir: Path) -> None:
     code, sentence = Server(data_dir, DATABASE_URL=f"postgresql://tiki:secret@127.0.0.1:{port}/tiki").failure()
     assert code == 1
     assert sentence == "tikiwallet: PostgreSQL at 127.0.0.1 can't be reached; check DATABASE_URL and that it runs."
-
-
-@pytest.fixture
-def debian_postgres(tmp_path: Path) -> Iterator[str]:
-    """The URL of a real server of the distribution's PostgreSQL, owned by this test."""
-    binaries = max(Path("/usr/lib/postgresql").glob("*/bin"), key=lambda found: int(found.parent.name))
-    folder = tmp_path / "debian"
-    folder.mkdir()
-    as_user = ["unshare", "--user", "--map-user=65534", "--map-group=65534", "--"] if os.getuid() == 0 else []
-    password_file = folder / "password"
-    password_file.write_text("secret\n")
-    pgdata = folder / "data"
-    for command in (
-        ["initdb", "-D", str(pgdata), "-U", "owner", "--auth=scram-sha-256", f"--pwfile={password_file}"],
-        ["pg_ctl", "-D", str(pgdata), "-w", "-l", str(folder / "log"),
-         "-o", f"-c listen_addresses='' -k {folder}", "start"],
-    ):  # fmt: skip
-        subprocess.run([*as_user, str(binaries / command[0]), *command[1:]], check=True, stdout=subprocess.DEVNULL)
-    yield f"postgresql://owner:secret@/postgres?host={folder}"
-    stop = [str(binaries / "pg_ctl"), "-D", str(pgdata), "-m", "immediate", "stop"]
-    subprocess.run([*as_user, *stop], check=True, stdout=subprocess.DEVNULL)
 
 
 def test_a_server_of_the_distribution_serves_as_well(debian_postgres: str, data_dir: Path) -> None:
