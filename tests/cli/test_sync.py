@@ -49,6 +49,9 @@ def test_money_is_loaded_paid_offline_and_settled(people: Callable[..., list[Pho
     assert (again["recorded"], again["known"]) == (0, 1)  # Ben was first; both copies are the same claim
     view = ben.does("balance")["view"]
     assert minor(view["final"]) + minor(view["provisional"]) == 850
+    told = " ".join(ben.run("balance").stdout.split())
+    assert "8.50 SGD ready to pay with no network; 8.50 SGD of it received, and counted below as well" in told
+    assert "counted below" not in asha.run("balance").stdout
     assert "In step with the operator. Nothing had to be brought." in ben.run("sync").stdout
     assert {item["state"] for item in asha.does("offline", "show")["items"]} == {"received"}
     assert {item["state"] for item in ben.does("offline", "show")["items"]} == {"settled"}

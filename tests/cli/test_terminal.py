@@ -156,6 +156,14 @@ def test_a_new_key_gets_a_passphrase_that_is_asked_for_and_never_shown(asha: Pho
     assert asha.does("offline", "request", "5")["amount_minor"] == 500
 
 
+def test_two_passphrases_that_differ_are_asked_for_again_and_none_needs_no_repeating(asha: Phone) -> None:
+    terminal = Terminal(asha, "phones", "replace").answers("[y/N]", "y")
+    terminal.answers("(empty: none)", "blue umbrella").answers("Repeat for confirmation", "blue umbrela")
+    assert terminal.answers("(empty: none)", "").ends() == 0
+    assert "These two differ; try again." in terminal.seen
+    assert asha.does("offline", "request", "5")["amount_minor"] == 500
+
+
 @pytest.mark.parametrize("keys", ["\x03", "\x04"])
 def test_leaving_a_question_is_a_quiet_stop(asha: Phone, keys: str) -> None:
     terminal = Terminal(asha, "phones", "replace").answers("[y/N]", keys)

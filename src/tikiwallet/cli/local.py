@@ -28,6 +28,7 @@ class Local:
     """Offline money as this folder knows it, in minor units."""
 
     spendable_minor: int  # can be paid with now
+    received_minor: int  # the part of it that others paid: the operator's final and provisional count it too
     resting_minor: (
         int  # held, and too old or too often handed on to be paid with; `tiki sync` or `unload` bring it home
     )
@@ -72,6 +73,7 @@ def local_money(wallet: Wallet) -> Local:
     held_minor = sum(item.count for item in book.holdings if item.owner_id == mine)
     return Local(
         spendable_minor=spendable_minor,
+        received_minor=sum(item.count for item in usable if item.depth > 0),
         resting_minor=held_minor - spendable_minor,
         unbrought=len(wallet.store.run("outbox")),
         coming_home=[ComingHome(**dict(item)) for item in wallet.store.run("coming_home", now=now)],

@@ -121,12 +121,15 @@ class Run:
         text = _secret(self.passphrase_file, "TIKI_PASSPHRASE")
         if text is None and sys.stdin.isatty():
             question = "Passphrase for this wallet's key (empty: none)" if new else "Passphrase of this wallet's key"
-            text = str(
-                click.prompt(
-                    question, hide_input=True, default="", show_default=False, confirmation_prompt=new, err=True
-                )
-            )
+            text = _ask_in_secret(question)
+            while new and text and _ask_in_secret("Repeat for confirmation") != text:
+                click.echo("These two differ; try again.", err=True)
+                text = _ask_in_secret(question)
         return text or ""
+
+
+def _ask_in_secret(question: str) -> str:
+    return str(click.prompt(question, hide_input=True, default="", show_default=False, err=True))
 
 
 def _secret(given: Path | None, variable: str) -> str | None:

@@ -220,7 +220,10 @@ def entries(console: Console, items: list[Entry], currency: str) -> None:
 
 def balance(console: Console, item: BalanceShown) -> None:
     """Show all money, and since when it is known."""
-    rows = [("offline", f"{money(item.local.spendable_minor, item.currency)}  ready to pay with no network")]
+    ready = f"{money(item.local.spendable_minor, item.currency)}  ready to pay with no network"
+    if item.local.received_minor and item.view is not None and (item.view.final or item.view.provisional):
+        ready += f"; {money(item.local.received_minor, item.currency)} of it received, and counted below as well"
+    rows = [("offline", ready)]
     if item.view is not None:
         rows = [("online", ", ".join(money(x.amount_minor, x.currency) for x in item.view.online) or "-"), *rows]
         named = [
