@@ -43,6 +43,7 @@ def test_money_is_loaded_paid_offline_and_settled(people: Callable[..., list[Pho
     taken = pay_offline(asha, ben, "8.50", "--memo", "rice")
     assert taken["payer_name"] == "asha"
     assert taken["protected_minor"] + taken["at_risk_minor"] == 850
+    assert "counted below" not in ben.run("balance").stdout  # the operator doesn't know of it yet
     settled = ben.does("sync")
     assert (settled["recorded"], settled["known"], settled["rejected"]) == (1, 0, [])
     again = asha.does("sync")

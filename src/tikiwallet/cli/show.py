@@ -221,7 +221,8 @@ def entries(console: Console, items: list[Entry], currency: str) -> None:
 def balance(console: Console, item: BalanceShown) -> None:
     """Show all money, and since when it is known."""
     ready = f"{money(item.local.spendable_minor, item.currency)}  ready to pay with no network"
-    if item.local.received_minor and item.view is not None and (item.view.final or item.view.provisional):
+    claimed_minor = sum(x.amount_minor for x in (*item.view.final, *item.view.provisional)) if item.view else 0
+    if item.local.received_minor and claimed_minor:
         ready += f"; {money(item.local.received_minor, item.currency)} of it received, and counted below as well"
     rows = [("offline", ready)]
     if item.view is not None:
