@@ -202,6 +202,33 @@ def test_it_runs_as_root_and_as_an_ordinary_user(data_dir: Path) -> None:
         assert run_sql(server, "SELECT 1") == 1
 
 
+def test_processes_that_cannot_look_at_each_other_share_one_server(data_dir: Path) -> None:
+    # As two rootless containers do: each may see the other's pid, and nothing more of it.
+    first = Holder(data_dir, "unshare", "--user", "--map-user=1000")
+    pid = server_pid(data_dir)
+    second = Holder(data_dir, "unshare", "--user", "--map-user=1000")
+    assert server_pid(data_dir) == pid
+    first.leave()
+    assert is_running(pid)
+    second.leave()
+    assert not is_running(pid)
+
+
+def test_a_server_of_somebody_that_does_not_answer_is_left_alone(data_dir: Path) -> None:
+    holder = Holder(data_dir)
+    postmaster = psutil.Process(server_pid(data_dir))
+    family = [postmaster, *postmaster.children(recursive=True)]
+    for process in family:
+        process.kill()
+    psutil.wait_procs(family, timeout=60)
+    with pytest.raises(EmbeddedPostgresError, match=r"Another process uses .* stop that process first"):
+        EmbeddedPostgres(data_dir).start()
+    assert (data_dir / "postgres" / "postmaster.pid").exists()
+    holder.kill()
+    with EmbeddedPostgres(data_dir) as server:
+        assert run_sql(server, "SELECT 1") == 1
+
+
 def test_a_terminal_interrupt_does_not_reach_the_server(data_dir: Path) -> None:
     holder = Holder(data_dir)
     pid = server_pid(data_dir)

@@ -27,6 +27,7 @@ START_TIMEOUT_SECONDS = 60
 STOP_TIMEOUT_SECONDS = 30
 SOCKET_PATH_BYTES_MAX = 100  # sun_path holds 107 with the file name of the socket counted below
 SUPERUSER = "tikiwallet"
+PQPING_OK, PQPING_REJECT = 0, 1  # what pg_isready says of a server that answers, and of one that isn't ready yet
 SERVER_OPTIONS = {
     "listen_addresses": "",
     "jit": "off",  # a batch call is short; compiling it costs more than it saves
@@ -98,11 +99,28 @@ class EmbeddedPostgres:
                     self._initialise()
                 self._check_version()
                 _private_folder(self.socket_dir())
-                if not self._answers():
-                    self._forget_stale_pid()
-                    self._pg_ctl_start()
-                self._users = os.open(self.root / "users.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-                fcntl.flock(self._users, fcntl.LOCK_SH)
+                self._users = self._join()
+
+    def _join(self) -> int:
+        """Start the server if it doesn't run; return the lock by which everybody sees that somebody uses the folder."""
+        users = os.open(self.root / "users.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        try:
+            if not self._answers():
+                self._check_nobody_waits_for_it(users)
+                self._pg_ctl_start()
+            fcntl.flock(users, fcntl.LOCK_SH)
+        except BaseException:
+            os.close(users)
+            raise
+        return users
+
+    def _check_nobody_waits_for_it(self, users: int) -> None:
+        # A process of another container or user namespace can't be looked at, but its lock can: as long as somebody
+        # uses the folder, no pid file is taken for stale and no second server is started on the same data.
+        if not _is_free(users) and not self._is_alive():
+            raise EmbeddedPostgresError(
+                f"Another process uses {self.root}, but its database doesn't answer: stop that process first."
+            )
 
     def stop(self) -> None:
         """Leave; stop the server if no other process uses it. Safe to call twice."""
@@ -142,23 +160,37 @@ class EmbeddedPostgres:
             )
 
     def _answers(self) -> bool:
+        return self._pg_isready() == PQPING_OK
+
+    def _is_alive(self) -> bool:
+        return self._pg_isready() in {PQPING_OK, PQPING_REJECT} or self._postmaster() is not None
+
+    def _pg_isready(self) -> int:
+        # Only this folder's server can listen on the socket: it lies in a folder that nobody else may enter.
         command = [str(self._binaries / "pg_isready"), "-q", "-h", str(self.socket_dir())]
-        return self._postmaster() is not None and subprocess.run(command, check=False).returncode == 0  # noqa: S603
+        return subprocess.run(command, check=False).returncode  # noqa: S603
 
     def _postmaster(self) -> psutil.Process | None:
         """Return the live server of this very folder. A recycled pid is told apart by its working folder."""
         try:
             pid = int((self.pgdata / "postmaster.pid").read_text().split("\n", 1)[0])
             process = psutil.Process(pid)
-            if process.status() != psutil.STATUS_ZOMBIE and Path(process.cwd()) == self.pgdata:
+            if process.status() != psutil.STATUS_ZOMBIE and self._works_here(process):
                 return process
         except (OSError, ValueError, psutil.Error):
             return None
         return None
 
+    def _works_here(self, process: psutil.Process) -> bool:
+        try:
+            return Path(process.cwd()) == self.pgdata
+        except psutil.AccessDenied:
+            # In another user namespace. What might be our server is not taken for a stranger.
+            return bool(process.name() == "postgres" and process.uids().real == os.getuid())
+
     def _forget_stale_pid(self) -> None:
         # PostgreSQL refuses to start while the pid in its file is alive, even if that pid is now somebody else.
-        if self._postmaster() is None:
+        if not self._is_alive():
             (self.pgdata / "postmaster.pid").unlink(missing_ok=True)
             for leftover in self.socket_dir().glob(".s.PGSQL.5432*"):
                 leftover.unlink()
@@ -166,7 +198,8 @@ class EmbeddedPostgres:
     def _pg_ctl_start(self) -> None:
         options = " ".join(f"-c {name}={value!r}" for name, value in SERVER_OPTIONS.items())
         deadline = time.monotonic() + START_TIMEOUT_SECONDS
-        if self._postmaster() is None:
+        self._forget_stale_pid()
+        if not self._is_alive():
             self._run(
                 "pg_ctl", "-D", str(self.pgdata), "-l", str(self.log_file), "-w", "-t", str(START_TIMEOUT_SECONDS),
                 "-o", f"{options} -k '{self.socket_dir()}'", "start",
@@ -222,6 +255,14 @@ def _as_unprivileged_user() -> tuple[str, ...]:
     if os.getuid() != 0:
         return ()
     return ("/usr/bin/unshare", "--user", "--map-user=65534", "--map-group=65534", "--")
+
+
+def _is_free(lock: int) -> bool:
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
 
 
 def _private_folder(folder: Path) -> None:
