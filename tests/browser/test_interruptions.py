@@ -1,6 +1,7 @@
 """Every step of a payment interrupted in turn: nothing is lost, nothing is doubled."""
 
 from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from playwright.sync_api import expect
@@ -118,3 +119,13 @@ def test_signing_out_takes_nothing_away(two: tuple[Phone, Phone]) -> None:
     payment = asha.pay(request)
     asha.finish(ben.accept(payment))
     assert asha.money()["offline"] == "$9.00"
+
+
+def test_a_phone_whose_clock_is_a_year_ahead_forgets_nothing(two: tuple[Phone, Phone]) -> None:
+    asha, _ = two
+    now = datetime.now(UTC)
+    asha.page.clock.set_fixed_time(now + timedelta(days=365))
+    asha.sync()
+    asha.page.clock.set_fixed_time(now)
+    asha.sync()
+    assert asha.money()["offline"] == "$15.00"
