@@ -4,7 +4,6 @@ import random
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import segno
@@ -151,11 +150,6 @@ def all_money(found: dict[str, dict[str, int]]) -> int:
 def wallets_in(world: World) -> dict[str, Wallet]:
     """Return the wallets of a world that was copied."""
     return {name: Wallet(world, name, phone) for name, phone in PHONES.items()}
-
-
-def pictures_of(world: World) -> list[Path]:
-    """Return every picture that was shown."""
-    return sorted(world.pictures.glob("*.png"))
 
 
 def _at_once(act: Any, wallets: list[Wallet]) -> None:

@@ -14,7 +14,7 @@ import asyncpg
 import pytest
 from hypothesis import HealthCheck, settings
 
-from databases import database_of
+from databases import database_of, execute
 from tikiwallet.app import CONTEXTS
 from tikiwallet.platform.embedded_postgres import EmbeddedPostgres
 from tikiwallet.platform.migrate import migrate
@@ -37,14 +37,18 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 @pytest.fixture(scope="session")
-def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """The URL of a server's maintenance database: TEST_DATABASE_URL if set, else an embedded server of our own."""
-    if url := os.environ.get("TEST_DATABASE_URL"):
-        yield url
-        return
+def embedded_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The URL of an embedded server's maintenance database."""
     with in_memory_if_there_is_room(tmp_path_factory) as folder, EmbeddedPostgres(folder / "pg") as server:
         asyncio.run(_forget_about_power_cuts(server.url()))
         yield server.url()
+
+
+@pytest.fixture(scope="session")
+def cluster(request: pytest.FixtureRequest) -> str:
+    """The URL of a server's maintenance database: TEST_DATABASE_URL if set, else an embedded server of our own."""
+    url: str = os.environ.get("TEST_DATABASE_URL") or request.getfixturevalue("embedded_server")
+    return url
 
 
 @contextlib.contextmanager
@@ -60,10 +64,10 @@ def in_memory_if_there_is_room(tmp_path_factory: pytest.TempPathFactory) -> Iter
 async def _forget_about_power_cuts(url: str) -> None:
     """This server's data is thrown away: making and dropping a database takes 70 ms instead of 300."""
     for setting in ("fsync", "synchronous_commit", "full_page_writes"):
-        await _execute(url, f"ALTER SYSTEM SET {setting} = off")
+        await execute(url, f"ALTER SYSTEM SET {setting} = off")
     # A worker that happens to clean the template would keep it from being copied.
-    await _execute(url, "ALTER SYSTEM SET autovacuum = off")
-    await _execute(url, "SELECT pg_reload_conf()")
+    await execute(url, "ALTER SYSTEM SET autovacuum = off")
+    await execute(url, "SELECT pg_reload_conf()")
 
 
 @pytest.fixture(scope="session")
@@ -71,30 +75,22 @@ def template(cluster: str) -> Iterator[str]:
     """The name of a migrated database that tests copy."""
 
     async def make() -> None:
-        await _execute(cluster, f"DROP DATABASE IF EXISTS {TEMPLATE}")
-        await _execute(cluster, f"CREATE DATABASE {TEMPLATE}")
+        await execute(cluster, f"DROP DATABASE IF EXISTS {TEMPLATE}")
+        await execute(cluster, f"CREATE DATABASE {TEMPLATE}")
         await migrate(database_of(cluster, TEMPLATE), contexts=CONTEXTS)
 
     asyncio.run(make())
     yield TEMPLATE
-    asyncio.run(_execute(cluster, f"DROP DATABASE {TEMPLATE}"))
+    asyncio.run(execute(cluster, f"DROP DATABASE {TEMPLATE}"))
 
 
 @pytest.fixture
 async def database_url(cluster: str, template: str) -> AsyncIterator[str]:
     """The URL of a fresh, migrated, empty database, for its owner."""
     name = f"t_{uuid4().hex}"
-    await _execute(cluster, f"CREATE DATABASE {name} TEMPLATE {template}")
+    await execute(cluster, f"CREATE DATABASE {name} TEMPLATE {template}")
     yield database_of(cluster, name)
-    await _execute(cluster, f"DROP DATABASE {name} WITH (FORCE)")
-
-
-async def _execute(url: str, sql: str) -> None:
-    connection = await asyncpg.connect(url)
-    try:
-        await connection.execute(sql)
-    finally:
-        await connection.close()
+    await execute(cluster, f"DROP DATABASE {name} WITH (FORCE)")
 
 
 @pytest.fixture

@@ -248,15 +248,6 @@ def idempotency_key(request: Request[Any, Any, Any]) -> str:
     return key
 
 
-def page_size(request: Request[Any, Any, Any]) -> int:
-    """Return the `limit` of a list request, 1 to `PAGE_SIZE_MAX`; refuses anything else."""
-    text = request.query_params.get("limit", str(PAGE_SIZE_DEFAULT))
-    # The length first: Python refuses to read a number of thousands of digits with an error of its own.
-    if len(text) > len(str(PAGE_SIZE_MAX)) or not text.isdecimal() or not 1 <= int(text) <= PAGE_SIZE_MAX:
-        raise RequestInvalid(f"limit must be from 1 to {PAGE_SIZE_MAX}.", field="limit")
-    return int(text)
-
-
 def respond(content: object, *, status: int = 200, headers: dict[str, str] | None = None) -> Response[bytes]:
     """Return `content` (a struct, or a list of them) as JSON that no cache keeps."""
     return Response(

@@ -39,12 +39,11 @@ class Migration(NamedTuple):
 
 
 def migrations_of(context: str) -> list[Migration]:
-    """Return the migrations of `context` in order (none yet is fine); their numbers run from 1 without a gap."""
+    """Return the migrations of `context` in order; numbered from 1 without a gap. None at all is a bug."""
     folder = resources.files(f"tikiwallet.{context}").joinpath("sql/migrations")
-    if not folder.is_dir():
-        return []
     files = sorted((f for f in folder.iterdir() if f.name.endswith(".sql")), key=lambda f: f.name)
     found = [Migration(context, int(f.name[:4]), f.name, f.read_text()) for f in files]
+    assert found, f"{context}: no migrations were installed"
     assert [m.number for m in found] == list(range(1, len(found) + 1)), f"{context}: a gap in the migration numbers"
     return found
 
