@@ -11,7 +11,10 @@ NOW = "'2026-01-01T00:00:00Z'"
 INSERT_PERSON = (
     "INSERT INTO identity.person (person_id, username, phone, password_hash, tier, state, created_at) VALUES "
 )
-INSERT_SESSION = "INSERT INTO identity.session (session_id, person_id, issued_at, expires_at, revoked_at) VALUES "
+INSERT_SESSION = (
+    "INSERT INTO identity.session (session_id, person_id, issued_at, expires_at, revoked_at, label, last_seen_at) "
+    "VALUES "
+)
 INSERT_CODE = (
     "INSERT INTO identity.one_time_code "
     "(purpose, request_id, code_hash, expires_at, attempts, attempts_max, sends, sends_max, consumed_at) VALUES "
@@ -36,9 +39,9 @@ def person(username: str = "bob", phone: str = "+6591110002", password: str = HA
     return f"{INSERT_PERSON} (gen_random_uuid(), '{username}', '{phone}', {password}, '{tier}', 'active', {NOW})"
 
 
-def session(minutes: int, revoked: str = "NULL") -> str:
+def session(minutes: int, revoked: str = "NULL", label: str = "''", seen: str = "NULL") -> str:
     end = f"timestamptz {NOW} + interval '{minutes} minutes'"
-    return f"{INSERT_SESSION} (gen_random_uuid(), {PERSON}, {NOW}, {end}, {revoked})"
+    return f"{INSERT_SESSION} (gen_random_uuid(), {PERSON}, {NOW}, {end}, {revoked}, {label}, {seen})"
 
 
 def code(rest: str, purpose: str = "registration", code_hash: str = CODE_HASH) -> str:
@@ -66,6 +69,8 @@ BROKEN_RULES = {
     "session_ends_after_it_begins": session(minutes=0),
     "session_at_most_six_hours": session(minutes=361),
     "session_revoked_after_it_begins": session(minutes=1, revoked="'2025-12-31T00:00:00Z'"),
+    "session_label_is_short": session(minutes=1, label="repeat('x', 41)"),
+    "session_seen_after_it_begins": session(minutes=1, seen="'2025-12-31T00:00:00Z'"),
     "session_of_a_person": session(minutes=1).replace(PERSON, NOBODY),
     "code_purpose_known": code("0, 5, 1, 5, NULL", purpose="lottery"),
     "code_is_hashed": code("0, 5, 1, 5, NULL", code_hash="'123456'"),
@@ -97,6 +102,7 @@ FORBIDDEN = [
     "TRUNCATE identity.person_change",
     "DELETE FROM identity.session",
     "UPDATE identity.session SET expires_at = expires_at",
+    "UPDATE identity.session SET label = label",
     "UPDATE identity.one_time_code SET attempts_max = 100",
     "UPDATE identity.signing_key SET private_pem = private_pem",
     "DELETE FROM identity.signing_key",

@@ -30,7 +30,8 @@ from tikiwallet.identity.registration import (
     UsernameTaken,
 )
 from tikiwallet.identity.service import Identity
-from tikiwallet.identity.sessions import CredentialsWrong, PersonFrozen, Session
+from tikiwallet.identity.session_labels import label_of
+from tikiwallet.identity.sessions import CredentialsWrong, OpenSession, PersonFrozen, Session, SessionUnknown
 from tikiwallet.identity.sms import SmsUnavailable
 from tikiwallet.identity.types import Person, PersonId, PublicPerson
 from tikiwallet.platform.http import (
@@ -73,14 +74,26 @@ class SessionOrder(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
     password: Password
 
 
+class SessionsAnswer(msgspec.Struct, frozen=True, kw_only=True):
+    """Where a person is signed in, newest first."""
+
+    items: list[OpenSession]
+
+
 def routes() -> list[HTTPRouteHandler]:
     """Return the routes; they find the context in `app.state.identity`."""
-    return [register, send_fresh_code, verify, sign_in, sign_out, me, find_person, public_keys]
+    return [
+        register, send_fresh_code, verify, sign_in, sign_out, list_sessions, end_session, me, find_person, public_keys,
+    ]  # fmt: skip
 
 
 def _identity(request: Request[Any, Any, Any]) -> Identity:
     identity: Identity = request.app.state.identity
     return identity
+
+
+def _label(request: Request[Any, Any, Any]) -> str:
+    return label_of(request.headers.get("user-agent", ""))
 
 
 @route(
@@ -124,7 +137,7 @@ async def verify(request: Request[Any, Any, Any], registration_id: FromPath[UUID
     """Make the person, with a wallet, and sign them in."""
     order = await read(request, VerificationOrder)
     session = await _identity(request).registrations.verify(
-        registration_id, code=order.code, session_id=uuid4(), now=clock_now(request)
+        registration_id, code=order.code, session_id=uuid4(), label=_label(request), now=clock_now(request)
     )
     return respond(session, status=201)
 
@@ -138,7 +151,7 @@ async def sign_in(request: Request[Any, Any, Any]) -> Response[bytes]:
     """Open a session of at most six hours."""
     order = await read(request, SessionOrder)
     session = await _identity(request).sessions.sign_in(
-        phone=order.phone, password=order.password, session_id=uuid4(), now=clock_now(request)
+        phone=order.phone, password=order.password, session_id=uuid4(), label=_label(request), now=clock_now(request)
     )
     return respond(session, status=201)
 
@@ -147,6 +160,23 @@ async def sign_in(request: Request[Any, Any, Any]) -> Response[bytes]:
 async def sign_out(request: Request[Any, Any, Any]) -> Response[None]:
     """End this session at once, everywhere."""
     await _identity(request).sessions.sign_out(caller(request), now=clock_now(request))
+    return no_content()
+
+
+@route("GET", "/v1/sessions", summary="Where am I signed in?", tag="identity", answer=SessionsAnswer)
+async def list_sessions(request: Request[Any, Any, Any]) -> Response[bytes]:
+    """List the caller's sessions that haven't ended, newest first."""
+    found = await _identity(request).sessions.of_person(caller(request), now=clock_now(request))
+    return respond(SessionsAnswer(items=found))
+
+
+@route(
+    "DELETE", "/v1/sessions/{session_id:uuid}", summary="End a session", tag="identity", status=204,
+    refusals=(SessionUnknown,),
+)  # fmt: skip
+async def end_session(request: Request[Any, Any, Any], session_id: FromPath[UUID]) -> Response[None]:
+    """End one of the caller's sessions: whoever uses it is out at the next request."""
+    await _identity(request).sessions.end(session_id, caller(request), now=clock_now(request))
     return no_content()
 
 

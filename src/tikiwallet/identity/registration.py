@@ -131,8 +131,10 @@ class Registrations:
         await self._send(row["phone"], code)
         return RegistrationStarted(registration_id=registration_id, code_expires_at=code_expires_at)
 
-    async def verify(self, registration_id: UUID, *, code: str, session_id: UUID, now: datetime) -> Session:
-        """Make the person whose phone received `code`, with a wallet, and sign them in.
+    async def verify(
+        self, registration_id: UUID, *, code: str, session_id: UUID, now: datetime, label: str = ""
+    ) -> Session:
+        """Make the person whose phone received `code`, with a wallet, and sign them in; `label` names the session.
 
         Refusals: `RegistrationUnknown`, `CodeWrong`, `CodeExpired`, `CodeUsed`, `CodeAttemptsUsedUp`; and, now that
         the phone is proven, `PhoneTaken` and `UsernameTaken`.
@@ -149,7 +151,7 @@ class Registrations:
         async with self._db.transaction() as tx:
             await self._codes.consume(tx, request, code, now=now)
             await self._insert_person(tx, person, password_hash=row["password_hash"], now=now)
-            await self._sessions.record(tx, person.person_id, session_id=session_id, now=now)
+            await self._sessions.record(tx, person.person_id, session_id=session_id, label=label, now=now)
         return await self._sessions.describe(person, session_id=session_id, now=now)
 
     async def _insert_person(self, tx: Connection, person: Person, *, password_hash: str, now: datetime) -> None:

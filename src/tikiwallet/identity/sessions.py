@@ -5,6 +5,7 @@ session still lives and its person isn't frozen: signing out and freezing work a
 """
 
 from datetime import datetime, timedelta
+from typing import Final
 from uuid import UUID
 
 import msgspec
@@ -19,6 +20,9 @@ from tikiwallet.platform.db import Connection, Database
 from tikiwallet.platform.errors import Kind, Refused
 from tikiwallet.platform.http import Caller, SessionInvalid
 
+SEEN_AGAIN_AFTER: Final = timedelta(minutes=5)  # a write for every request would cost more than it tells
+SESSIONS_SHOWN_MAX: Final = 100
+
 
 class CredentialsWrong(Refused):
     """The phone number or the password is wrong."""
@@ -30,6 +34,26 @@ class PersonFrozen(Refused):
     """This wallet is frozen; ask the operator."""
 
     code, kind = "person_frozen", Kind.FORBIDDEN
+
+
+class SessionUnknown(Refused):
+    """You have no such session; see the list of your sessions."""
+
+    code, kind = "session_unknown", Kind.MISSING
+
+
+class OpenSession(msgspec.Struct, frozen=True, kw_only=True):
+    """Where a person is signed in. `label` is short ("Chrome · Android"), "" if it isn't known.
+
+    `last_seen_at` is at most five minutes behind.
+    """
+
+    session_id: UUID
+    label: str
+    issued_at: datetime
+    last_seen_at: datetime
+    expires_at: datetime
+    is_current: bool
 
 
 class Session(msgspec.Struct, frozen=True, kw_only=True):
@@ -58,8 +82,8 @@ class Sessions:
         self._phones = phones
         self._ttl = timedelta(seconds=ttl_seconds)
 
-    async def sign_in(self, *, phone: str, password: str, session_id: UUID, now: datetime) -> Session:
-        """Open a session for who knows the password of this phone number.
+    async def sign_in(self, *, phone: str, password: str, session_id: UUID, now: datetime, label: str = "") -> Session:
+        """Open a session for who knows the password of this phone number; `label` is for the list of sessions.
 
         Refusals: `CredentialsWrong`, the same and after the same work whether the phone is unknown or the password
         wrong; `PersonFrozen`, only after the right password; `Overloaded`.
@@ -74,12 +98,12 @@ class Sessions:
             person_id=PersonId(row["person_id"]), username=row["username"], phone=row["phone"], tier=Tier(row["tier"])
         )
         async with self._db.transaction() as tx:
-            await self.record(tx, person.person_id, session_id=session_id, now=now)
+            await self.record(tx, person.person_id, session_id=session_id, label=label, now=now)
         return await self.describe(person, session_id=session_id, now=now)
 
-    async def record(self, tx: Connection, person_id: PersonId, *, session_id: UUID, now: datetime) -> None:
+    async def record(self, tx: Connection, person_id: PersonId, *, session_id: UUID, label: str, now: datetime) -> None:
         """Write down a session that begins at `now`; `describe` then gives its token."""
-        await tx.execute(SQL["insert_session"], session_id, person_id, now, now + self._ttl)
+        await tx.execute(SQL["insert_session"], session_id, person_id, now, now + self._ttl, label)
 
     async def describe(self, person: Person, *, session_id: UUID, now: datetime) -> Session:
         """Return the session that was recorded at `now`, with its token."""
@@ -96,10 +120,36 @@ class Sessions:
         if key is None:
             raise SessionInvalid
         claims = verify_token(token, key, now=now)
-        if not await self._db.pool.fetchval(SQL["live_session"], claims.sid, claims.sub, now):
+        row = await self._db.pool.fetchrow(SQL["live_session"], claims.sid, claims.sub, now)
+        if row is None:
             raise SessionInvalid
+        if now - (row["last_seen_at"] or row["issued_at"]) >= SEEN_AGAIN_AFTER:
+            await self._db.pool.execute(SQL["see_session"], claims.sid, now)
         return Caller(person_id=claims.sub, session_id=claims.sid)
 
     async def sign_out(self, caller: Caller, *, now: datetime) -> None:
         """End the session at once, everywhere. Safe to repeat."""
-        await self._db.pool.execute(SQL["revoke_session"], caller.session_id, now)
+        await self.end(caller.session_id, caller, now=now)
+
+    async def of_person(self, caller: Caller, *, now: datetime) -> list[OpenSession]:
+        """Return where the caller is signed in, newest first, at most `SESSIONS_SHOWN_MAX`."""
+        rows = await self._db.pool.fetch(SQL["live_sessions_of_person"], caller.person_id, now, SESSIONS_SHOWN_MAX)
+        return [
+            OpenSession(
+                session_id=row["session_id"],
+                label=row["label"],
+                issued_at=row["issued_at"],
+                last_seen_at=row["last_seen_at"] or row["issued_at"],
+                expires_at=row["expires_at"],
+                is_current=row["session_id"] == caller.session_id,
+            )
+            for row in rows
+        ]
+
+    async def end(self, session_id: UUID, caller: Caller, *, now: datetime) -> None:
+        """End a session of the caller at once, everywhere. Safe to repeat.
+
+        Refusal: `SessionUnknown`, also for somebody else's session.
+        """
+        if await self._db.pool.fetchval(SQL["revoke_session_of_person"], session_id, caller.person_id, now) is None:
+            raise SessionUnknown

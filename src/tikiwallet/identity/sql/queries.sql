@@ -74,15 +74,26 @@ WHERE purpose = $1 AND request_id = $2 AND consumed_at IS NULL AND expires_at > 
 RETURNING request_id;
 
 -- insert_session --
-INSERT INTO identity.session (session_id, person_id, issued_at, expires_at) VALUES ($1, $2, $3, $4);
+INSERT INTO identity.session (session_id, person_id, issued_at, expires_at, label) VALUES ($1, $2, $3, $4, $5);
 
 -- live_session --
-SELECT true FROM identity.session JOIN identity.person USING (person_id)
+SELECT last_seen_at, issued_at FROM identity.session JOIN identity.person USING (person_id)
 WHERE session_id = $1 AND person_id = $2 AND revoked_at IS NULL AND expires_at > $3 AND state = 'active';
 
--- revoke_session --
--- Another machine's clock may be a little behind the one that issued the session.
-UPDATE identity.session SET revoked_at = greatest($2, issued_at) WHERE session_id = $1 AND revoked_at IS NULL;
+-- see_session --
+-- Never backwards: another machine's clock may be a little behind.
+UPDATE identity.session SET last_seen_at = greatest($2, issued_at, last_seen_at) WHERE session_id = $1;
+
+-- live_sessions_of_person --
+-- Newest first; more than a person could look through are not shown, and end by themselves.
+SELECT session_id, label, issued_at, last_seen_at, expires_at FROM identity.session
+WHERE person_id = $1 AND revoked_at IS NULL AND expires_at > $2
+ORDER BY issued_at DESC, session_id LIMIT $3;
+
+-- revoke_session_of_person --
+-- An ended one stays as it ended, and is found all the same: ending it twice is no mistake.
+UPDATE identity.session SET revoked_at = coalesce(revoked_at, greatest($3, issued_at))
+WHERE session_id = $1 AND person_id = $2 RETURNING session_id;
 
 -- insert_signing_key --
 -- Two processes that start at once both bring a key; the second one's is dropped.

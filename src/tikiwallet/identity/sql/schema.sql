@@ -66,9 +66,13 @@ CREATE TABLE identity.session (
     issued_at timestamp with time zone NOT NULL,
     expires_at timestamp with time zone NOT NULL,
     revoked_at timestamp with time zone,
+    label text DEFAULT ''::text NOT NULL,
+    last_seen_at timestamp with time zone,
     CONSTRAINT session_at_most_six_hours CHECK ((expires_at <= (issued_at + '06:00:00'::interval))),
     CONSTRAINT session_ends_after_it_begins CHECK ((expires_at > issued_at)),
-    CONSTRAINT session_revoked_after_it_begins CHECK ((revoked_at >= issued_at))
+    CONSTRAINT session_label_is_short CHECK ((char_length(label) <= 40)),
+    CONSTRAINT session_revoked_after_it_begins CHECK ((revoked_at >= issued_at)),
+    CONSTRAINT session_seen_after_it_begins CHECK ((last_seen_at >= issued_at))
 );
 
 CREATE TABLE identity.signing_key (
@@ -151,6 +155,8 @@ GRANT UPDATE(expires_at) ON TABLE identity.registration TO tikiwallet_identity;
 GRANT SELECT,INSERT ON TABLE identity.session TO tikiwallet_identity;
 
 GRANT UPDATE(revoked_at) ON TABLE identity.session TO tikiwallet_identity;
+
+GRANT UPDATE(last_seen_at) ON TABLE identity.session TO tikiwallet_identity;
 
 GRANT SELECT,INSERT ON TABLE identity.signing_key TO tikiwallet_identity;
 
