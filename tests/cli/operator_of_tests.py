@@ -61,7 +61,12 @@ class Operator:
             for name, value in (("person_id", username), ("username", username), ("currency", "SGD")):
                 wallet.store.remember(name, value)
         pin_network(wallet.store, net=self.net, root_key=self.root.public_key, operator_key=self.issuer.public_key)
-        learn(wallet, Said(issuer_keys=(self.issuer_key.to_bytes(),), signed_time=self.time().to_bytes()))
+        said = Said(
+            issuer_keys=(self.issuer_key.to_bytes(),),
+            signed_time=self.time().to_bytes(),
+            revocations=self.revocations(epoch=0).to_bytes(),
+        )
+        learn(wallet, said)
 
     def time(self, *, at: int | None = None) -> Signed[SignedTime]:
         """Return the time, signed."""

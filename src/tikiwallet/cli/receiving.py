@@ -136,8 +136,8 @@ def _accept(wallet: Wallet, bundle: Bundle) -> Acceptance:
     certificate, _ = my_certificate(wallet)
     context = AcceptContext(
         net=trust.net,
-        now=wallet.edge.now(),
-        newest_signed_time=trust.newest_signed_time,
+        now=wallet.now(),
+        newest_signed_time=trust.list_signed_at,
         open_requests=open_requests(wallet),
         issuer_keys=trust.issuer_keys,
         revocations=trust.revocations,
@@ -214,7 +214,7 @@ def _store(wallet: Wallet, bundle: Bundle, acceptance: Acceptance, receipt: Sign
     for document in (*acceptance.chain.sources.values(), *acceptance.chain.certificates):
         store.run("add_document", document_id=document.id, body=document.to_bytes(), opening=None)
     write_book(store, acceptance.book)
-    store.remember("newest_signed_time", str(acceptance.newest_signed_time))
+    store.remember("newest_signed_time", str(max(wallet.newest_signed_time(), acceptance.newest_signed_time)))
     safe = acceptance.how_safe
     store.run(
         "add_payment_received", payment_id=acceptance.payment.short_id, nonce=acceptance.request.nonce,

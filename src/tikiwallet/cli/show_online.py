@@ -154,6 +154,7 @@ def status(console: Console, item: Status) -> None:
             ("signed in", f"until {when(item.signed_in_until)}" if item.signed_in_until else "no"),
             ("key", item.key),
             ("operator heard", when(item.newest_signed_time) if item.newest_signed_time else "never"),
+            ("blocked phones", _list_age(item)),
             ("to bring", f"{item.local.unbrought}"),
             *(
                 [("offline", money(item.local.spendable_minor, item.currency))] if item.currency else []
@@ -164,3 +165,16 @@ def status(console: Console, item: Status) -> None:
             ),
         ],
     )  # fmt: skip
+
+
+def _list_age(item: Status) -> str:
+    """Return how old the list of blocked phones is, and what that means for whoever is paid."""
+    if item.list_signed_at is None or item.protected_until_at is None:
+        return "no list yet, so what you are paid offline is at your own risk: run tiki sync"
+    if item.is_list_stale:
+        return (
+            f"list of {when(item.list_signed_at)}, older than 72 hours, so what you are paid offline is at your own "
+            "risk: run tiki sync"
+        )
+    until = when(item.protected_until_at)
+    return f"list of {when(item.list_signed_at)}; offline payments can be protected until {until}"

@@ -3,7 +3,10 @@
 from dataclasses import dataclass
 from datetime import datetime
 
+from tikicash.safety import STALE_AFTER_SECONDS
 from tikiwallet.cli.local import Local, local_money
+from tikiwallet.cli.problems import NeverOnline
+from tikiwallet.cli.trust import read_trust
 from tikiwallet.cli.wallet_folder import Wallet
 
 
@@ -18,6 +21,9 @@ class Status:
     key: str  # the first 8 hex digits, or why there is none
     device_id: str
     newest_signed_time: int
+    list_signed_at: int | None  # the list of blocked phones; None: there was none yet
+    protected_until_at: int | None  # with an older list than 72 hours nobody is promised anything
+    is_list_stale: bool
     retired_keys: int
     local: Local
     currency: str
@@ -26,6 +32,8 @@ class Status:
 def status(wallet: Wallet) -> Status:
     """Return how the wallet stands. Problem: `PermissionsTooOpen`."""
     row, keys, session = wallet.key(), wallet.store.run("keys"), wallet.session()
+    list_signed_at = _list_signed_at(wallet)
+    protected_until_at = list_signed_at + STALE_AFTER_SECONDS if list_signed_at else None
     return Status(
         folder=str(wallet.folder),
         server=wallet.store.setting("server"),
@@ -34,7 +42,17 @@ def status(wallet: Wallet) -> Status:
         key=row["key_id"].hex()[:8] if row else "none yet" if not keys else "retired; tiki sync makes a new one",
         device_id=(row["device_id"] or "") if row else "",
         newest_signed_time=wallet.newest_signed_time(),
+        list_signed_at=list_signed_at,
+        protected_until_at=protected_until_at,
+        is_list_stale=protected_until_at is None or wallet.now() > protected_until_at,
         retired_keys=sum(item["retired_at"] is not None for item in keys),
         local=local_money(wallet),
         currency=wallet.store.setting("currency"),
     )
+
+
+def _list_signed_at(wallet: Wallet) -> int | None:
+    try:
+        return read_trust(wallet.store).list_signed_at or None
+    except NeverOnline:
+        return None

@@ -32,6 +32,14 @@ class Trust:
     newest_signed_time: int
 
     @property
+    def list_signed_at(self) -> int:
+        """When the operator signed the list of blocked phones that this wallet has, in unix seconds; 0 without one.
+
+        What a payment brings along may be younger, and says nothing about who was blocked since.
+        """
+        return self.revocations.now if self.revocations else 0
+
+    @property
     def currency_number(self) -> int:
         """The currency as documents carry it (ISO 4217 numeric)."""
         return numeric_code(self.currency)
@@ -172,10 +180,14 @@ def read_opening(text: str | None) -> Opening | None:
 
 
 def _learn_revocations(store: Store, data: bytes) -> None:
-    """Keep the list of the highest epoch: an older one can't unblock a phone."""
+    """Keep the newest list, by epoch and then by date: an older one can't unblock a phone or make this list older."""
     known = store.setting("revocations")
-    if not known or _body(data, Revocations).epoch >= _body(bytes.fromhex(known), Revocations).epoch:
+    if not known or _age(_body(data, Revocations)) >= _age(_body(bytes.fromhex(known), Revocations)):
         store.remember("revocations", data.hex())
+
+
+def _age(revocations: Revocations) -> tuple[int, int]:
+    return revocations.epoch, revocations.now
 
 
 def _issuer_keys(store: Store) -> tuple[IssuerKey, ...]:

@@ -102,7 +102,9 @@ export async function judge(message) {
     return await accept(message, {
       context: {
         ...trust,
-        now: unixNow(),
+        now: nowFor(trust),
+        // The date of the list of blocked phones: what a payment brings along says nothing about who was blocked since.
+        newest_signed_time: trust.revocations?.now ?? 0,
         open_requests: requests,
         my_keys: key ? [key.public_key] : [],
         my_certificate: key ? (certificateOf(key)?.body ?? null) : null,
@@ -136,7 +138,10 @@ export function takePayment(message) {
     await write([
       ...documents.map((put) => ({ table: /** @type {const} */ ("documents"), put })),
       remember("book", acceptance.book),
-      remember("trust", { ...trust, newest_signed_time: acceptance.newest_signed_time }),
+      remember("trust", {
+        ...trust,
+        newest_signed_time: Math.max(trust.newest_signed_time, acceptance.newest_signed_time),
+      }),
       { table: "received", put: row },
       { table: "asked", remove: acceptance.request.nonce },
       { table: "outbox", put: { ...outboxEntry(row.payment_id, "bundle"), bytes: messages.toBytes(message) } },

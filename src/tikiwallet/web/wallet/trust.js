@@ -87,8 +87,7 @@ export function learn(said) {
     const times = documents.filter((item) => "now" in item.body).map((item) => item.body.now);
     const newest = Math.max(trust.newest_signed_time, ...times);
     const list = documents.find((item) => item.type === REVOCATIONS)?.body ?? trust.revocations;
-    // An older list cannot unblock a phone.
-    const isNewer = trust.revocations === null || list.epoch >= trust.revocations.epoch;
+    const isNewer = trust.revocations === null || isNotOlder(list, trust.revocations);
     const learned = {
       ...trust,
       issuer_keys: [...trust.issuer_keys, ...fresh],
@@ -110,6 +109,14 @@ export function learn(said) {
     ]);
     return taken.fresh_minor;
   });
+}
+
+/**
+ * By epoch and then by date: an older list can neither unblock a phone nor make this one's list older.
+ * @param {Revocations} list @param {Revocations} known
+ */
+function isNotOlder(list, known) {
+  return list.epoch > known.epoch || (list.epoch === known.epoch && list.now >= known.now);
 }
 
 /** @param {Said} said @param {Trust} trust */
