@@ -1,6 +1,6 @@
 # make run    set everything up and serve the wallet       make test   everything that CI runs
 # make demo   three people pay each other with no network  make check  format, lint, types, arrow, tidy
-.PHONY: help run demo sim mutants check fix test setup setup-dev web schema codes lock clean
+.PHONY: help run demo sim mutants fuzz check fix test setup setup-dev web schema codes lock clean
 .DEFAULT_GOAL := help
 PYTHON ?= python3
 VENV := .venv
@@ -50,6 +50,11 @@ sim: setup-dev
 
 mutants: setup-dev
 	@$(BIN)/python -m sim.mutants
+
+# A million broken codes for Python, and a hundred thousand of which JavaScript has to say the same.
+fuzz: setup-dev
+	@PYTHONPATH=tests $(BIN)/python -m protocol.fuzz
+	@PYTHONPATH=tests $(BIN)/python -m web.fuzz --cases 100000
 
 check: setup-dev
 	@$(BIN)/ruff format --check --quiet . && $(BIN)/ruff check --quiet .

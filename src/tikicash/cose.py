@@ -8,6 +8,7 @@ Sources: RFC 9052 section 4.4, RFC 9864 section 2.1, SEC 1 section 2.3.3; protoc
 """
 
 import hashlib
+from functools import lru_cache
 from typing import Final, Protocol
 
 from cryptography.exceptions import InvalidSignature
@@ -45,6 +46,7 @@ KEY_BYTES: Final = 33
 SIGNATURE_BYTES: Final = 64
 ID_BYTES: Final = 32
 SHORT_ID_BYTES: Final = 16
+POINTS_REMEMBERED_MAX: Final = 1024
 
 PROTECTED: Final = bytes.fromhex("a10128")  # {1: -9}, the algorithm ESP256
 # The profile has no maps, so the constant start of a COSE_Sign1 is compared and written as bytes:
@@ -95,6 +97,9 @@ def check_point(public_key: bytes) -> bytes:
     return public_key
 
 
+# The keys of the operator and of a few phones come again and again, and finding the second coordinate of a point takes
+# as long as verifying a signature.
+@lru_cache(maxsize=POINTS_REMEMBERED_MAX)
 def _load_point(public_key: bytes) -> ec.EllipticCurvePublicKey:
     if len(public_key) != KEY_BYTES or public_key[0] not in (2, 3):
         raise Rejected("bad_key", "not a compressed point")

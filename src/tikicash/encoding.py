@@ -20,7 +20,13 @@ TEXT_MAX: Final = len(PREFIX) + BYTES_MAX // 2 * 3
 
 _BASE45: Final = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ $%*+-./:"
 _BASE45_DIGIT: Final = {character: digit for digit, character in enumerate(_BASE45)}
-_NULL: Final = 0xF6
+_NULL: Final = b"\xf6"
+_SHORT_HEADS: Final = [bytes([head]) for head in range(256)]  # a head of one byte: the type and a number below 24
+_LONG_HEADS: Final = {
+    (major, size): bytes([major << 5 | extra])
+    for major in range(5)
+    for size, extra in ((1, 24), (2, 25), (4, 26), (8, 27))
+}
 
 
 def encode(value: Value) -> bytes:
@@ -45,33 +51,31 @@ def decode(data: bytes) -> Value:
 
 
 def _head(major: int, argument: int) -> bytes:
-    if not 0 <= argument <= INTEGER_MAX:
-        raise ValueError(f"integer outside 0..2^53-1: {argument}")
     if argument < 24:
-        return bytes([major << 5 | argument])
-    for extra, size in ((24, 1), (25, 2), (26, 4)):
-        if argument < 1 << 8 * size:
-            return bytes([major << 5 | extra]) + argument.to_bytes(size, "big")
-    return bytes([major << 5 | 27]) + argument.to_bytes(8, "big")
+        if argument < 0:
+            raise ValueError(f"integer outside 0..2^53-1: {argument}")
+        return _SHORT_HEADS[major << 5 | argument]
+    if argument > INTEGER_MAX:
+        raise ValueError(f"integer outside 0..2^53-1: {argument}")
+    size = 1 if argument < 2**8 else 2 if argument < 2**16 else 4 if argument < 2**32 else 8
+    return _LONG_HEADS[major, size] + argument.to_bytes(size, "big")
 
 
 def _encode(value: Value, depth: int) -> bytes:
-    if value is None:
-        return bytes([_NULL])
-    if isinstance(value, bool):
-        raise TypeError("the profile has no booleans: write 0 or 1")
-    if isinstance(value, int):
+    if type(value) is int:  # exactly: True is no integer here
         return _head(0, value)
-    if isinstance(value, bytes):
+    if type(value) is bytes:
         return _head(2, len(value)) + value
-    if isinstance(value, str):
-        text = value.encode("utf-8")
-        return _head(3, len(text)) + text
-    if isinstance(value, list):
+    if type(value) is list:
         if depth == DEPTH_MAX:
             raise ValueError("arrays nested too deeply")
-        return _head(4, len(value)) + b"".join(_encode(item, depth + 1) for item in value)
-    raise TypeError(f"not in the profile: {type(value).__name__}")
+        return _head(4, len(value)) + b"".join([_encode(item, depth + 1) for item in value])
+    if value is None:
+        return _NULL
+    if type(value) is str:
+        text = value.encode("utf-8")
+        return _head(3, len(text)) + text
+    raise TypeError(f"not in the profile: {type(value).__name__}; for a boolean write 0 or 1")
 
 
 def _argument(data: bytes, at: int) -> tuple[int, int]:
@@ -93,7 +97,7 @@ def _argument(data: bytes, at: int) -> tuple[int, int]:
 def _decode(data: bytes, at: int, depth: int) -> tuple[Value, int]:
     if at >= len(data):
         raise Rejected("bad_cbor", "ends too early")
-    if data[at] == _NULL:
+    if data[at] == _NULL[0]:
         return None, at + 1
     major = data[at] >> 5
     if major not in (0, 2, 3, 4):

@@ -3,8 +3,6 @@
 from dataclasses import replace
 
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
 from protocol.runner import accept_context
 from protocol.stories_payment import payments
@@ -30,8 +28,6 @@ from protocol.world import (
 )
 from tikicash.chain import LIMITS
 from tikicash.cose import verify_signature
-from tikicash.encoding import decode, encode
-from tikicash.errors import SENTENCES
 from tikicash.messages import Bundle, parse, parse_code, sign, to_code
 from tikicash.rules import accept, check_issuer_key, is_revoked, verify_request
 from tikicash.settlement import make_proof, verify_proof
@@ -42,7 +38,7 @@ PAYEES = {1: BEN, 2: CHI, 3: DAN}
 SHOWN = {depth: WORLD.bundle(depth).to_bytes() for depth in PAYEES}
 GIVEN = {depth: context(payee, 1250) for depth, payee in PAYEES.items()}
 SECOND = pay(ASHA, CHI, piece(WORLD.voucher, FIRST + 1000, 500))
-PROOF = make_proof(WORLD.to_ben, SECOND, chains=(WORLD.bundle(1),), issuer_keys=(ISSUER_KEY,)).to_bytes()
+PROOF = make_proof(WORLD.to_ben, SECOND, chains=(WORLD.bundle(1),), issuer_keys=(ISSUER_KEY,))
 
 
 class Counter:
@@ -58,69 +54,6 @@ class Counter:
 
 def never(*_: bytes) -> bool:
     raise AssertionError("a signature was verified too early")
-
-
-def judge(data: bytes, depth: int, verify=verify_signature):
-    """What the payee's phone makes of some bytes; anything but an acceptance or Rejected fails the test."""
-    return accept(parse(data), context=GIVEN[depth], verify=verify)
-
-
-@settings(max_examples=400)
-@given(st.sampled_from(sorted(SHOWN)), st.data())
-def test_a_bundle_with_changed_bytes_is_never_accepted_and_only_ever_rejected(depth, data):
-    before = SHOWN[depth]
-    at = data.draw(st.integers(0, len(before) - 1))
-    kind = data.draw(st.sampled_from(["flip", "cut", "insert", "swap"]))
-    other = data.draw(st.integers(0, len(before) - 1))
-    changed = bytearray(before)
-    if kind == "flip":
-        changed[at] ^= data.draw(st.integers(1, 255))
-    elif kind == "cut":
-        del changed[at:]
-    elif kind == "insert":
-        changed.insert(at, data.draw(st.integers(0, 255)))
-    else:
-        changed[at], changed[other] = changed[other], changed[at]
-    if bytes(changed) == before:
-        return
-    assert code_of(lambda: judge(bytes(changed), depth)) in SENTENCES
-
-
-@settings(max_examples=300)
-@given(st.sampled_from(sorted(SHOWN)), st.data())
-def test_a_bundle_with_changed_fields_is_never_accepted(depth, data):
-    """Changes that are well formed: a field of a payload, the order of the documents, a signature of another."""
-    kind, documents, certificates, openings = decode(SHOWN[depth])
-    documents = [list(item) for item in documents]
-    at = data.draw(st.integers(0, len(documents) - 1))
-    values = decode(documents[at][0])
-    field = data.draw(st.integers(1, len(values) - 1))
-    if isinstance(values[field], int):
-        values[field] += data.draw(st.sampled_from([1, 2, 1000]))
-    elif isinstance(values[field], bytes):
-        values[field] = values[field][::-1]
-    else:
-        values[field] = None if values[field] is not None else bytes(16)
-    documents[at][0] = encode(values)
-    changed = encode([kind, documents, certificates, openings])
-    assert changed != SHOWN[depth]
-    assert code_of(lambda: judge(changed, depth)) in SENTENCES
-
-
-@settings(max_examples=300)
-@given(st.data())
-def test_a_changed_proof_never_convinces(data):
-    at = data.draw(st.integers(0, len(PROOF) - 1))
-    changed = bytearray(PROOF)
-    changed[at] ^= data.draw(st.integers(1, 255))
-    named = verify_proof(parse(PROOF), root_key=ROOT.public)
-    assert named.key_id == ASHA.id
-
-    def judged():
-        found = verify_proof(parse(bytes(changed)), root_key=ROOT.public)
-        raise AssertionError(f"{found.key_id.hex()} was named by a changed proof")
-
-    assert code_of(judged) in SENTENCES
 
 
 @pytest.mark.parametrize("depth", [1, 2, 3])
@@ -177,6 +110,20 @@ def test_whatever_needs_no_signature_is_judged_before_any():
             assert code_of(lambda: accept(shown, context=given, verify=never)) == story["code"]  # noqa: B023 - used at once
             judged.add(story["code"])
     assert judged == EARLY
+
+
+def test_a_proof_that_is_too_large_costs_no_signature():
+    many = tuple(certificate(CHI, issued_at=NOW - number) for number in range(1, 36))
+    wide = tuple(pay(ASHA, CHI, piece(WORLD.voucher, FIRST + number, 1)) for number in range(24))
+    fat = tuple(
+        pay(ASHA, CHI, *(piece(WORLD.voucher, FIRST + start + at, 1) for at in range(16))) for start in range(11)
+    )
+    for code, large in (
+        ("too_many_documents", replace(PROOF, documents=(*PROOF.documents, *wide))),
+        ("too_many_signatures", replace(PROOF, certificates=many)),
+        ("bundle_too_large", replace(PROOF, documents=(*PROOF.documents, *fat))),
+    ):
+        assert code_of(lambda: verify_proof(large, root_key=ROOT.public, verify=never)) == code  # noqa: B023 - used at once
 
 
 def test_the_newest_signed_time_moves_forward_only():
