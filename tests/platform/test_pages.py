@@ -12,15 +12,15 @@ from litestar import Litestar
 from litestar.testing import TestClient
 
 from tikiwallet.platform import pages
-from tikiwallet.platform.pages import without_comments
 
-MADE = {"wallet.json": b'{"currencies":[]}', "vendor/ui.js": b"// stays\nexport const one = 1;\n"}
+SOURCES = {path: content for path, content in pages.read_files("tikiwallet.web").items() if "dist/" not in path}
+HASHED = {"chunks/pay-4N6I4HU7.js": b"export const one = 1;\n"}
+FILES = {**SOURCES, **HASHED, "wallet.json": b'{"currencies":[]}'}
 
 
 @pytest.fixture(scope="module")
 def client() -> Iterator[TestClient[Litestar]]:
-    found = pages.read_pages("tikiwallet.web", made=MADE)
-    with TestClient(Litestar(pages.routes(found), openapi_config=None)) as opened:
+    with TestClient(Litestar(pages.routes(pages.pages_of(FILES)), openapi_config=None)) as opened:
         yield opened
 
 
@@ -75,6 +75,12 @@ def test_a_browser_that_has_a_file_is_told_so(client: TestClient[Litestar]) -> N
     assert again.headers["content-security-policy"]
 
 
+def test_a_file_whose_name_has_its_hash_is_asked_for_once(client: TestClient[Litestar]) -> None:
+    assert "immutable" in client.get("/chunks/pay-4N6I4HU7.js").headers["cache-control"]
+    for path in ("/app.js", "/sw.js", "/tikicash/rules.js", "/locales/en.json"):
+        assert client.get(path).headers["cache-control"] == "no-cache"
+
+
 def test_files_are_zipped_for_browsers_that_say_they_can(client: TestClient[Litestar]) -> None:
     with client.stream("GET", "/app.js", headers={"accept-encoding": "gzip"}) as zipped:
         assert zipped.headers["content-encoding"] == "gzip"
@@ -98,17 +104,8 @@ def test_the_service_worker_knows_the_hash_of_every_file_that_it_keeps(client: T
 
 
 def test_any_change_of_any_file_is_a_new_version() -> None:
-    def version(**made: bytes) -> str:
-        worker = pages.read_pages("tikiwallet.web", made={**MADE, **made})["sw.js"].content.decode()
-        return worker.splitlines()[0]
+    def version(changed: dict[str, bytes]) -> str:
+        return pages.pages_of({**FILES, **changed})["sw.js"].content.decode().splitlines()[0]
 
-    assert version() == version()
-    assert version() != version(**{"wallet.json": b"{}"})
-
-
-def test_comments_stay_at_home_and_lines_keep_their_numbers() -> None:
-    code = (
-        "// why\n/**\n * types\n */\nconst a = 1; // kept\n/** one line */\n"
-        "const b = /** @type {any} */ (a);\n  /* two\n lines */\nconst c = `//`;\n"
-    )
-    assert without_comments(code) == "\n\n\n\nconst a = 1; // kept\n\nconst b = (a);\n\n\nconst c = `//`;\n"
+    assert version({}) == version({})
+    assert version({}) != version({"wallet.json": b"{}"})

@@ -2,8 +2,7 @@
 
 Nothing is looked up in the file system while serving, so no address can lead out of the folder. The service worker is
 served with the list of all files and their hashes before it: a phone keeps a new version only if every file of it has
-the hash that the list says, so half an update can't run. Comments stay here: they are for whoever reads the source, and
-on a slow phone a third of the bytes; lines keep their numbers.
+the hash that the list says, so half an update can't run.
 """
 
 import base64
@@ -43,9 +42,9 @@ MEDIA_TYPES: Final = {
 }
 INDEX: Final = "index.html"
 WORKER: Final = "sw.js"
-VENDOR: Final = "vendor/"
 GZIP_FROM_BYTES: Final = 256
-TYPE_COMMENT: Final = re.compile(r"/\*\* @type [^*]*\*/ ?")
+HASHED: Final = re.compile(r"chunks/.+-[0-9A-Z]{8}\.js")  # the name of a file whose content never changes
+FOR_EVER: Final = "public, max-age=31536000, immutable"
 # Pages of the server, and icons that the system asks for when it installs the wallet.
 NOT_KEPT_OFFLINE: Final = re.compile(r"sw\.js|start\.(html|css)|.*\.png")
 
@@ -53,17 +52,23 @@ NOT_KEPT_OFFLINE: Final = re.compile(r"sw\.js|start\.(html|css)|.*\.png")
 class Page:
     """One file as it is served."""
 
-    def __init__(self, content: bytes, media_type: str) -> None:
+    def __init__(self, content: bytes, media_type: str, *, cache_control: str = "no-cache") -> None:
         digest = hashlib.sha256(content).digest()
         self.content = content
         self.zipped = gzip.compress(content, mtime=0) if len(content) >= GZIP_FROM_BYTES else b""
         self.media_type = media_type
+        self.cache_control = cache_control
         self.integrity = f"sha256-{base64.b64encode(digest).decode()}"
         self.etag = f'"{digest.hex()[:32]}"'
 
     def answer(self, request: Request[Any, Any, Any]) -> Response[bytes]:
         """Return the file, zipped if the browser takes that, or 304 if it has it already."""
-        headers = {**SECURITY_HEADERS, "cache-control": "no-cache", "etag": self.etag, "vary": "accept-encoding"}
+        headers = {
+            **SECURITY_HEADERS,
+            "cache-control": self.cache_control,
+            "etag": self.etag,
+            "vary": "accept-encoding",
+        }
         if request.headers.get("if-none-match") == self.etag:
             return Response(b"", status_code=304, headers=headers)
         if self.zipped and "gzip" in request.headers.get("accept-encoding", ""):
@@ -72,15 +77,16 @@ class Page:
         return Response(self.content, media_type=self.media_type, headers=headers)
 
 
-def read_pages(package: str, *, made: Mapping[str, bytes]) -> dict[str, Page]:
-    """Return the servable files below a package by their paths ("ui/text.js"), with those in `made` beside them.
+def read_files(package: str) -> dict[str, bytes]:
+    """Return every file below a package by its path ("ui/text.js")."""
+    return dict(_files(resources.files(package), prefix=""))
 
-    Files of other kinds (Python, type declarations) are left out.
-    """
-    found = dict(_files(resources.files(package), prefix="")) | dict(made)
+
+def pages_of(files: Mapping[str, bytes]) -> dict[str, Page]:
+    """Return the servable ones of some files. Those of other kinds (Python, type declarations) are left out."""
     pages = {
-        path: Page(_served(path, content), MEDIA_TYPES[suffix])
-        for path, content in sorted(found.items())
+        path: Page(content, MEDIA_TYPES[suffix], cache_control=FOR_EVER if HASHED.fullmatch(path) else "no-cache")
+        for path, content in sorted(files.items())
         if (suffix := path[path.rindex(".") :] if "." in path else "") in MEDIA_TYPES
     }
     if WORKER in pages:
@@ -94,30 +100,6 @@ def _files(folder: Traversable, *, prefix: str) -> Iterator[tuple[str, bytes]]:
             yield from _files(item, prefix=f"{prefix}{item.name}/")
         elif item.is_file():
             yield f"{prefix}{item.name}", item.read_bytes()
-
-
-def _served(path: str, content: bytes) -> bytes:
-    is_ours = path.endswith(".js") and not path.startswith(VENDOR)
-    return without_comments(content.decode()).encode() if is_ours else content
-
-
-def without_comments(code: str) -> str:
-    """Return JavaScript without the comments that have lines to themselves and without type casts; lines stay in place.
-
-    For code written by STYLE.md: no line of a string begins as a comment does. A test compares both with a parser.
-    """
-    lines = []
-    is_inside = False
-    for line in code.split("\n"):
-        text = line.strip()
-        is_comment = is_inside or text.startswith(("//", "/*"))
-        if text.startswith("/*") and not is_inside:
-            is_inside = True
-            is_comment = "*/" not in text or text.endswith("*/")
-        if "*/" in text:
-            is_inside = False
-        lines.append("" if is_comment else TYPE_COMMENT.sub("", line))
-    return "\n".join(lines)
 
 
 def _worker(pages: Mapping[str, Page]) -> bytes:

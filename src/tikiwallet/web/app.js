@@ -2,52 +2,24 @@
 import { language, speakLanguage, t } from "./i18n.js";
 import { keepStorage, startServiceWorker } from "./platform.js";
 import { place } from "./router.js";
-import { Asked, GetPaid, ScanPayment } from "./screens/get-paid.js";
-import { History } from "./screens/history.js";
-import { Home } from "./screens/home.js";
-import { Move } from "./screens/move.js";
-import { Confirm, Paid, Pay, ScanReceipt } from "./screens/pay.js";
-import { Settings } from "./screens/settings.js";
-import { SignIn } from "./screens/sign-in.js";
-import { Code, SignUp } from "./screens/sign-up.js";
-import { SyncStatus } from "./screens/sync.js";
-import { TopUp } from "./screens/top-up.js";
-import { Judged, Received, Refused } from "./screens/verdict.js";
-import { Welcome } from "./screens/welcome.js";
+import { loadScreen, shownFor } from "./screens.js";
 import { isStorageKept, learnAbout, person, refresh, update } from "./state.js";
 import { fact } from "./store.js";
 import { html } from "./ui.js";
+import { Shown } from "./ui/shown.js";
 import { render } from "./vendor/ui.js";
 import { startSyncing } from "./wallet/autosync.js";
 
-/** @type {Readonly<Record<string, (props: { id: string }) => any>>} */
-const FOR_EVERYBODY = { welcome: Welcome, "sign-up": SignUp, code: Code, "sign-in": SignIn };
-/** @type {Readonly<Record<string, (props: { id: string }) => any>>} */
-const FOR_OWNERS = {
-  home: Home,
-  "get-paid": GetPaid,
-  asked: Asked,
-  "scan-payment": ScanPayment,
-  verdict: Judged,
-  received: Received,
-  refused: Refused,
-  pay: Pay,
-  confirm: Confirm,
-  paid: Paid,
-  "scan-receipt": ScanReceipt,
-  move: Move,
-  "top-up": TopUp,
-  sync: SyncStatus,
-  history: History,
-  settings: Settings,
-};
+// The only text that is in no catalogue: the catalogue itself may be what could not be read.
+const NOT_STARTED = "TikiWallet could not start here; nothing is lost. Use a network and no private window, and";
+
+const screenNow = () => shownFor(place.value.name, person.value !== null);
 
 function App() {
-  const { name, id } = place.value;
-  const isKnown = person.value !== null;
-  const shown = FOR_EVERYBODY[name] ?? (isKnown ? (FOR_OWNERS[name] ?? Home) : Welcome);
-  document.title = `${t("app")}${isKnown ? ` · ${person.value?.username}` : ""}`;
-  return html`<${shown} key=${`${name}/${id}/${language.value}`} id=${id} />`;
+  const { id } = place.value;
+  const name = screenNow();
+  document.title = `${t("app")}${person.value ? ` · ${person.value.username}` : ""}`;
+  return html`<${Shown} key=${`${name}/${id}/${language.value}`} name=${name} id=${id} />`;
 }
 
 async function start() {
@@ -56,9 +28,10 @@ async function start() {
     await Promise.all([speakLanguage((await fact("language")) ?? "en"), learnAbout(), refresh()]);
   } catch (error) {
     console.error(error);
-    root.dataset.failed = String(error);
+    render(html`<main role="alert"><p>${NOT_STARTED} <a href="./">try again</a>.</p></main>`, root);
     return;
   }
+  await loadScreen(screenNow()).catch(() => undefined); // if it can't be had, the screen itself says so
   render(html`<${App} />`, root);
   document.documentElement.dataset.ready = String(Math.round(performance.now()));
   startSyncing();

@@ -7,15 +7,19 @@ there is nobody to ask. So the numbers are part of what the phone keeps.
 from typing import Final
 
 import msgspec
+import structlog
 from litestar.handlers import HTTPRouteHandler
 
 from tikiwallet.platform import pages
 from tikiwallet.platform.config import Settings
 from tikiwallet.platform.money import exponent, numeric_code
+from tikiwallet.web import bundle
 
 PACKAGE: Final = "tikiwallet.web"
 NEEDED: Final = "vendor/ui.js"  # made by tikiwallet.web.setup
 START_PAGE: Final = "start.html"
+
+log = structlog.get_logger()
 
 
 class OfferedCurrency(msgspec.Struct, frozen=True, kw_only=True):
@@ -39,5 +43,8 @@ def routes(settings: Settings) -> list[HTTPRouteHandler]:
         OfferedCurrency(code=code, number=numeric_code(code), digits=exponent(code)) for code in settings.currencies
     ]
     about = About(currencies=offered, is_demo=not settings.is_production)
-    found = pages.read_pages(PACKAGE, made={"wallet.json": msgspec.json.encode(about)})
-    return pages.routes(found, index=pages.INDEX if NEEDED in found else START_PAGE)
+    files = pages.read_files(PACKAGE)
+    if not bundle.is_current(files):
+        log.warning("web_sources_served", way_out="run python -m tikiwallet.web.setup: a bundle starts sooner")
+    found = pages.pages_of({**bundle.served(files), "wallet.json": msgspec.json.encode(about)})
+    return pages.routes(found, index=pages.INDEX if NEEDED in files else START_PAGE)

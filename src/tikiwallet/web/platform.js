@@ -157,6 +157,9 @@ export async function startServiceWorker(onUpdate) {
   offer();
 }
 
+/** Start the app anew, on the screen where it is. */
+export const reload = () => location.reload();
+
 /** Call back when it may be worth trying the network: the page is seen again, or the browser thinks it is back. */
 export function onPerhapsOnline(/** @type {() => void} */ callback) {
   addEventListener("online", callback);

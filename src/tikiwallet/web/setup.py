@@ -1,8 +1,9 @@
-"""Fetch the web wallet's third-party code and bundle it: none of it is committed, and browsers get one file for each.
+"""Fetch the web wallet's third-party code and bundle the wallet: nothing that is made here is committed.
 
-`package-lock.json` says which bytes; `npm ci` refuses any others and runs no script of theirs. esbuild makes one file
-of each bundle in `vendor/`, which the browser loads as it is. When the lock file and this module are unchanged,
-nothing is done, so that every start may call this. Run it with `python -m tikiwallet.web.setup`.
+`package-lock.json` says which bytes; `npm ci` refuses any others and runs no script of theirs. esbuild makes one module
+of each library in `vendor/`, with which the sources run as they are, and then `dist/` from the sources (bundle.py says
+what for). When nothing has changed nothing is done, so that every start may call this. Run it with
+`python -m tikiwallet.web.setup`.
 """
 
 import contextlib
@@ -19,17 +20,22 @@ from typing import Final
 
 import click
 
+from tikiwallet.platform.pages import read_files
+from tikiwallet.web import bundle
+
 WEB: Final = Path(__file__).parent
 ROOT: Final = Path(__file__).parents[3]
 VENDOR: Final = WEB / "vendor"
 STAMP: Final = VENDOR / "stamp"
+DIST: Final = WEB / bundle.DIST
+DIST_STAMP: Final = WEB / bundle.STAMP
 NODE_OLDEST: Final = (20, 19)
 NPM_TIMEOUT_SECONDS: Final = 600
 TARGETS: Final = "chrome111,safari16.4,firefox115"
 
-# One bundle is one file. The text is a module for esbuild and, as it stands, the types of that file for tsc.
-# Preact, its hooks, signals and htm are one bundle, because two copies of Preact would not know each other.
-BUNDLES: Final = {
+# One library is one file. The text is a module for esbuild and, as it stands, the types of that file for tsc.
+# Preact, its hooks, signals and htm are one, because two copies of Preact would not know each other.
+LIBRARIES: Final = {
     "ui": (
         'export { Component, render } from "preact";\n'
         'export { useEffect, useRef, useState } from "preact/hooks";\n'
@@ -45,37 +51,47 @@ PACKAGES: Final = {
     "qr-write": ("qr",),
     "qr-read": ("qr",),
 }
+WORKERS: Final = ("sw.js", "scan-worker.js")  # programs of their own, beside the app's page
 
 
 class SetupError(Exception):
-    """The third-party code can't be set up. The message is one sentence for the person at the terminal."""
+    """The wallet can't be set up. The message is one sentence for the person at the terminal."""
 
 
 def main() -> None:
-    """Set up `vendor/` if it is out of date. Ends with one sentence on standard error and exit code 1 if it can't."""
+    """Set up what is out of date. Ends with one sentence on standard error and exit code 1 if it can't."""
     try:
         if set_up():
-            click.echo("The web wallet's libraries are set up.")
+            click.echo("The web wallet is set up.")
     except SetupError as error:
         click.echo(f"tikiwallet.web.setup: {error}", err=True)
         sys.exit(1)
 
 
 def set_up() -> bool:
-    """Bring `vendor/` and `node_modules/` to what the lock file says; return whether anything was to do.
+    """Bring `node_modules/`, `vendor/` and `dist/` to what the lock file and the sources say; return whether anything
+    was to do.
 
     Raises `SetupError`.
     """
     if not (ROOT / "package-lock.json").exists():
         raise SetupError(f"There is no package-lock.json in {ROOT}; this works in a checkout of the source only.")
-    wanted = _fingerprint()
-    if _is_current(wanted):
+    if _is_current():
         return False
     with _alone():
-        if _is_current(wanted):
-            return False
-        _make(wanted)
+        if not _has_libraries():
+            _make_libraries()
+        if not bundle.is_current(_files()):
+            _make_bundle()
     return True
+
+
+def _is_current() -> bool:
+    return _has_libraries() and bundle.is_current(_files())
+
+
+def _files() -> dict[str, bytes]:
+    return read_files("tikiwallet.web")
 
 
 @contextlib.contextmanager
@@ -90,13 +106,13 @@ def _alone() -> Iterator[None]:
         yield
 
 
-def _make(wanted: str) -> None:
+def _make_libraries() -> None:
     node, npm = find_node()
     STAMP.unlink(missing_ok=True)
     _run(npm, "ci", "--ignore-scripts", "--no-audit", "--no-fund", "--prefer-offline", "--loglevel=error", node=node)
-    for name, exports in BUNDLES.items():
-        _bundle(name, exports, node=node)
-    STAMP.write_text(wanted)
+    for name, exports in LIBRARIES.items():
+        _make_library(name, exports, node=node)
+    STAMP.write_text(_fingerprint())
 
 
 def _fingerprint() -> str:
@@ -106,10 +122,10 @@ def _fingerprint() -> str:
     return digest.hexdigest()
 
 
-def _is_current(wanted: str) -> bool:
-    files = [VENDOR / f"{name}.js" for name in BUNDLES]
+def _has_libraries() -> bool:
+    files = [VENDOR / f"{name}.js" for name in LIBRARIES]
     present = all(file.exists() for file in files) and (ROOT / "node_modules").is_dir()
-    return present and STAMP.exists() and STAMP.read_text() == wanted
+    return present and STAMP.exists() and STAMP.read_text() == _fingerprint()
 
 
 def find_node() -> tuple[Path, list[str]]:
@@ -138,15 +154,39 @@ def _node_version(node: Path) -> tuple[int, int]:
     return (int(found[1]), int(found[2])) if found else (0, 0)
 
 
-def _bundle(name: str, exports: str, *, node: Path) -> None:
+def _make_library(name: str, exports: str, *, node: Path) -> None:
     licences = "; ".join(f"{package} {_version(package)}" for package in PACKAGES[name])
+    # A comment with ! is kept wherever the code goes.
+    _esbuild(f"--banner:js=/*! {licences} */", f"--outfile={VENDOR / name}.js", node=node, text=exports)
+    (VENDOR / f"{name}.d.ts").write_text(exports)
+
+
+def _make_bundle() -> None:
+    node, _ = find_node()
+    shutil.rmtree(DIST, ignore_errors=True)  # its stamp first of all: half a bundle is none
+    app = str(WEB / "app.js")
+    # As if every module imported the app: what the first screen needs then is one file of its own, whatever else needs
+    # parts of it, instead of one file for each group of screens that share something.
+    _esbuild(app, "--splitting", f"--inject:{app}", "--chunk-names=chunks/[name]-[hash]", f"--outdir={DIST}", node=node)
+    _esbuild(*(str(WEB / name) for name in WORKERS), f"--outdir={DIST}", node=node)
+    (DIST / bundle.INDEX).write_text(_with_preloads((WEB / bundle.INDEX).read_text()))
+    DIST_STAMP.write_text(bundle.fingerprint(_files()))
+
+
+def _with_preloads(page: str) -> str:
+    """Return the page with a hint for each file that the app begins with, which saves the round trip to learn of it."""
+    first = re.findall(r'import"\./([^"]+)"', (DIST / "app.js").read_text())
+    return page.replace(
+        "</head>", "".join(f'<link rel="modulepreload" href="./{path}">\n' for path in first) + "</head>"
+    )
+
+
+def _esbuild(*arguments: str, node: Path, text: str = "") -> None:
     _run(
         [str(node), str(ROOT / "node_modules" / "esbuild" / "bin" / "esbuild")],
-        "--bundle", "--minify", "--format=esm", "--log-level=warning", f"--target={TARGETS}",
-        f"--banner:js=/* {licences} */", f"--outfile={VENDOR / name}.js",
-        node=node, text=exports,
+        "--bundle", "--minify", "--format=esm", "--log-level=warning", f"--target={TARGETS}", *arguments,
+        node=node, text=text,
     )  # fmt: skip
-    (VENDOR / f"{name}.d.ts").write_text(exports)
 
 
 def _version(package: str) -> str:

@@ -1,0 +1,62 @@
+// Every screen by its name, which is its address after "#/". A screen is one line here and one file in screens/.
+//
+// What a person sees first comes with the app; every other screen is loaded when it is first shown, so that a slow
+// network carries only what is needed. The service worker keeps all of them: after one visit none needs a network.
+import { Home } from "./screens/home.js";
+import { Welcome } from "./screens/welcome.js";
+
+/** @typedef {(props: { id: string }) => any} Screen */
+/** @typedef {Readonly<Record<string, () => Promise<Screen>>>} Screens */
+
+/** @type {Screens} */
+const FOR_EVERYBODY = {
+  welcome: async () => Welcome,
+  "sign-up": async () => (await import("./screens/sign-up.js")).SignUp,
+  code: async () => (await import("./screens/sign-up.js")).Code,
+  "sign-in": async () => (await import("./screens/sign-in.js")).SignIn,
+};
+/** @type {Screens} */
+const FOR_OWNERS = {
+  home: async () => Home,
+  "get-paid": async () => (await import("./screens/get-paid.js")).GetPaid,
+  asked: async () => (await import("./screens/get-paid.js")).Asked,
+  "scan-payment": async () => (await import("./screens/get-paid.js")).ScanPayment,
+  verdict: async () => (await import("./screens/verdict.js")).Judged,
+  received: async () => (await import("./screens/verdict.js")).Received,
+  refused: async () => (await import("./screens/verdict.js")).Refused,
+  pay: async () => (await import("./screens/pay.js")).Pay,
+  confirm: async () => (await import("./screens/pay.js")).Confirm,
+  paid: async () => (await import("./screens/pay.js")).Paid,
+  "scan-receipt": async () => (await import("./screens/pay.js")).ScanReceipt,
+  move: async () => (await import("./screens/move.js")).Move,
+  "top-up": async () => (await import("./screens/top-up.js")).TopUp,
+  sync: async () => (await import("./screens/sync.js")).SyncStatus,
+  history: async () => (await import("./screens/history.js")).History,
+  settings: async () => (await import("./screens/settings.js")).Settings,
+};
+
+/** @type {Map<string, Screen>} */
+const loaded = new Map();
+
+/**
+ * Return the name of the screen that is shown for an address: a stranger sees the way in, an owner never meets a
+ * screen that does not exist.
+ * @param {string} name @param {boolean} isOwner
+ */
+export function shownFor(name, isOwner) {
+  if (Object.hasOwn(FOR_EVERYBODY, name) || (isOwner && Object.hasOwn(FOR_OWNERS, name))) return name;
+  return isOwner ? "home" : "welcome";
+}
+
+/** Return a screen if it has been loaded. @param {string} name */
+export const loadedScreen = (name) => loaded.get(name);
+
+/**
+ * Load a screen. Rejects if its file can be had from neither the phone nor the network.
+ * @param {string} name one that `shownFor` returned @returns {Promise<Screen>}
+ */
+export async function loadScreen(name) {
+  const screen = await { ...FOR_EVERYBODY, ...FOR_OWNERS }[name]();
+  loaded.set(name, screen);
+  return screen;
+}
