@@ -11,6 +11,7 @@ from typing import Any, Final, TypeAlias, TypeGuard
 
 from tikicash import units
 from tikicash.errors import Rejected
+from tikicash.fields import NONCE_BYTES
 from tikicash.messages import (
     OPENS_NAME,
     Bundle,
@@ -279,6 +280,24 @@ def is_refund(payment: Signed[Payment], sources: Mapping[bytes, Source]) -> bool
     """Tell whether a payment goes back to whoever signed every one of its parents."""
     parents = [sources[piece.parent_id] for piece in payment.body.pieces]
     return all(is_payment(parent) and payer_id(parent, sources) == payment.body.payee_id for parent in parents)
+
+
+def sale_nonce(sale: Signed[Payment]) -> bytes:
+    """Return the nonce of every refund of a sale: the first 8 bytes of the sale's identity."""
+    return sale.id[:NONCE_BYTES]
+
+
+def refunded_sale(payment: Signed[Payment], sources: Mapping[bytes, Source]) -> Signed[Payment] | None:
+    """Return the payment that another gives back, all or part of it, or None if it gives none back.
+
+    A refund of a sale has pieces of the sale alone, goes to whoever paid it, and bears its nonce.
+    """
+    parents = {piece.parent_id for piece in payment.body.pieces}
+    sale = sources[payment.body.pieces[0].parent_id]
+    if len(parents) > 1 or not is_payment(sale):
+        return None
+    is_tied = payment.body.payee_id == payer_id(sale, sources) and payment.body.nonce == sale_nonce(sale)
+    return sale if is_tied else None
 
 
 def gather(

@@ -12,7 +12,7 @@ from tikicash.book import Ancestor, Holding
 from tikicash.chain import LIMITS
 from tikicash.errors import Rejected
 from tikicash.layout import PIECES_MAX
-from tikicash.messages import Piece
+from tikicash.messages import Certificate, Piece
 
 # What a bundle needs besides its ancestors and its pieces, at most: the frame, the rest of the payment with a memo,
 # the payer's certificate with a name, and the openings of name and memo. The sizes of the parts are pinned by a test.
@@ -42,6 +42,42 @@ def choose_pieces(holdings: Iterable[Holding], amount: int, *, start: int) -> tu
     if chosen is None:
         raise Rejected("too_many_pieces")
     return _cut(chosen, amount, start)
+
+
+def refund_pieces(
+    holdings: Iterable[Holding],
+    amount: int,
+    *,
+    sale_id: bytes,
+    payee_id: bytes,
+    certificate: Certificate | None,
+    now: int,
+    start: int,
+) -> tuple[Piece, ...]:
+    """Return pieces that give an amount of a sale back: of what one owner still holds of it, and of nothing else.
+
+    `sale_id` is the sale's 16 bytes, `payee_id` the key id of whoever paid it, `certificate` the owner's own, `now` in
+    unix seconds, `start` as in choose_pieces. The last depth is no limit: the payer can claim what he can't spend.
+    Raises Rejected: not_enough_offline_money, certificate_missing, may_not_hand_on, certificate_expired,
+    too_many_hands, spend_by_passed, locked_to_another, too_many_pieces.
+    """
+    held = [item for item in holdings if item.parent_id == sale_id]
+    if sum(item.count for item in held) < amount:
+        raise Rejected("not_enough_offline_money")
+    if certificate is None:
+        raise Rejected("certificate_missing")
+    if not certificate.may_hand_on:
+        raise Rejected("may_not_hand_on")
+    if certificate.valid_until < now:
+        raise Rejected("certificate_expired")
+    if any(item.depth > LIMITS.depth_max for item in held):
+        raise Rejected("too_many_hands")
+    if any(item.spend_by < now for item in held):
+        raise Rejected("spend_by_passed")
+    free = [item for item in held if item.terms.audience_id in (None, payee_id)]
+    if sum(item.count for item in free) < amount:
+        raise Rejected("locked_to_another")
+    return choose_pieces(free, amount, start=start)
 
 
 def _rank(holding: Holding) -> tuple[int, int, int, bytes]:

@@ -11,13 +11,25 @@ from typing import Any, TypeGuard
 
 from tikicash import book as book_of_units
 from tikicash.book import Book, Claim, Holding
-from tikicash.chain import LIMITS, Chain, Limits, as_bundle, check_size, name_commits, opened, operator_ids, read_chain
+from tikicash.chain import (
+    LIMITS,
+    Chain,
+    Limits,
+    as_bundle,
+    check_size,
+    name_commits,
+    opened,
+    operator_ids,
+    read_chain,
+    refunded_sale,
+)
 from tikicash.cose import verify_signature
 from tikicash.errors import Rejected
 from tikicash.fields import REVOKED_BYTES
 from tikicash.messages import (
     OPENS_MEMO,
     OPENS_NAME,
+    Bundle,
     Certificate,
     IssuerKey,
     Message,
@@ -52,6 +64,7 @@ __all__ = [
     "HowSafe",
     "Limits",
     "accept",
+    "accept_claim",
     "check_chain",
     "check_issued",
     "check_issuer_key",
@@ -85,7 +98,7 @@ class Acceptance:
 
     payment: Signed[Payment]
     chain: Chain
-    request: Request
+    sale: Signed[Payment] | None  # the payment of mine that this one gives back; None: it answers a request
     payer_id: bytes
     payer_name: str | None  # as the operator certified it, or None
     memo: str | None
@@ -122,11 +135,30 @@ def accept(message: Message, *, context: AcceptContext, verify: Verify = verify_
     Never verifies more than limits.signatures_max signatures.
     """
     bundle = as_bundle(message, "not_a_payment")
-    operator = operator_ids(context.issuer_keys)
-    chain = read_chain(bundle, limits=context.limits, operator=operator)
+    chain = read_chain(bundle, limits=context.limits, operator=operator_ids(context.issuer_keys))
     if chain.depth > context.limits.depth_max:
         raise Rejected("refund_is_claim_only")
-    request = find_request(chain, context)
+    sale = find_sale(chain, context, open_requests=context.open_requests)
+    return judge_chain(bundle, chain, sale, context=context, verify=verify)
+
+
+def accept_claim(message: Message, *, context: AcceptContext, verify: Verify = verify_signature) -> Acceptance:
+    """Return what a refund of a sale of mine brings, of depth 4 too, or raise Rejected with the first code in order.
+
+    At depth 4 no phone takes the units any more: they are never spendable, and can only be brought to the operator or
+    handed back to him. The book holds them all the same, so that no unit is given back twice. Codes and order are
+    those of accept, without refund_is_claim_only and with no request open.
+    """
+    bundle = as_bundle(message, "not_a_payment")
+    chain = read_chain(bundle, limits=context.limits, operator=operator_ids(context.issuer_keys))
+    sale = find_sale(chain, context, open_requests=())
+    return judge_chain(bundle, chain, sale, context=context, verify=verify)
+
+
+def judge_chain(
+    bundle: Bundle, chain: Chain, sale: Signed[Payment] | None, *, context: AcceptContext, verify: Verify
+) -> Acceptance:
+    """Return what a payment brings that is for me, once everything below it holds. Raises what accept raises."""
     check_issuers_known(chain, context.issuer_keys)
     newest_signed_time = max(context.newest_signed_time, *(issued_at(item) for item in issued_in(chain)))
     # The clock is never below what the operator signed, so that turning it back revives no old money.
@@ -135,7 +167,7 @@ def accept(message: Message, *, context: AcceptContext, verify: Verify = verify_
     check_not_revoked(chain, context.revocations)
     for document in issued_in(chain):
         check_issued(document, issuer_keys=context.issuer_keys, verify=verify)
-    check_payments(chain, operator=operator, limit_payments=True, verify=verify)
+    check_payments(chain, operator=operator_ids(context.issuer_keys), limit_payments=True, verify=verify)
     ways = chain.traces
     book_of_units.check_new(context.book, ways)
     spend_by, claim_by = earliest_dates(chain)
@@ -143,7 +175,7 @@ def accept(message: Message, *, context: AcceptContext, verify: Verify = verify_
     return Acceptance(
         payment=chain.payment,
         chain=chain,
-        request=request,
+        sale=sale,
         payer_id=chain.payer_id,
         payer_name=opened(bundle.openings, OPENS_NAME),
         memo=opened(bundle.openings, OPENS_MEMO),
@@ -153,25 +185,31 @@ def accept(message: Message, *, context: AcceptContext, verify: Verify = verify_
     )
 
 
-def find_request(chain: Chain, context: AcceptContext) -> Request:
-    """Return my open request that a payment answers.
+def find_sale(chain: Chain, context: AcceptContext, *, open_requests: tuple[Request, ...]) -> Signed[Payment] | None:
+    """Return the payment of mine that a payment gives back, or None if it answers one of my open requests.
 
+    That the sale is mine is told from the chain alone: its payer's key is, and it has to have signed the sale.
     Raises Rejected: wrong_network, wrong_currency, payment_already_accepted, no_open_request, not_for_me,
     wrong_amount.
     """
     payment = chain.payment.body
-    request = next((item for item in context.open_requests if item.nonce == payment.nonce), None)
+    request = next((item for item in open_requests if item.nonce == payment.nonce), None)
     currency = payment.currency if request is None else request.currency
     check_network(chain, net=context.net, currency=currency)
     if any(item.payment_id == chain.payment.short_id for item in context.book.accepted):
         raise Rejected("payment_already_accepted")
     if request is None:
-        raise Rejected("no_open_request")
+        sale = refunded_sale(chain.payment, chain.sources)
+        if sale is None:
+            raise Rejected("no_open_request")
+        if payment.payee_id not in {key_id(key) for key in context.my_keys}:
+            raise Rejected("not_for_me")
+        return sale
     if payment.payee_id != key_id(request.payee_key) or request.payee_key not in context.my_keys:
         raise Rejected("not_for_me")
     if payment.total != request.amount:
         raise Rejected("wrong_amount", f"{payment.total} for {request.amount}")
-    return request
+    return None
 
 
 def check_dates(chain: Chain, *, now: int) -> None:

@@ -14,13 +14,14 @@ ROOT = Path(__file__).resolve().parents[2]
 FOLDER = ROOT / "protocol" / "vectors"
 sys.path[:0] = [str(ROOT / "src"), str(ROOT / "tests")]
 
-from protocol import stories_chain, stories_payment, stories_reading, stories_settlement  # noqa: E402
+from protocol import stories_chain, stories_payment, stories_reading, stories_refund, stories_settlement  # noqa: E402
 from protocol.runner import run  # noqa: E402
 
 STORIES = (
     stories_reading.reading,
     stories_payment.requests,
     stories_payment.payments,
+    stories_refund.refunds,
     stories_chain.chains,
     stories_payment.answers,
     stories_payment.coins,

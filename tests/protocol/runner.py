@@ -6,7 +6,7 @@ from typing import Any
 from tikicash import encoding, rules, settlement
 from tikicash.book import Accepted, Ancestor, Book, HandedOn, Holding, Terms
 from tikicash.chain import operator_ids
-from tikicash.coins import choose_pieces
+from tikicash.coins import choose_pieces, refund_pieces
 from tikicash.errors import Rejected
 from tikicash.messages import parse_code
 from tikicash.rules import AcceptContext
@@ -94,10 +94,11 @@ def accept_context(vector: Json) -> AcceptContext:
 
 
 def run_accept(vector: Json) -> Json:
-    result = rules.accept(parse_code(vector["input"]), context=accept_context(vector))
+    check = rules.accept if vector["check"] == "accept" else rules.accept_claim
+    result = check(parse_code(vector["input"]), context=accept_context(vector))
     return {
         "payment_id": result.payment.id.hex(),
-        "request_nonce": result.request.nonce.hex(),
+        "sale_id": None if result.sale is None else result.sale.id.hex(),
         "payer_id": result.payer_id.hex(),
         "payer_name": result.payer_name,
         "memo": result.memo,
@@ -157,6 +158,20 @@ def run_choose_pieces(vector: Json) -> Json:
     return plain(choose_pieces(holdings, wanted["amount"], start=wanted["start"]))
 
 
+def run_refund_pieces(vector: Json) -> Json:
+    wanted, given = vector["input"], vector["context"]
+    pieces = refund_pieces(
+        tuple(holding_from(item) for item in given["holdings"]),
+        wanted["amount"],
+        sale_id=bytes.fromhex(given["sale_id"]),
+        payee_id=bytes.fromhex(given["payee_id"]),
+        certificate=body(given["certificate"]),
+        now=vector["now"],
+        start=wanted["start"],
+    )
+    return plain(pieces)
+
+
 def spend_json(spend: settlement.DoubleSpend) -> Json:
     payments = [item.id.hex() for item in spend.payments]
     return {**plain(spend), "payments": payments}
@@ -177,6 +192,7 @@ RUN = {
     "decode": run_decode,
     "parse_code": run_parse_code,
     "accept": run_accept,
+    "accept_claim": run_accept,
     "check_chain": run_check_chain,
     "verify_request": run_verify_request,
     "verify_receipt": run_verify_answer,
@@ -184,6 +200,7 @@ RUN = {
     "check_issued": run_check_issued,
     "check_issuer_key": run_check_issuer_key,
     "choose_pieces": run_choose_pieces,
+    "refund_pieces": run_refund_pieces,
     "double_spends": run_double_spends,
     "verify_proof": run_verify_proof,
 }

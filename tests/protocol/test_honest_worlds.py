@@ -30,10 +30,11 @@ from protocol.world import (
 )
 from tikicash import units
 from tikicash.book import Book, claims, forget_closed, hand_on, load, spendable
-from tikicash.coins import choose_pieces
+from tikicash.chain import payer_id, sale_nonce
+from tikicash.coins import choose_pieces, refund_pieces
 from tikicash.errors import Rejected
 from tikicash.messages import Bundle, Payment, Piece, Signed
-from tikicash.rules import AcceptContext, accept
+from tikicash.rules import AcceptContext, accept, accept_claim
 from tikicash.safety import promised
 from tikicash.settlement import branches, double_spends, final_before_close, in_conflict, make_proof, verify_proof
 from tikicash.validity import check_chain
@@ -66,22 +67,23 @@ class Week:
         self.documents.append(payment)
         return payment
 
-    def show(self, payment: Signed[Any], payee: Key) -> None:
-        """The payee scans and accepts; an honest phone's payment is never refused."""
+    def show(self, payment: Signed[Any], payee: Key, *, is_refund: bool = False) -> None:
+        """The payee scans and accepts; an honest phone's payment or refund is never refused."""
         shown = bundle(payment, *self.documents)
         asked = request(payee, payment.body.total, nonce=payment.body.nonce).body
         given = AcceptContext(
             net=1,
             now=NOW,
             newest_signed_time=NOW,
-            open_requests=(asked,),
+            open_requests=() if is_refund else (asked,),
             issuer_keys=(ISSUER_KEY.body,),
             revocations=None,
             my_keys=(payee.public,),
             my_certificate=certificate(payee).body,
             book=self.books[payee.id],
         )
-        result = accept(shown, context=given)
+        result = (accept_claim if is_refund else accept)(shown, context=given)
+        assert (result.sale is not None) == is_refund
         safe = result.how_safe
         assert safe.final + safe.protected + safe.at_risk == payment.body.total
         self.books[payee.id] = result.book
@@ -92,7 +94,8 @@ class Week:
         holdings = spendable(book, owner_id=payer.id, payee_id=payee.id, now=NOW, may_hand_on=True)
         kind = self.chance.choice(["pay", "pay", "pay", "torn", "retry", "refund", "hand back"])
         if kind == "refund":
-            holdings = tuple(item for item in holdings if item.depth > 0)
+            self.give_back(payer)
+            return
         if kind == "hand back":
             payee, holdings = ISSUER, book.holdings
         try:
@@ -106,6 +109,31 @@ class Week:
         if kind == "hand back" or kind == "torn":
             return
         self.show(payment, payee)
+
+    def give_back(self, payer: Key) -> None:
+        """Give back part of a sale: whatever is held of it, as deep as it may be."""
+        book, drawn = self.books[payer.id], self.chance.randrange(2**32)
+        sales = {item.parent_id for item in book.holdings if 0 < item.depth <= 3 and item.owner_id == payer.id}
+        if not sales:
+            return
+        sale_id = self.chance.choice(sorted(sales))
+        sale = next(item for item in self.documents if item.short_id == sale_id)
+        payee = next(key for key in (*PEOPLE, MALLORY) if key.id == self.signer_of(sale))
+        amount = self.chance.randint(1, sum(item.count for item in book.holdings if item.parent_id == sale_id))
+        who = {"sale_id": sale_id, "payee_id": payee.id, "certificate": certificate(payer).body, "now": NOW}
+        try:
+            pieces = refund_pieces(book.holdings, amount, start=drawn, **who)
+        except Rejected as rejected:
+            if rejected.code != "too_many_pieces":
+                raise
+            return
+        payment = self.sign(payer, payee, pieces, sale_nonce(sale))
+        self.books[payer.id] = hand_on(book, payment, operator=OPERATOR)
+        self.show(payment, payee, is_refund=True)
+
+    def signer_of(self, payment: Signed[Any]) -> bytes:
+        below = bundle(payment, *self.documents).documents
+        return payer_id(payment, {item.short_id: item for item in below})
 
     def total(self) -> int:
         return sum(item.count for book in self.books.values() for item in book.holdings)

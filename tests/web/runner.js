@@ -1,5 +1,5 @@
 // Twin of tests/protocol/runner.py: runs one vector. What a vector's JSON means, line by line as in Python.
-import { choosePieces } from "../../src/tikiwallet/web/tikicash/coins.js";
+import { choosePieces, refundPieces } from "../../src/tikiwallet/web/tikicash/coins.js";
 import { lineage, traces } from "../../src/tikiwallet/web/tikicash/chain.js";
 import { decode, encode, hex, unhex } from "../../src/tikiwallet/web/tikicash/encoding.js";
 import { Rejected } from "../../src/tikiwallet/web/tikicash/errors.js";
@@ -51,10 +51,11 @@ function acceptContext({ now, context: given }) {
 }
 
 async function runAccept(vector) {
-  const result = await rules.accept(parseCode(vector.input), { context: acceptContext(vector) });
+  const check = vector.check === "accept" ? rules.accept : rules.acceptClaim;
+  const result = await check(parseCode(vector.input), { context: acceptContext(vector) });
   return {
     payment_id: result.payment.id,
-    request_nonce: result.request.nonce,
+    sale_id: result.sale?.id ?? null,
     payer_id: result.payer_id,
     payer_name: result.payer_name,
     memo: result.memo,
@@ -108,11 +109,18 @@ function runChoosePieces({ input: wanted, context: given }) {
   return plain(choosePieces(given.holdings, wanted.amount, { start: wanted.start }));
 }
 
+function runRefundPieces({ input: wanted, now, context: given }) {
+  const { sale_id, payee_id } = given;
+  const terms = { sale_id, payee_id, certificate: body(given.certificate), now, start: wanted.start };
+  return plain(refundPieces(given.holdings, wanted.amount, terms));
+}
+
 /** By the name of the check. What is missing here (double_spends, verify_proof) is the operator's work. */
 const RUN = {
   decode: runDecode,
   parse_code: runParseCode,
   accept: runAccept,
+  accept_claim: runAccept,
   check_chain: runCheckChain,
   verify_request: runVerifyRequest,
   verify_receipt: runVerifyAnswer,
@@ -120,6 +128,7 @@ const RUN = {
   check_issued: runCheckIssued,
   check_issuer_key: runCheckIssuerKey,
   choose_pieces: runChoosePieces,
+  refund_pieces: runRefundPieces,
 };
 
 export const OPERATORS_CHECKS = ["double_spends", "verify_proof"];

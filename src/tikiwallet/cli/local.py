@@ -60,6 +60,8 @@ class Entry:
     state: str
     code: str
     receipt_code: str
+    refund_of: str  # the id of the payment that this one gives back, or ""
+    given_back_minor: int  # how much of this one was given back
 
 
 def local_money(wallet: Wallet) -> Local:

@@ -323,7 +323,7 @@ def _store(
     wallet.store.run(
         "add_payment_made", payment_id=payment.short_id, request_id=request_id, payee_key=payee_key,
         payee_name=payee_name, amount_minor=payment.body.total, memo=memo, made_at=payment.body.paid_at,
-        claim_by=claim_by, is_hand_back=int(is_hand_back), code=to_code(bundle),
+        claim_by=claim_by, is_hand_back=int(is_hand_back), code=to_code(bundle), refund_of=None,
     )  # fmt: skip
     wallet.store.run("add_to_outbox", payment_id=payment.short_id, kind="bundle", body=bundle.to_bytes())
 

@@ -1,17 +1,32 @@
 """Be paid with no network: show a request, judge the payment, store it, then give the receipt.
 
 The verdict is tikicash's and not ours: the same on every phone and at settlement. What is refused is kept where it may
-be worth something: two payments of the same units prove a double spend, and a refund too deep for a code is a claim.
+be worth something: two payments of the same units prove a double spend, and a refund too deep to hold is a claim.
+
+A refund needs no request: it names the payment of mine that it gives back, and my key has signed that.
 """
 
 from dataclasses import dataclass, replace
 from sqlite3 import Row
-from typing import Final
+from typing import Any, Final
 
+from tikicash.chain import LIMITS
 from tikicash.errors import Rejected
 from tikicash.fields import reason as check_reason
-from tikicash.messages import Bundle, Payment, Receipt, Refusal, Request, Signed, key_id, parse, sign, to_code
-from tikicash.rules import Acceptance, AcceptContext, accept
+from tikicash.messages import (
+    Bundle,
+    Payment,
+    Receipt,
+    Refusal,
+    Request,
+    Signed,
+    key_id,
+    parse,
+    parse_code,
+    sign,
+    to_code,
+)
+from tikicash.rules import Acceptance, AcceptContext, accept, accept_claim
 from tikiwallet.cli.book_table import read_book, write_book
 from tikiwallet.cli.problems import AlreadyAccepted, AlreadyRefused, NotForYou, ProtocolSaidNo, ReasonInvalid
 from tikiwallet.cli.trust import my_certificate, read_trust
@@ -33,10 +48,22 @@ class MyRequest:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Sale:
+    """A payment of mine that is given back."""
+
+    payment_id: str  # hex
+    payee_name: str  # "" if this wallet has no record of it
+    amount_minor: int
+    made_at: int  # unix seconds
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Received:
     """An accepted payment, how safe it is, and the code of its receipt. Amounts in minor units, times in seconds."""
 
     payment_id: str  # hex
+    sale: Sale | None  # what it gives back; None: it answers a request
+    is_claim_only: bool  # too deep to be paid on: it can only be brought to the operator
     payer_name: str  # "" if the operator certified none
     amount_minor: int
     memo: str
@@ -106,7 +133,8 @@ def judge(wallet: Wallet, bundle: Bundle) -> Received:
     acceptance = _accept(wallet, bundle)
     safe = acceptance.how_safe
     return Received(
-        payment_id=acceptance.payment.short_id.hex(), payer_name=acceptance.payer_name or "",
+        payment_id=acceptance.payment.short_id.hex(), sale=_sale(wallet, acceptance.sale),
+        is_claim_only=_is_claim_only(acceptance), payer_name=acceptance.payer_name or "",
         amount_minor=acceptance.payment.body.total, memo=acceptance.memo or "", final_minor=safe.final,
         protected_minor=safe.protected, at_risk_minor=safe.at_risk, spend_by=safe.spend_by, claim_by=safe.claim_by,
         accepted_at=0, code=to_code(bundle), receipt_code="", shown_again=False,
@@ -146,9 +174,24 @@ def _accept(wallet: Wallet, bundle: Bundle) -> Acceptance:
         book=read_book(wallet.store),
     )
     try:
-        return accept(bundle, context=context)
+        return _judge(bundle, context)
     except Rejected as rejected:
         raise _kept(wallet, bundle, rejected) from rejected
+
+
+def _judge(bundle: Bundle, context: AcceptContext) -> Acceptance:
+    """Accept a payment, or as a claim a refund of mine that went through too many hands. Raises Rejected."""
+    try:
+        return accept(bundle, context=context)
+    except Rejected as rejected:
+        if rejected.code != "refund_is_claim_only":
+            raise
+        too_deep = rejected
+    try:
+        return accept_claim(bundle, context=context)
+    except Rejected as rejected:
+        # Not tied to a payment of mine: a refund all the same, and worth something to whoever is its payee.
+        raise (too_deep if rejected.code == "no_open_request" else rejected) from rejected
 
 
 def open_requests(wallet: Wallet) -> tuple[Request, ...]:
@@ -194,7 +237,7 @@ def refuse(wallet: Wallet, bundle: Bundle, *, reason: str) -> Refused:
 def find_received(wallet: Wallet, payment_id: bytes) -> Received | None:
     """Return an accepted payment as it was stored, or None."""
     row = wallet.store.row("payment_received", payment_id=payment_id)
-    return None if row is None else _received(row)
+    return None if row is None else _received(wallet, row)
 
 
 def find_refused(wallet: Wallet, payment_id: bytes) -> Refused | None:
@@ -215,9 +258,11 @@ def _store(wallet: Wallet, bundle: Bundle, acceptance: Acceptance, receipt: Sign
         store.run("add_document", document_id=document.id, body=document.to_bytes(), opening=None)
     write_book(store, acceptance.book)
     store.remember("newest_signed_time", str(max(wallet.newest_signed_time(), acceptance.newest_signed_time)))
-    safe = acceptance.how_safe
+    safe, sale = acceptance.how_safe, acceptance.sale
     store.run(
-        "add_payment_received", payment_id=acceptance.payment.short_id, nonce=acceptance.request.nonce,
+        "add_payment_received", payment_id=acceptance.payment.short_id,
+        nonce=acceptance.payment.body.nonce if sale is None else None, refund_of=sale.short_id if sale else None,
+        is_claim_only=int(_is_claim_only(acceptance)),
         payer_name=acceptance.payer_name or "", amount_minor=acceptance.payment.body.total,
         memo=acceptance.memo or "", final_minor=safe.final, protected_minor=safe.protected,
         at_risk_minor=safe.at_risk, spend_by=safe.spend_by, claim_by=safe.claim_by,
@@ -236,9 +281,27 @@ def _kept(wallet: Wallet, bundle: Bundle, rejected: Rejected) -> ProtocolSaidNo:
     return ProtocolSaidNo(rejected, kept, headline="REFUSED")
 
 
-def _received(row: Row) -> Received:
+def _is_claim_only(acceptance: Acceptance) -> bool:
+    return acceptance.chain.depth > LIMITS.depth_max
+
+
+def _sale(wallet: Wallet, sale: Signed[Payment] | None) -> Sale | None:
+    if sale is None:
+        return None
+    known = wallet.store.row("payment_made", payment_id=sale.short_id)
+    return Sale(
+        payment_id=sale.short_id.hex(), payee_name=known["payee_name"] if known else "",
+        amount_minor=sale.body.total, made_at=sale.body.paid_at,
+    )  # fmt: skip
+
+
+def _received(wallet: Wallet, row: Row) -> Received:
+    carried = parse_code(row["code"]) if row["refund_of"] else None
+    documents: tuple[Signed[Any], ...] = carried.documents if isinstance(carried, Bundle) else ()
+    sale = next((item for item in documents if item.short_id == row["refund_of"]), None)
     return Received(
-        payment_id=row["payment_id"].hex(), payer_name=row["payer_name"], amount_minor=row["amount_minor"],
+        payment_id=row["payment_id"].hex(), sale=_sale(wallet, sale), is_claim_only=bool(row["is_claim_only"]),
+        payer_name=row["payer_name"], amount_minor=row["amount_minor"],
         memo=row["memo"], final_minor=row["final_minor"], protected_minor=row["protected_minor"],
         at_risk_minor=row["at_risk_minor"], spend_by=row["spend_by"], claim_by=row["claim_by"],
         accepted_at=row["accepted_at"], code=row["code"], receipt_code=row["receipt_code"], shown_again=True,

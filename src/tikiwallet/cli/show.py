@@ -154,11 +154,15 @@ def verdict(console: Console, item: Received, currency: str) -> None:
     for amount_minor, word, style, why in shown:
         lines += [Text(f"{word}  {money(amount_minor, currency)}", f"bold {style}"), Text(why), Text("")]
     lines.append(sentence(f"Bring it to the operator by {when(item.claim_by)}: run `tiki sync`."))
-    if item.spend_by < item.claim_by:
+    if item.is_claim_only:
+        lines.append(Text("It is credited when you go online. This money went through too many hands to be paid on."))
+    elif item.spend_by < item.claim_by:
         lines.append(Text(f"You can pay with it offline until {when(item.spend_by)}."))
     worst = shown[-1][2]
-    payer = item.payer_name or "a phone without a certified name"
-    title = f"{money(item.amount_minor, currency)} from {payer}"
+    title = f"{money(item.amount_minor, currency)} from {item.payer_name or 'a phone without a certified name'}"
+    if item.sale is not None:
+        payee = item.sale.payee_name or item.payer_name or "somebody"
+        title = f"Refund of {money(item.amount_minor, currency)} that you paid to {payee} on {when(item.sale.made_at)}"
     console.print(Panel(Group(*lines), title=Text(title), title_align="left", border_style=worst, padding=(1, 2)))
     if item.memo:
         console.print(Text(f"Note: {item.memo}"))
@@ -167,7 +171,8 @@ def verdict(console: Console, item: Received, currency: str) -> None:
 def received(console: Console, item: Received, currency: str, png: Path | None) -> None:
     """Show an accepted payment and its receipt as a code."""
     again = "You have this payment already" if item.shown_again else "Stored"
-    done(console, f"{again}: {money(item.amount_minor, currency)}.")
+    what = "" if item.sale is None else ", a refund"
+    done(console, f"{again}: {money(item.amount_minor, currency)}{what}.")
     code(console, item.receipt_code, png=png, caption="Let the payer scan your receipt.")
 
 
@@ -208,14 +213,26 @@ def entries(console: Console, items: list[Entry], currency: str) -> None:
     table.add_column("what")
     table.add_column("state")
     for item in items:
-        who = {"made": f" {item.who}", "received": f" from {item.who or 'somebody'}"}.get(item.kind, "")
-        memo = f" · {item.memo}" if item.memo else ""
         table.add_row(
-            item.id[:8], money(item.amount_minor, currency), Text(f"{KINDS[item.kind]}{who}{memo}"),
+            item.id[:8], money(item.amount_minor, currency), Text(_what(item, currency)),
             Text(STATES[item.state], "yellow" if item.state in {"waiting", "rejected"} else ""),
         )  # fmt: skip
     console.print(table)
     console.print(sentence("Show a code again: `tiki offline show ID`", "dim"))
+
+
+def _what(item: Entry, currency: str) -> str:
+    """Return what an entry is, for people: who, the note, and what it has to do with a refund."""
+    name = item.who or "somebody"
+    what = KINDS[item.kind]
+    if item.refund_of:
+        what = f"gave back to {name}" if item.kind == "made" else f"refund from {name}"
+    elif item.kind in {"made", "received"}:
+        what = f"paid {name}" if item.kind == "made" else f"received from {name}"
+    more = [item.memo] if item.memo else []
+    more += [f"of {item.refund_of[:8]}"] if item.refund_of else []
+    more += [f"{money(item.given_back_minor, currency)} of it given back"] if item.given_back_minor else []
+    return " · ".join([what, *more])
 
 
 def balance(console: Console, item: BalanceShown) -> None:

@@ -13,7 +13,7 @@ from typing import Any
 
 from tikiwallet.cli.problems import WalletBusy, WalletDamaged, WalletUnreadable
 
-SCHEMA_VERSION = 1
+STEPS = ("0001_wallet.sql", "0002_refunds.sql")  # each sets user_version to its own number
 
 
 def _queries() -> dict[str, str]:
@@ -57,14 +57,15 @@ class Store:
         for name in ("keep_locked", "keep_references", "begin"):
             self._connection.execute(QUERIES[name])
         version = self._connection.execute(QUERIES["schema_version"]).fetchone()[0]
-        if version > SCHEMA_VERSION:
+        if version > len(STEPS):
             raise WalletDamaged("A newer tiki wrote this wallet. Update tiki, then run this again.")
-        if version == 0:
+        if version < len(STEPS):
             self._connection.execute(QUERIES["commit"])
-            self._connection.executescript(
-                QUERIES["begin"] + resources.files(__package__).joinpath("sql/schema.sql").read_text("utf-8")
-                + QUERIES["set_schema_version"] + QUERIES["commit"]
-            )  # fmt: skip
+            folder = resources.files(__package__).joinpath("sql/migrations")
+            for step in STEPS[version:]:
+                # In one transaction with its number: a step is taken whole, or not at all.
+                text = folder.joinpath(step).read_text("utf-8")
+                self._connection.executescript(QUERIES["begin"] + text + QUERIES["commit"])
             self._connection.execute(QUERIES["begin"])
         if self._connection.execute(QUERIES["check"]).fetchone()[0] != "ok":
             raise WalletDamaged

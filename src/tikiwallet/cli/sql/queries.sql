@@ -11,9 +11,6 @@ PRAGMA synchronous = EXTRA;
 -- schema_version --
 PRAGMA user_version;
 
--- set_schema_version --
-PRAGMA user_version = 1;
-
 -- check --
 PRAGMA quick_check(1);
 
@@ -112,9 +109,10 @@ ORDER BY asked_at;
 
 -- add_payment_made --
 INSERT INTO payment_made
-    (payment_id, request_id, payee_key, payee_name, amount_minor, memo, made_at, claim_by, is_hand_back, code)
+    (payment_id, request_id, payee_key, payee_name, amount_minor, memo, made_at, claim_by, is_hand_back, code, refund_of)
 VALUES
-    (:payment_id, :request_id, :payee_key, :payee_name, :amount_minor, :memo, :made_at, :claim_by, :is_hand_back, :code);
+    (:payment_id, :request_id, :payee_key, :payee_name, :amount_minor, :memo, :made_at, :claim_by, :is_hand_back, :code,
+     :refund_of);
 
 -- payment_made --
 SELECT payment_made.*, payment_answer.answer, payment_answer.learned_at
@@ -131,11 +129,11 @@ WHERE payment_answer.answer = 'not_taken';
 
 -- add_payment_received --
 INSERT INTO payment_received
-    (payment_id, nonce, payer_name, amount_minor, memo, final_minor, protected_minor, at_risk_minor, spend_by, claim_by,
-     accepted_at, code, receipt_code)
+    (payment_id, nonce, refund_of, is_claim_only, payer_name, amount_minor, memo, final_minor, protected_minor,
+     at_risk_minor, spend_by, claim_by, accepted_at, code, receipt_code)
 VALUES
-    (:payment_id, :nonce, :payer_name, :amount_minor, :memo, :final_minor, :protected_minor, :at_risk_minor, :spend_by,
-     :claim_by, :accepted_at, :code, :receipt_code);
+    (:payment_id, :nonce, :refund_of, :is_claim_only, :payer_name, :amount_minor, :memo, :final_minor, :protected_minor,
+     :at_risk_minor, :spend_by, :claim_by, :accepted_at, :code, :receipt_code);
 
 -- payment_received --
 SELECT * FROM payment_received WHERE payment_id = :payment_id;
@@ -149,25 +147,28 @@ SELECT * FROM payment_refused WHERE payment_id = :payment_id;
 
 -- offline_list --
 -- Newest first: everything this wallet asked for, paid, received or refused with no network.
--- `state` is what the person should know; `brought` whether the operator has it.
+-- `state` is what the person should know. `refund_of` ties what was given back to its sale, and `given_back_minor` says
+-- of a sale how much of it that is, on either side.
 SELECT lower(hex(nonce)) AS id, 'request' AS kind, '' AS who, amount_minor, '' AS memo, asked_at AS made_at,
-       NULL AS claim_by, 'open' AS state, code, '' AS receipt_code
+       NULL AS claim_by, 'open' AS state, code, '' AS receipt_code, '' AS refund_of, 0 AS given_back_minor
 FROM asked WHERE NOT EXISTS (SELECT 1 FROM payment_received WHERE nonce = asked.nonce)
 UNION ALL
 SELECT lower(hex(p.payment_id)), iif(p.is_hand_back, 'hand_back', 'made'), p.payee_name, p.amount_minor, p.memo,
        p.made_at, p.claim_by,
        coalesce(a.answer, (SELECT iif(o.outcome = 'rejected', 'rejected', 'settled') FROM outbox AS o
                            WHERE o.payment_id = p.payment_id AND o.outcome IS NOT NULL LIMIT 1), 'waiting'),
-       p.code, ''
+       p.code, '', lower(hex(p.refund_of)),
+       (SELECT coalesce(sum(r.amount_minor), 0) FROM payment_received AS r WHERE r.refund_of = p.payment_id)
 FROM payment_made AS p LEFT JOIN payment_answer AS a USING (payment_id)
 UNION ALL
 SELECT lower(hex(p.payment_id)), 'received', p.payer_name, p.amount_minor, p.memo, p.accepted_at, p.claim_by,
        coalesce((SELECT iif(o.outcome = 'rejected', 'rejected', 'settled') FROM outbox AS o
                  WHERE o.payment_id = p.payment_id AND o.outcome IS NOT NULL LIMIT 1), 'waiting'),
-       p.code, p.receipt_code
+       p.code, p.receipt_code, lower(hex(p.refund_of)),
+       (SELECT coalesce(sum(m.amount_minor), 0) FROM payment_made AS m WHERE m.refund_of = p.payment_id)
 FROM payment_received AS p
 UNION ALL
-SELECT lower(hex(payment_id)), 'refused', '', amount_minor, reason, refused_at, NULL, 'refused', code, ''
+SELECT lower(hex(payment_id)), 'refused', '', amount_minor, reason, refused_at, NULL, 'refused', code, '', '', 0
 FROM payment_refused
 ORDER BY made_at DESC, kind;
 

@@ -4,6 +4,7 @@
 // operator judges it days later. If the two judged differently, an honest payee could hold money that is never paid.
 // Order and codes: protocol/spec/03-payments.md.
 import { Rejected } from "./errors.js";
+import { NONCE_BYTES } from "./fields.js";
 import { OPENS_NAME, commitment, isBundle, isPayment, isVoucher, keyId, toBytes } from "./messages.js";
 import * as units from "./units.js";
 
@@ -281,6 +282,23 @@ export function checkDepth(sources, limits, operator) {
 export function isRefund(payment, sources) {
   const parents = payment.body.pieces.map((piece) => sourceOf(sources, piece.parent_id));
   return parents.every((parent) => isPayment(parent) && payerId(parent, sources) === payment.body.payee_id);
+}
+
+/** Return the nonce of every refund of a sale: the first 8 bytes of its identity. @param {Signed<Payment>} sale */
+export const saleNonce = (sale) => sale.id.slice(0, 2 * NONCE_BYTES);
+
+/**
+ * Return the payment that another gives back, all or part of it, or null if it gives none back.
+ *
+ * A refund of a sale has pieces of the sale alone, goes to whoever paid it, and bears its nonce.
+ * @param {Signed<Payment>} payment @param {Sources} sources @returns {Signed<Payment> | null}
+ */
+export function refundedSale(payment, sources) {
+  const parents = new Set(payment.body.pieces.map((piece) => piece.parent_id));
+  const sale = sourceOf(sources, payment.body.pieces[0].parent_id);
+  if (parents.size > 1 || !isPayment(sale)) return null;
+  const isTied = payment.body.payee_id === payerId(sale, sources) && payment.body.nonce === saleNonce(sale);
+  return isTied ? sale : null;
 }
 
 /**

@@ -7,7 +7,7 @@ import { LIMITS, inOrder } from "./chain.js";
 import { Rejected } from "./errors.js";
 import { PIECES_MAX } from "./layout.js";
 
-/** @import { Piece } from "./bodies.js" */
+/** @import { Certificate, Piece } from "./bodies.js" */
 /** @import { Holding } from "./book.js" */
 
 // What a bundle needs besides its ancestors and its pieces, at most: the frame, the rest of the payment with a memo,
@@ -36,6 +36,30 @@ export function choosePieces(holdings, amount, { start }) {
   const chosen = one(usable, amount) ?? oneParent(usable, amount) ?? several(usable, amount);
   if (chosen === null) throw new Rejected("too_many_pieces");
   return cut(chosen, amount, start);
+}
+
+/**
+ * Return pieces that give an amount of a sale back: of what one owner still holds of it, and of nothing else.
+ *
+ * `sale_id` is the sale's 16 bytes, `payee_id` the key id of whoever paid it, `certificate` the owner's own, `now` in
+ * unix seconds, `start` as in choosePieces. The last depth is no limit: the payer can claim what he cannot spend.
+ * Throws Rejected: not_enough_offline_money, certificate_missing, may_not_hand_on, certificate_expired,
+ * too_many_hands, spend_by_passed, locked_to_another, too_many_pieces.
+ * @param {readonly Holding[]} holdings @param {number} amount
+ * @param {{ sale_id: string, payee_id: string, certificate: Certificate | null, now: number, start: number }} given
+ * @returns {Piece[]}
+ */
+export function refundPieces(holdings, amount, { sale_id, payee_id, certificate, now, start }) {
+  const held = holdings.filter((item) => item.parent_id === sale_id);
+  if (sum(held) < amount) throw new Rejected("not_enough_offline_money");
+  if (certificate === null) throw new Rejected("certificate_missing");
+  if (!certificate.may_hand_on) throw new Rejected("may_not_hand_on");
+  if (certificate.valid_until < now) throw new Rejected("certificate_expired");
+  if (held.some((item) => item.depth > LIMITS.depth_max)) throw new Rejected("too_many_hands");
+  if (held.some((item) => item.spend_by < now)) throw new Rejected("spend_by_passed");
+  const free = held.filter((item) => item.terms.audience_id === null || item.terms.audience_id === payee_id);
+  if (sum(free) < amount) throw new Rejected("locked_to_another");
+  return choosePieces(free, amount, { start });
 }
 
 /** @param {readonly Holding[]} holdings */

@@ -4,7 +4,17 @@
 // same on every phone, and a yes must stay a yes at settlement. Everything it may look at is an argument, so that one
 // input has one answer in both languages. Rules: protocol/spec/03-payments.md.
 import * as bookOfUnits from "./book.js";
-import { LIMITS, asBundle, checkSize, nameCommits, opened, operatorIds, readChain, traces } from "./chain.js";
+import {
+  LIMITS,
+  asBundle,
+  checkSize,
+  nameCommits,
+  opened,
+  operatorIds,
+  readChain,
+  refundedSale,
+  traces,
+} from "./chain.js";
 import { verifySignature } from "./cose.js";
 import { Rejected } from "./errors.js";
 import { REVOKED_BYTES } from "./fields.js";
@@ -24,7 +34,7 @@ import {
 /** @import { Book, Holding } from "./book.js" */
 /** @import { Chain, Limits } from "./chain.js" */
 /** @import { Verify } from "./cose.js" */
-/** @import { Message, Signed } from "./messages.js" */
+/** @import { Bundle, Message, Signed } from "./messages.js" */
 /** @import { HowSafe } from "./safety.js" */
 
 /**
@@ -36,9 +46,10 @@ import {
  *   my_certificate: Certificate | null, book: Book, limits?: Limits }>} AcceptContext
  */
 /**
- * A payment that holds. Store the bundle and the new book durably, then sign the receipt. `payer_name` is as the
- * operator certified it, or null; `newest_signed_time` now includes what the operator signed in this bundle.
- * @typedef {Readonly<{ payment: Signed<Payment>, chain: Chain, request: Request, payer_id: string,
+ * A payment that holds. Store the bundle and the new book durably, then sign the receipt. `sale` is the payment of mine
+ * that this one gives back, null if it answers a request; `payer_name` is as the operator certified it, or null;
+ * `newest_signed_time` now includes what the operator signed in this bundle.
+ * @typedef {Readonly<{ payment: Signed<Payment>, chain: Chain, sale: Signed<Payment> | null, payer_id: string,
  *   payer_name: string | null, memo: string | null, how_safe: HowSafe, book: Book,
  *   newest_signed_time: number }>} Acceptance
  */
@@ -69,10 +80,34 @@ export function isRevoked(revocations, subject) {
 export async function accept(message, { context, verify = verifySignature }) {
   const bundle = asBundle(message, "not_a_payment");
   const limits = context.limits ?? LIMITS;
-  const operator = operatorIds(context.issuer_keys);
-  const chain = readChain(bundle, { limits, operator });
+  const chain = readChain(bundle, { limits, operator: operatorIds(context.issuer_keys) });
   if (chain.depth > limits.depth_max) throw new Rejected("refund_is_claim_only");
-  const request = findRequest(chain, context);
+  const sale = findSale(chain, context, { openRequests: context.open_requests });
+  return judgeChain(bundle, chain, sale, { context, verify });
+}
+
+/**
+ * Return what a refund of a sale of mine brings, of depth 4 too, or throw Rejected with the first code in order.
+ *
+ * At depth 4 no phone takes the units any more: they are never spendable, and can only be brought to the operator or
+ * handed back to him. The book holds them all the same, so that no unit is given back twice. Codes and order are those
+ * of accept, without refund_is_claim_only and with no request open.
+ * @param {Message} message @param {{ context: AcceptContext, verify?: Verify }} given @returns {Promise<Acceptance>}
+ */
+export async function acceptClaim(message, { context, verify = verifySignature }) {
+  const bundle = asBundle(message, "not_a_payment");
+  const limits = context.limits ?? LIMITS;
+  const chain = readChain(bundle, { limits, operator: operatorIds(context.issuer_keys) });
+  const sale = findSale(chain, context, { openRequests: [] });
+  return judgeChain(bundle, chain, sale, { context, verify });
+}
+
+/**
+ * Return what a payment brings that is for me, once everything below it holds. Throws what accept throws.
+ * @param {Bundle} bundle @param {Chain} chain @param {Signed<Payment> | null} sale
+ * @param {{ context: AcceptContext, verify: Verify }} given @returns {Promise<Acceptance>}
+ */
+export async function judgeChain(bundle, chain, sale, { context, verify }) {
   checkIssuersKnown(chain, context.issuer_keys);
   const newestSignedTime = Math.max(context.newest_signed_time, ...issuedIn(chain).map(issuedAt));
   // The clock is never below what the operator signed, so that turning it back revives no old money.
@@ -80,14 +115,14 @@ export async function accept(message, { context, verify = verifySignature }) {
   checkDates(chain, { now });
   checkNotRevoked(chain, context.revocations);
   for (const document of issuedIn(chain)) await checkIssued(document, { issuerKeys: context.issuer_keys, verify });
-  await checkPayments(chain, { operator, limitPayments: true, verify });
+  await checkPayments(chain, { operator: operatorIds(context.issuer_keys), limitPayments: true, verify });
   bookOfUnits.checkNew(context.book, traces(chain.payment, chain.sources));
   const [spend_by, claim_by] = earliestDates(chain);
   const holdings = bookOfUnits.newHoldings(chain, { spend_by });
   return {
     payment: chain.payment,
     chain,
-    request,
+    sale,
     payer_id: chain.payer_id,
     payer_name: opened(bundle.openings, OPENS_NAME),
     memo: opened(bundle.openings, OPENS_MEMO),
@@ -98,24 +133,31 @@ export async function accept(message, { context, verify = verifySignature }) {
 }
 
 /**
- * Return my open request that a payment answers.
+ * Return the payment of mine that a payment gives back, or null if it answers one of my open requests.
  *
+ * That the sale is mine is told from the chain alone: its payer's key is, and it has to have signed the sale.
  * Throws Rejected: wrong_network, wrong_currency, payment_already_accepted, no_open_request, not_for_me, wrong_amount.
- * @param {Chain} chain @param {AcceptContext} context @returns {Request}
+ * @param {Chain} chain @param {AcceptContext} context @param {{ openRequests: readonly Request[] }} given
+ * @returns {Signed<Payment> | null}
  */
-export function findRequest(chain, context) {
+export function findSale(chain, context, { openRequests }) {
   const payment = chain.payment.body;
-  const request = context.open_requests.find((item) => item.nonce === payment.nonce);
+  const request = openRequests.find((item) => item.nonce === payment.nonce);
   checkNetwork(chain, { net: context.net, currency: request ? request.currency : payment.currency });
   if (context.book.accepted.some((item) => item.payment_id === chain.payment.short_id)) {
     throw new Rejected("payment_already_accepted");
   }
-  if (!request) throw new Rejected("no_open_request");
+  if (!request) {
+    const sale = refundedSale(chain.payment, chain.sources);
+    if (sale === null) throw new Rejected("no_open_request");
+    if (!context.my_keys.some((key) => keyId(key) === payment.payee_id)) throw new Rejected("not_for_me");
+    return sale;
+  }
   if (payment.payee_id !== keyId(request.payee_key) || !context.my_keys.includes(request.payee_key)) {
     throw new Rejected("not_for_me");
   }
   if (payment.total !== request.amount) throw new Rejected("wrong_amount", `${payment.total} for ${request.amount}`);
-  return request;
+  return null;
 }
 
 /**

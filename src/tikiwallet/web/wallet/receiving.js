@@ -1,22 +1,23 @@
 // Be paid with no network: show a request, judge the payment, store it, then give the receipt.
 //
 // The verdict is tikicash's and not ours: the same on every phone and at settlement. What is refused is kept where it
-// may be worth something: two payments of the same units prove a double spend, and a refund too deep for a code is a
-// claim.
+// may be worth something: two payments of the same units prove a double spend, and a refund too deep to hold is a
+// claim. A refund needs no request: it names the payment of mine that it gives back, and my key has signed that.
 import { randomHex, unixNow } from "../platform.js";
 import { all, exclusive, fact, find, remember, write } from "../store.js";
+import { LIMITS } from "../tikicash/chain.js";
 import { RECEIPT, REFUSAL, REQUEST } from "../tikicash/cose.js";
 import { Rejected } from "../tikicash/errors.js";
 import { NONCE_BYTES } from "../tikicash/fields.js";
 import * as messages from "../tikicash/messages.js";
-import { accept } from "../tikicash/rules.js";
+import { accept, acceptClaim } from "../tikicash/rules.js";
 import { certificateOf, currentKey, signerOf } from "./keys.js";
 import { outboxEntry } from "./paying.js";
 import { nowFor, readBook, readTrust } from "./trust.js";
 
 /** @import { Payment, Receipt, Refusal, Request } from "../tikicash/bodies.js" */
 /** @import { Signed } from "../tikicash/messages.js" */
-/** @import { Acceptance } from "../tikicash/rules.js" */
+/** @import { Acceptance, AcceptContext } from "../tikicash/rules.js" */
 
 /**
  * A row of the table `asked`; `request` is the bytes of the signed request.
@@ -24,10 +25,12 @@ import { nowFor, readBook, readTrust } from "./trust.js";
  *   asked_at: number }} AskedRow
  */
 /**
- * A row of the table `received`. Amounts in minor units, times in unix seconds.
+ * A row of the table `received`. Amounts in minor units, times in unix seconds. `refund_of` is the payment of mine that
+ * it gives back, if it does; it is claim only if it went through too many hands to be paid on. Rows written before
+ * refunds were known have neither.
  * @typedef {{ payment_id: string, nonce: string, payer_name: string, amount_minor: number, memo: string,
  *   final_minor: number, protected_minor: number, at_risk_minor: number, spend_by: number, claim_by: number,
- *   accepted_at: number, code: string, receipt_code: string }} Received
+ *   accepted_at: number, code: string, receipt_code: string, refund_of?: string, is_claim_only?: boolean }} Received
  */
 /**
  * A row of the table `refused`: a payment that I claim nothing from.
@@ -98,23 +101,34 @@ export async function judge(message) {
   const trust = await readTrust();
   const asked = /** @type {AskedRow[]} */ (await all("asked"));
   const requests = asked.map((row) => /** @type {Signed<Request>} */ (messages.parse(row.request)).body);
+  const context = {
+    ...trust,
+    now: nowFor(trust),
+    // The date of the list of blocked phones: what a payment brings along says nothing about who was blocked since.
+    newest_signed_time: trust.revocations?.now ?? 0,
+    open_requests: requests,
+    my_keys: key ? [key.public_key] : [],
+    my_certificate: key ? (certificateOf(key)?.body ?? null) : null,
+    book: await readBook(),
+  };
   try {
-    return await accept(message, {
-      context: {
-        ...trust,
-        now: nowFor(trust),
-        // The date of the list of blocked phones: what a payment brings along says nothing about who was blocked since.
-        newest_signed_time: trust.revocations?.now ?? 0,
-        open_requests: requests,
-        my_keys: key ? [key.public_key] : [],
-        my_certificate: key ? (certificateOf(key)?.body ?? null) : null,
-        book: await readBook(),
-      },
-    });
+    return await accept(message, { context }).catch((error) => asClaim(message, context, error));
   } catch (error) {
     if (error instanceof Rejected && KEPT_ALTHOUGH_REFUSED.includes(error.code)) await keep(message);
     throw error;
   }
+}
+
+/**
+ * Take as a claim what is a refund of mine that went through too many hands; throw what it was refused for otherwise.
+ * @param {messages.Message} message @param {AcceptContext} context @param {unknown} refused
+ */
+function asClaim(message, context, refused) {
+  if (!(refused instanceof Rejected) || refused.code !== "refund_is_claim_only") throw refused;
+  return acceptClaim(message, { context }).catch((error) => {
+    // Not tied to a payment of mine: a refund all the same, and worth something to whoever is its payee.
+    throw error instanceof Rejected && error.code === "no_open_request" ? refused : error;
+  });
 }
 
 /**
@@ -143,7 +157,7 @@ export function takePayment(message) {
         newest_signed_time: Math.max(trust.newest_signed_time, acceptance.newest_signed_time),
       }),
       { table: "received", put: row },
-      { table: "asked", remove: acceptance.request.nonce },
+      ...(acceptance.sale ? [] : [{ table: /** @type {const} */ ("asked"), remove: row.nonce }]),
       { table: "outbox", put: { ...outboxEntry(row.payment_id, "bundle"), bytes: messages.toBytes(message) } },
     ]);
     return row;
@@ -184,10 +198,10 @@ export function refuse(message, reason) {
 }
 
 /** @param {Acceptance} acceptance @param {string} code @param {Signed<Receipt>} receipt @returns {Received} */
-function receivedRow({ payment, request, payer_name: name, memo, how_safe: safe }, code, receipt) {
+function receivedRow({ payment, chain, sale, payer_name: name, memo, how_safe: safe }, code, receipt) {
   return {
     payment_id: payment.short_id,
-    nonce: request.nonce,
+    nonce: payment.body.nonce,
     payer_name: name ?? "",
     amount_minor: payment.body.total,
     memo: memo ?? "",
@@ -199,6 +213,8 @@ function receivedRow({ payment, request, payer_name: name, memo, how_safe: safe 
     accepted_at: receipt.body.accepted_at,
     code,
     receipt_code: messages.toCode(receipt),
+    refund_of: sale?.short_id ?? "",
+    is_claim_only: chain.depth > LIMITS.depth_max,
   };
 }
 

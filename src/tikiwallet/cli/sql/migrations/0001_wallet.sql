@@ -1,4 +1,4 @@
--- The store of one wallet (SQLite). Forward only: a wallet remembers how many of these steps it has taken.
+-- The store of one wallet (SQLite). Forward only: a wallet remembers how many of these steps it has taken (user_version).
 -- History (payments, receipts, refusals) is never updated or deleted: triggers keep it so, as grants do on the server.
 CREATE TABLE setting (
     name  TEXT PRIMARY KEY,
@@ -184,3 +184,4 @@ BEGIN SELECT RAISE(ABORT, 'refused_is_not_accepted'); END;
 CREATE TRIGGER accepted_is_not_refused BEFORE INSERT ON payment_received
 WHEN EXISTS (SELECT 1 FROM payment_refused WHERE payment_id = NEW.payment_id)
 BEGIN SELECT RAISE(ABORT, 'accepted_is_not_refused'); END;
+PRAGMA user_version = 1;
