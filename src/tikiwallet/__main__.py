@@ -5,6 +5,8 @@ import getpass
 import json
 import sys
 from collections.abc import Awaitable, Callable
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import TypeVar
 from uuid import uuid4
 
@@ -16,6 +18,9 @@ from tikiwallet.identity.operators import Change
 from tikiwallet.identity.types import Tier
 from tikiwallet.ledger.reconcile import Reconciliation, reconcile
 from tikiwallet.offline.exposure import Exposure
+from tikiwallet.offline.key_folder import rotate_issuer_key as rotate
+from tikiwallet.offline.policy import DAY_SECONDS, read_policy
+from tikiwallet.offline.service import keys_folder
 from tikiwallet.platform import serving
 from tikiwallet.platform.config import ConfigError, Settings, read_settings
 from tikiwallet.platform.embedded_postgres import EmbeddedPostgresError
@@ -74,6 +79,27 @@ def set_tier(tier: str, who: tuple[str, ...], operator: str) -> None:
             click.echo(f"{person.username} is now {person.tier.value}.")
 
     _with_parts(change)
+
+
+@commands.command()
+@click.option("--root-key", "root_file", type=click.Path(path_type=Path), help="[default: root.pem in the key folder]")
+@click.option("--overlap-days", type=click.IntRange(0, 366), help="[default: longer than the longest certificate]")
+def rotate_issuer_key(root_file: Path | None, overlap_days: int | None) -> None:
+    """Make the next signing key of offline money. Running servers make it known, and sign with it after the overlap."""
+    settings = _settings()
+    folder, now = keys_folder(settings), utc_now()
+    longest_seconds = read_policy(settings.offline_policy, currency=settings.currencies[0]).certificate_seconds_max
+    overlap = timedelta(days=-(-longest_seconds // DAY_SECONDS) + 1 if overlap_days is None else overlap_days)
+    made = rotate(
+        folder, root_file=root_file or folder / "root.pem", now=now, overlap_seconds=int(overlap.total_seconds())
+    )
+    begins_at, ends_at = (datetime.fromtimestamp(item, UTC) for item in (made.valid_from, made.valid_until))
+    click.echo(f"Key {made.number} is made. It signs from {begins_at:%d %B %Y %H:%M} to {ends_at:%d %B %Y} (UTC).")
+    if overlap.total_seconds() < longest_seconds:
+        click.echo(
+            "Phones that haven't synced by then refuse what it signs (issuer_unknown) until they go online once: "
+            "see the runbook in docs/operating.md."
+        )
 
 
 @commands.command("reconcile")

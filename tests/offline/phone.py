@@ -69,10 +69,8 @@ class Phone:
         root_key = from_base64url(issuer["root_key"])
         assert root_key is not None
         self.net, self.root_key = issuer["network_id"], root_key
-        self.issuer_keys: tuple[IssuerKey, ...] = tuple(
-            check_issuer_key(read_document(text), root_key=root_key) for text in issuer["issuer_keys"]
-        )
-        self.operator = operator_ids(self.issuer_keys)
+        self._learn_keys(issuer)
+        self.operator_key = from_base64url(issuer["operator_key"])
         self.signed_at = read_document(issuer["signed_time"]).body.now
         answer = body_of(await self.owner.post("/v1/offline/devices", await self.order(receive_only=receive_only)), 201)
         self.device_id = answer["device_id"]
@@ -118,7 +116,14 @@ class Phone:
         signed_time: SignedTime = read_document(answer["signed_time"]).body
         self.signed_at = max(self.signed_at, signed_time.now)
         self.revocations = read_document(answer["revocations"]).body
+        self._learn_keys(answer)
         return answer
+
+    def _learn_keys(self, answer: dict[str, Any]) -> None:
+        self.issuer_keys: tuple[IssuerKey, ...] = tuple(
+            check_issuer_key(read_document(text), root_key=self.root_key) for text in answer["issuer_keys"]
+        )
+        self.operator = operator_ids(self.issuer_keys)
 
     def sync_order(
         self, *bundles: Bundle, wanted: str = "", refusals: Iterable[Signed[Refusal]] = ()
@@ -170,8 +175,8 @@ class Phone:
 
     def hand_back(self, amount_minor: int) -> Bundle:
         """Give units back to the operator."""
-        operator_key = self.issuer_keys[-1].key
-        return self.pay(replace(self.request(amount_minor), payee_key=operator_key))
+        assert self.operator_key is not None
+        return self.pay(replace(self.request(amount_minor), payee_key=self.operator_key))
 
     def accept(self, bundle: Bundle, request: Request) -> Acceptance:
         acceptance = accept(

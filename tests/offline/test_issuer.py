@@ -8,10 +8,13 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
+from tikicash.cose import PrivateKeySigner
+from tikicash.messages import IssuerKey, Signed, parse, sign
 from tikicash.validity import check_issuer_key
 from tikiwallet.identity.types import Tier
 from tikiwallet.offline import issuer as issuer_module
-from tikiwallet.offline.issuer import Issuer, network_id, open_key_folder
+from tikiwallet.offline.issuer import Issuer, network_id
+from tikiwallet.offline.key_folder import open_key_folder, rotate_issuer_key
 from tikiwallet.offline.policy import default_tiers, read_policy
 from tikiwallet.platform.config import ConfigError
 from world import open_world
@@ -21,47 +24,64 @@ NOW = datetime(2026, 1, 5, 9, tzinfo=UTC)
 
 def test_the_first_start_makes_keys_that_only_their_owner_reads(tmp_path: Path) -> None:
     folder = tmp_path / "keys"
-    keys = open_key_folder(folder, now=NOW)
+    keys = open_key_folder(folder, now=NOW).read()
     assert stat.S_IMODE(folder.stat().st_mode) == 0o700
     assert {path.name: stat.S_IMODE(path.stat().st_mode) for path in folder.iterdir()} == {
         "root.pem": 0o600, "root.pub": 0o600, "issuer-1.pem": 0o600, "issuer-1.tk1": 0o600,
     }  # fmt: skip
     (document,) = keys.documents
     body = check_issuer_key(document, root_key=keys.root_key)
-    assert (body.net, body.number, body.key) == (network_id(keys.root_key), 1, keys.signer.public_key)
+    assert (body.net, body.number, body.key) == (network_id(keys.root_key), 1, keys.signers[1].public_key)
 
 
 def test_later_starts_find_the_same_keys_even_without_the_root(tmp_path: Path) -> None:
     first = Issuer(open_key_folder(tmp_path, now=NOW))
     (tmp_path / "root.pem").unlink()  # taken to a safe
     again = Issuer(open_key_folder(tmp_path, now=NOW))
-    assert (again.root_key, again.operator_key, again.documents) == (
-        first.root_key, first.operator_key, first.documents,
-    )  # fmt: skip
+    assert (again.root_key, again.documents) == (first.root_key, first.documents)
+    assert again.operator_key_at(NOW) == first.operator_key_at(NOW)
 
 
 def test_a_first_start_that_died_half_way_goes_on_from_there(tmp_path: Path) -> None:
-    first = open_key_folder(tmp_path, now=NOW)
+    first = open_key_folder(tmp_path, now=NOW).read()
     (tmp_path / "root.pub").unlink()
     (tmp_path / "issuer-1.tk1").unlink()
-    again = open_key_folder(tmp_path, now=NOW)
+    again = open_key_folder(tmp_path, now=NOW).read()
     assert (again.root_key, again.documents) == (first.root_key, first.documents)
 
 
-def test_a_second_signing_key_signs_and_the_first_is_still_listed(tmp_path: Path) -> None:
+def test_files_that_do_not_belong_together_stop_the_start(tmp_path: Path) -> None:
     first = Issuer(open_key_folder(tmp_path, now=NOW))
     other = tmp_path / "other"
     open_key_folder(other, now=NOW)
-    (tmp_path / "issuer-2.pem").write_bytes((other / "issuer-1.pem").read_bytes())
-    (tmp_path / "issuer-2.pem").chmod(0o600)
+    rotate_issuer_key(tmp_path, root_file=tmp_path / "root.pem", now=NOW, overlap_seconds=0)
+    key, document = (tmp_path / f"issuer-2.{suffix}" for suffix in ("pem", "tk1"))
+    good_key, good_document = key.read_bytes(), document.read_bytes()
+    key.write_bytes((other / "issuer-1.pem").read_bytes())
     with pytest.raises(ConfigError, match="another key"):
         Issuer(open_key_folder(tmp_path, now=NOW))
-    (tmp_path / "issuer-2.tk1").write_bytes((other / "issuer-1.tk1").read_bytes())
+    key.unlink()
+    with pytest.raises(ConfigError, match="no signing key beside it"):
+        Issuer(open_key_folder(tmp_path, now=NOW))
+    key.write_bytes(good_key)
+    key.chmod(0o600)
+    document.write_bytes((tmp_path / "issuer-1.tk1").read_bytes())
+    with pytest.raises(ConfigError, match="another number than its file"):
+        Issuer(open_key_folder(tmp_path, now=NOW))
+    document.write_bytes(
+        sign(_body_of(good_document), PrivateKeySigner(ec.generate_private_key(ec.SECP256R1()))).to_bytes()
+    )
     with pytest.raises(ConfigError, match="isn't signed by the root key"):
         Issuer(open_key_folder(tmp_path, now=NOW))
-    (tmp_path / "issuer-2.tk1").unlink()
-    (tmp_path / "issuer-2.pem").unlink()
+    document.unlink()
     assert Issuer(open_key_folder(tmp_path, now=NOW)).operator_ids == first.operator_ids
+
+
+def _body_of(document: bytes) -> IssuerKey:
+    read = parse(document)
+    assert isinstance(read, Signed)
+    assert isinstance(read.body, IssuerKey)
+    return read.body
 
 
 def test_a_network_is_one_number_for_one_root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -84,6 +84,42 @@ def test_a_part_that_cannot_start_is_one_sentence_and_nothing_is_said_to_be_read
     assert not (data_dir / "postgres" / "postmaster.pid").exists()
 
 
+def rotate(data_dir: Path, *options: str) -> tuple[int, str, str]:
+    """Run `tikiwallet rotate-issuer-key`; return exit code, output and complaint."""
+    done = subprocess.run(
+        [sys.executable, "-m", "tikiwallet", "rotate-issuer-key", *options],
+        env={**os.environ, "TIKIWALLET_DATA_DIR": str(data_dir)}, capture_output=True, text=True, check=False,
+        timeout=READY_TIMEOUT_SECONDS,
+    )  # fmt: skip
+    return done.returncode, done.stdout, done.stderr
+
+
+def test_a_running_server_makes_a_new_signing_key_known_at_once(data_dir: Path, tmp_path: Path) -> None:
+    server = Server(data_dir)
+    address = server.address()
+    before = get(address, "/v1/offline/issuer").json()
+    safe = tmp_path / "safe.pem"
+    (data_dir / "keys" / "root.pem").rename(safe)
+    code, _, complaint = rotate(data_dir)
+    assert code == 1
+    assert complaint.startswith(f"tikiwallet: The root key isn't at {data_dir}/keys/root.pem: bring it back")
+    code, said, _ = rotate(data_dir, "--root-key", str(safe))
+    assert (code, said.count("issuer_unknown")) == (0, 0)
+    waiting = get(address, "/v1/offline/issuer").json()
+    assert (len(waiting["issuer_keys"]), waiting["operator_key"]) == (2, before["operator_key"])
+    code, said, _ = rotate(data_dir, "--root-key", str(safe), "--overlap-days", "0")
+    assert code == 0
+    assert said.startswith("Key 3 is made. It signs from ")
+    assert "issuer_unknown" in said
+    begun = get(address, "/v1/offline/issuer").json()
+    assert len(begun["issuer_keys"]) == 3
+    assert begun["operator_key"] != before["operator_key"]
+    server.process.send_signal(signal.SIGINT)
+    _, said = server.process.communicate(timeout=READY_TIMEOUT_SECONDS)
+    assert said.count("offline keys read again") == 2  # and nothing went wrong
+    assert said.count("\n") == 2
+
+
 def test_an_address_of_another_machine_is_said_so(data_dir: Path) -> None:
     code, sentence = Server(data_dir, TIKIWALLET_HOST="nowhere.invalid").failure()
     assert (code, sentence) == (1, "tikiwallet: nowhere.invalid:0 can't be used: Name or service not known.")

@@ -40,7 +40,7 @@ async def certify(
     cover_minor = min(budget_minor, policy.budget_minor)
     body = Certificate(
         net=issuer.net,
-        issuer=issuer.number,
+        issuer=issuer.number_at(now),
         key=device.public_key,
         issued_at=int(now.timestamp()),
         valid_until=int(now.timestamp()) + policy.certificate_seconds,

@@ -1,52 +1,46 @@
-"""The operator's keys: who signs vouchers, certificates, signed times and revocation lists.
+"""The operator's word: who signs vouchers, certificates, signed times and revocation lists, and with which key.
 
-Whoever holds these keys can make money that every phone believes. So they stand behind a small port: files here, a
-hardware module elsewhere; and the root key, which only says which signing keys are the operator's, may be taken away
-from this machine after the first start.
+Whoever holds a signing key can make money that every phone believes. So the keys stand behind a small port: files here
+(key_folder.py), a hardware module elsewhere. Which key signs is decided at each signature by the clock of the caller:
+a new key is made known long before it signs, and begins by itself in every process, with no restart in between.
 """
 
-import contextlib
 import hashlib
-import os
-import secrets
-from collections.abc import Iterator
-from datetime import datetime
-from pathlib import Path
+from datetime import UTC, datetime
 from typing import Final, Protocol, TypeVar
 
 import msgspec
-from cryptography.hazmat.primitives import serialization
-from cryptography.hazmat.primitives.asymmetric import ec
+import structlog
 
-from tikicash.bodies import Body
-from tikicash.cose import PrivateKeySigner, Signer
+from tikicash.cose import Signer
 from tikicash.errors import Rejected
-from tikicash.messages import IssuerKey, Signed, key_id, parse, sign
+from tikicash.messages import Certificate, IssuerKey, Revocations, Signed, SignedTime, Voucher, key_id, sign
 from tikicash.validity import check_issuer_key
 from tikiwallet.platform.config import ConfigError
 
-ISSUER_KEY_SECONDS: Final = 2 * 366 * 24 * 3600  # a signing key lives longer than everything it signs
-CLOCK_SKEW_SECONDS: Final = 3600  # a machine whose clock is a little behind may sign at once
+# A new key has to be made before the last one ends, and phones need the overlap to learn it: said this long before.
+ENDS_SOON_SECONDS: Final = 90 * 24 * 3600
 
-T = TypeVar("T", bound=Body)
+T = TypeVar("T", bound=Voucher | Certificate | SignedTime | Revocations)
+log = structlog.get_logger()
+
+
+class KeySet(msgspec.Struct, frozen=True, kw_only=True):
+    """The operator's keys at one moment. `documents` are in the order of their numbers."""
+
+    root_key: bytes  # public, 33 bytes: what a phone trusts
+    documents: tuple[Signed[IssuerKey], ...]  # every signing key that phones should know, signed by the root key
+    signers: dict[int, Signer]  # by number; one that doesn't sign any more may be gone
 
 
 class IssuerKeys(Protocol):
-    """Where the operator's keys are. `documents` lists every signing key that phones should know, the newest last."""
+    """Where the operator's keys are."""
 
-    @property
-    def root_key(self) -> bytes:
-        """The public root key, 33 bytes: what a phone trusts."""
-        ...
+    def read(self) -> KeySet:
+        """Return the keys as they are now; the same object as long as nothing changed. Cheap: asked for all the time.
 
-    @property
-    def documents(self) -> tuple[Signed[IssuerKey], ...]:
-        """The signing keys, each signed by the root key."""
-        ...
-
-    @property
-    def signer(self) -> Signer:
-        """The signing key of the newest document."""
+        Raises `ConfigError` once for each change that can't be read, and goes on with what was read before it.
+        """
         ...
 
 
@@ -55,28 +49,108 @@ def network_id(root_key: bytes) -> int:
     return int.from_bytes(hashlib.sha256(root_key).digest()[:4], "big") or 1
 
 
+class _Known(msgspec.Struct, frozen=True, kw_only=True):
+    """Keys that passed every check that a phone would make."""
+
+    keys: KeySet
+    issuer_keys: tuple[IssuerKey, ...]
+    operator_ids: frozenset[bytes]
+
+
 class Issuer:
-    """Signs what the operator says. Everything it needs is read once, at start."""
+    """Signs what the operator says, and tells which keys are the operator's.
+
+    Keys that are added while a process runs are taken up at once; if they are wrong that is logged, and the process
+    goes on with those it has. Raises `ConfigError` if they are wrong from the start.
+    """
 
     def __init__(self, keys: IssuerKeys) -> None:
-        self.root_key = keys.root_key
-        self.net = network_id(keys.root_key)
-        self.documents = keys.documents
-        # Checked like a phone would: a wrong folder must stop the start and not the first payment.
-        self.issuer_keys = tuple(_checked(document, keys.root_key) for document in keys.documents)
-        current = self.issuer_keys[-1]
-        if current.key != keys.signer.public_key:
-            raise ConfigError("The newest issuer document is of another key than the signing key.")
-        if any(item.net != self.net for item in self.issuer_keys):
-            raise ConfigError("An issuer document belongs to another network than the root key.")
-        self.number = current.number
-        self.operator_key = current.key
-        self.operator_ids = frozenset(key_id(item.key) for item in self.issuer_keys)
-        self._signer = keys.signer
+        self._keys = keys
+        self._known = _check(keys.read())
+        self._refused: KeySet | None = None  # said once, and not at every signature
+        self.root_key = self._known.keys.root_key
+        self.net = network_id(self.root_key)
+
+    @property
+    def documents(self) -> tuple[Signed[IssuerKey], ...]:
+        """The signing keys, past, present and next, each signed by the root key: what phones have to know."""
+        return self._look().keys.documents
+
+    @property
+    def issuer_keys(self) -> tuple[IssuerKey, ...]:
+        """What `documents` say."""
+        return self._look().issuer_keys
+
+    @property
+    def operator_ids(self) -> frozenset[bytes]:
+        """The ids of all signing keys: a payment to any of them is a hand-back, however old the key is."""
+        return self._look().operator_ids
+
+    def number_at(self, now: datetime) -> int:
+        """Return the number that a document issued at `now` has to carry: of the newest key that has begun."""
+        return self._key_at(now).number
+
+    def operator_key_at(self, now: datetime) -> bytes:
+        """Return the key to which phones hand back at `now`, 33 bytes."""
+        return self._key_at(now).key
+
+    def ends_at(self, now: datetime) -> datetime:
+        """Return until when something can be issued with the keys that there are, those that begin later included."""
+        end = self._key_at(now).valid_until
+        for key in self._look().issuer_keys:
+            if key.valid_from <= end:
+                end = max(end, key.valid_until)
+        return datetime.fromtimestamp(end, UTC)
+
+    def can_issue(self, now: datetime) -> bool:
+        """Tell whether phones would believe what is signed at `now`: whether a key has begun and hasn't ended.
+
+        If not, claims are still taken and closes still run; only nothing new may be issued.
+        """
+        key = self._key_at(now)
+        return key.valid_from <= now.timestamp() <= key.valid_until
 
     def sign(self, body: T) -> Signed[T]:
-        """Return `body` (of this network and this issuer number) signed. The same body gives the same bytes."""
-        return sign(body, self._signer)
+        """Return `body` (with the number of `number_at`) signed: the same body gives the same bytes."""
+        return sign(body, self._look().keys.signers[body.issuer])
+
+    def _key_at(self, now: datetime) -> IssuerKey:
+        known = self._look()
+        second = now.timestamp()
+        ours = [key for key in known.issuer_keys if key.number in known.keys.signers]
+        in_force = [key for key in ours if key.valid_from <= second <= key.valid_until]
+        begun = [key for key in ours if key.valid_from <= second]
+        return (in_force or begun or ours[:1])[-1]
+
+    def _look(self) -> _Known:
+        try:
+            keys = self._keys.read()
+            if keys is not self._known.keys and keys is not self._refused:
+                self._refused = keys
+                self._known = _check(keys, root_key=self.root_key)
+                log.info("offline keys read again", numbers=[key.number for key in self._known.issuer_keys])
+        except ConfigError as error:
+            log.error("new offline keys are not used", reason=str(error))  # noqa: TRY400 -- the sentence is the reason
+        return self._known
+
+
+def _check(keys: KeySet, *, root_key: bytes | None = None) -> _Known:
+    """Check keys like a phone would: a wrong folder must stop the start and not the first payment."""
+    if root_key is not None and keys.root_key != root_key:
+        raise ConfigError("The root key is another one than at the start; a network never changes its root key.")
+    issuer_keys = tuple(_checked(document, keys.root_key) for document in keys.documents)
+    if not issuer_keys or issuer_keys[-1].number not in keys.signers:
+        raise ConfigError("The newest issuer document has no signing key beside it.")
+    if any(key.number in keys.signers and keys.signers[key.number].public_key != key.key for key in issuer_keys):
+        raise ConfigError("An issuer document is of another key than the signing key of its number.")
+    if any(key.net != network_id(keys.root_key) for key in issuer_keys):
+        raise ConfigError("An issuer document belongs to another network than the root key.")
+    numbers = [key.number for key in issuer_keys]
+    if numbers != sorted(set(numbers)):
+        raise ConfigError("Two issuer documents have one number, or a file has the number of another document.")
+    return _Known(
+        keys=keys, issuer_keys=issuer_keys, operator_ids=frozenset(key_id(key.key) for key in issuer_keys)
+    )  # fmt: skip
 
 
 def _checked(document: Signed[IssuerKey], root_key: bytes) -> IssuerKey:
@@ -84,98 +158,3 @@ def _checked(document: Signed[IssuerKey], root_key: bytes) -> IssuerKey:
         return check_issuer_key(document, root_key=root_key)
     except Rejected as error:
         raise ConfigError("An issuer document isn't signed by the root key beside it.") from error
-
-
-class KeyFolder(msgspec.Struct, frozen=True, kw_only=True):
-    """Keys in files: `root.pub`, `issuer-1.pem` and `issuer-1.tk1`, and `root.pem` unless it was taken away."""
-
-    root_key: bytes
-    documents: tuple[Signed[IssuerKey], ...]
-    signer: Signer
-
-
-def open_key_folder(folder: Path, *, now: datetime) -> KeyFolder:
-    """Return the keys in `folder`, made on the first start (folder 0700, files 0600).
-
-    Safe when several processes start at once: the first complete set of files wins. Raises `ConfigError` for files
-    that can't be read.
-    """
-    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    _make_missing(folder, now=now)
-    try:
-        root_key = bytes.fromhex((folder / "root.pub").read_text().strip())
-        documents = tuple(_read_document(path) for path in _numbered(folder, "tk1"))
-        signer = PrivateKeySigner(_read_private_key(_numbered(folder, "pem")[-1]))
-    except (OSError, ValueError, TypeError, IndexError, Rejected) as error:
-        raise ConfigError(f"The offline keys in {folder} can't be read: restore the folder from a copy.") from error
-    return KeyFolder(root_key=root_key, documents=documents, signer=signer)
-
-
-def _numbered(folder: Path, suffix: str) -> list[Path]:
-    return sorted(folder.glob(f"issuer-*.{suffix}"), key=lambda path: int(path.stem.removeprefix("issuer-")))
-
-
-def _make_missing(folder: Path, *, now: datetime) -> None:
-    """Make a fresh root and the first signing key, unless the folder holds a root already."""
-    if (folder / "root.pub").exists():
-        return
-    _write_once(folder / "root.pem", _pem(ec.generate_private_key(ec.SECP256R1())))
-    root = PrivateKeySigner(_read_private_key(folder / "root.pem"))
-    _write_once(folder / "issuer-1.pem", _pem(ec.generate_private_key(ec.SECP256R1())))
-    signer = PrivateKeySigner(_read_private_key(folder / "issuer-1.pem"))
-    second = int(now.timestamp())
-    document = sign(
-        IssuerKey(
-            net=network_id(root.public_key),
-            number=1,
-            key=signer.public_key,
-            valid_from=second - CLOCK_SKEW_SECONDS,
-            valid_until=second + ISSUER_KEY_SECONDS,
-        ),
-        root,
-    )
-    _write_once(folder / "issuer-1.tk1", document.to_bytes())
-    # Written last: its presence says that the set is complete, so a crash before leaves something to go on with.
-    _write_once(folder / "root.pub", root.public_key.hex().encode() + b"\n")
-
-
-def _write_once(path: Path, content: bytes) -> None:
-    """Write a file durably unless another process was first; nobody ever sees half of it."""
-    draft = path.with_name(f".{path.name}.{secrets.token_hex(8)}")
-    with _private_file(draft) as descriptor:
-        os.write(descriptor, content)
-        os.fsync(descriptor)
-    with contextlib.suppress(FileExistsError):
-        os.link(draft, path)
-    draft.unlink()
-
-
-@contextlib.contextmanager
-def _private_file(path: Path) -> Iterator[int]:
-    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    try:
-        yield descriptor
-    finally:
-        os.close(descriptor)
-
-
-def _pem(key: ec.EllipticCurvePrivateKey) -> bytes:
-    return key.private_bytes(
-        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
-    )
-
-
-def _read_private_key(path: Path) -> ec.EllipticCurvePrivateKey:
-    if path.stat().st_mode & 0o077:
-        raise ConfigError(f"{path} can be read by others; make it private (chmod 600) and ask who may have copied it.")
-    key = serialization.load_pem_private_key(path.read_bytes(), password=None)
-    if not isinstance(key, ec.EllipticCurvePrivateKey):
-        raise ConfigError(f"{path} holds no P-256 key.")
-    return key
-
-
-def _read_document(path: Path) -> Signed[IssuerKey]:
-    document = parse(path.read_bytes())
-    if not isinstance(document, Signed) or not isinstance(document.body, IssuerKey):
-        raise ConfigError(f"{path} holds no issuer document.")
-    return document

@@ -241,9 +241,10 @@ def _owned(
     vouchers = sorted(
         (touched.vouchers[item] for item in voucher_ids), key=lambda item: (item.claim_by, item.voucher_id)
     )
+    operator = issuer.operator_ids
     for voucher in vouchers:
-        claimed = touched.claimed(voucher.voucher_id, operator=issuer.operator_ids)
-        for claim in touched.claims(voucher.voucher_id, operator=issuer.operator_ids):
+        claimed = touched.claimed(voucher.voucher_id, operator=operator)
+        for claim in touched.claims(voucher.voucher_id, operator=operator):
             if claim.key_id in devices:
                 yield _Owned(
                     device=devices[claim.key_id], voucher=voucher, claim=claim,

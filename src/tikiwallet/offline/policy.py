@@ -45,6 +45,11 @@ class Policy(msgspec.Struct, frozen=True, kw_only=True):
     tiers: dict[Tier, TierPolicy]
     exposure_max_minor: int | None = None  # of all promises together; above it nothing new is issued
 
+    @property
+    def certificate_seconds_max(self) -> int:
+        """Return how long the longest certificate lasts: whoever pays or is paid by one has synced since."""
+        return max(tier.certificate_seconds for tier in self.tiers.values())
+
     def of(self, tier: Tier) -> TierPolicy:
         """Return the numbers of a tier."""
         return self.tiers[tier]

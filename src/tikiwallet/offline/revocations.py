@@ -30,11 +30,15 @@ async def sign_revocations(connection: Connection, issuer: Issuer, *, now: datet
     rows = await connection.fetch(SQL["newest_revocations"], now - timedelta(seconds=LISTED_SECONDS), ENTRIES_MAX)
     entries = sorted({row["key_id"][:REVOKED_BYTES] for row in rows})
     body = Revocations(
-        net=issuer.net, issuer=issuer.number, epoch=epoch, now=int(now.timestamp()), entries=tuple(entries)
+        net=issuer.net,
+        issuer=issuer.number_at(now),
+        epoch=epoch,
+        now=int(now.timestamp()),
+        entries=tuple(entries),
     )
     return issuer.sign(body)
 
 
 def sign_time(issuer: Issuer, *, now: datetime) -> Signed[SignedTime]:
     """Return the time as the operator says it."""
-    return issuer.sign(SignedTime(net=issuer.net, issuer=issuer.number, now=int(now.timestamp())))
+    return issuer.sign(SignedTime(net=issuer.net, issuer=issuer.number_at(now), now=int(now.timestamp())))

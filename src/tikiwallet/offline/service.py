@@ -2,9 +2,11 @@
 
 import contextlib
 from collections.abc import AsyncIterator, Callable
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 from uuid import UUID
+
+import structlog
 
 from tikiwallet.identity.types import Directory, Person, PersonId
 from tikiwallet.ledger.types import Ledger, TransferId
@@ -14,7 +16,8 @@ from tikiwallet.offline.debts import Debts
 from tikiwallet.offline.devices import Devices, Registration
 from tikiwallet.offline.double_spends import Found, found_double_spends
 from tikiwallet.offline.exposure import Exposures
-from tikiwallet.offline.issuer import Issuer, open_key_folder
+from tikiwallet.offline.issuer import ENDS_SOON_SECONDS, Issuer
+from tikiwallet.offline.key_folder import open_key_folder
 from tikiwallet.offline.money import Money
 from tikiwallet.offline.payouts import Payouts
 from tikiwallet.offline.policy import read_policy
@@ -30,6 +33,13 @@ from tikiwallet.platform.jobs import Handler, Jobs
 WATCH = "watch"  # the job that runs again and again
 WATCH_SECONDS = 60
 
+log = structlog.get_logger()
+
+
+def keys_folder(settings: Settings) -> Path:
+    """Return where the operator's key files are."""
+    return Path(settings.offline_keys_dir) if settings.offline_keys_dir else settings.data_dir / "keys"
+
 
 class Offline:
     """Every part of the server's side of offline money."""
@@ -40,6 +50,7 @@ class Offline:
         self._ledger = ledger
         self._directory = directory
         self._jobs = Jobs("offline")
+        self._key_end_told_at: datetime | None = None
         self.policy = read_policy(settings.offline_policy, currency=settings.currencies[0])
 
     async def start(self, *, now: datetime) -> None:
@@ -47,13 +58,14 @@ class Offline:
 
         Raises `ConfigError` if the keys are of another network than the one this database was started with.
         """
-        folder = self._settings.offline_keys_dir or str(self._settings.data_dir / "keys")
-        self.issuer = Issuer(open_key_folder(Path(folder), now=now))
+        folder = keys_folder(self._settings)
+        self.issuer = Issuer(open_key_folder(folder, now=now))
         await self._db.pool.execute(SQL["insert_network"], self.issuer.net, self.issuer.root_key)
         network = await self._db.pool.fetchrow(SQL["network"])
         if network["root_key"] != self.issuer.root_key:
             raise ConfigError(f"The offline keys in {folder} are of another network than the database: restore them.")
         db, ledger, issuer, policy = self._db, self._ledger, self.issuer, self.policy
+        self._tell_key_end(now)
         self.devices = Devices(db, issuer=issuer, policy=policy)
         self.debts = Debts(db, ledger=ledger, policy=policy)
         self.exposures = Exposures(db, policy=policy)
@@ -87,12 +99,24 @@ class Offline:
 
         async def watch(key: bytes) -> None:
             await self.keep_up()
+            self._tell_key_end(clock())
             await self.watch_again(clock(), after=int(key))
 
         handlers: dict[str, Handler] = {OPEN_VOUCHER: open_voucher, POST_ADVANCE: post_advance, WATCH: watch}
         await self.watch_again(clock())
         async with self._jobs.worker(self._db.pool, handlers):
             yield
+
+    def _tell_key_end(self, now: datetime) -> None:
+        """Say once a day that a new signing key has to be made: it needs weeks until every phone knows it."""
+        if self._key_end_told_at is not None and now - self._key_end_told_at < timedelta(days=1):
+            return
+        self._key_end_told_at = now
+        ends_at = self.issuer.ends_at(now)
+        if not self.issuer.can_issue(now):
+            log.error("no signing key is in force, so that nothing can be loaded", ends_at=ends_at.isoformat())
+        elif ends_at - now < timedelta(seconds=ENDS_SOON_SECONDS):
+            log.warning("the signing key ends soon: rotate it", ends_at=ends_at.isoformat())
 
     async def keep_up(self) -> int:
         """Do what time made due: close vouchers, and try what waits. Returns how many were closed. Repeatable."""

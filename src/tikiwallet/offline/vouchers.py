@@ -6,6 +6,7 @@ made from nothing, and money in escrow without a voucher would be lost to its ow
 """
 
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Final
 from uuid import UUID
@@ -146,7 +147,7 @@ class Vouchers:
         if known is not None and known["state"] != VoucherState.REFUSED:
             return
         policy = self._policy.of(person.tier)
-        await self._check(tx, device, policy=policy, amount_minor=amount_minor)
+        await self._check(tx, device, policy=policy, amount_minor=amount_minor, now=now)
         if known is None:
             await self._insert(tx, voucher_id, device, policy=policy, amount_minor=amount_minor, draw=draw, now=now)
         else:
@@ -175,14 +176,16 @@ class Vouchers:
         )
         return voucher_id
 
-    async def _check(self, tx: Connection, device: Device, *, policy: TierPolicy, amount_minor: int) -> None:
+    async def _check(
+        self, tx: Connection, device: Device, *, policy: TierPolicy, amount_minor: int, now: datetime
+    ) -> None:
         if device.retired_at is not None:
             raise DeviceRetired
         if device.receive_only or policy.receive_only:
             raise ReceiveOnly
         if await tx.fetchval(SQL["is_named"], device.person_id):
             raise LoadingStopped
-        if await is_paused(tx):
+        if await is_paused(tx) or not self._issuer.can_issue(now):
             raise OfflinePaused
         if debt_minor := await tx.fetchval(SQL["debt_left"], device.person_id):
             owed = f"{format_decimal(debt_minor, self._policy.currency)} {self._policy.currency}"
@@ -216,7 +219,7 @@ class Vouchers:
         second = int(now.timestamp())
         return Voucher(
             net=self._issuer.net,
-            issuer=self._issuer.number,
+            issuer=self._issuer.number_at(now),
             currency=numeric_code(self._policy.currency),
             first=first,
             count=amount_minor,
@@ -269,8 +272,23 @@ class Vouchers:
         async with self._db.transaction() as tx:
             row = await tx.fetchrow(SQL["lock_voucher"], voucher_id)
             if row["state"] in {VoucherState.DRAFT, VoucherState.REFUSED}:
-                body = signed(row["payload"], bytes(64)).body
+                body: Voucher = signed(row["payload"], bytes(64)).body
+                if body.issuer != self._issuer.number_at(now):
+                    # The signing key changed since the draft, which nobody has seen: it is dated anew for the new one.
+                    body = self._dated(body, now=now)
+                    await tx.execute(SQL["redraft_voucher"], voucher_id, *_terms(body))
                 await tx.execute(SQL["open_voucher"], voucher_id, self._issuer.sign(body).signature, now)
+
+    def _dated(self, body: Voucher, *, now: datetime) -> Voucher:
+        """Return the same voucher as if it had been drafted now."""
+        later_seconds = int(now.timestamp()) - body.issued_at
+        return replace(
+            body,
+            issuer=self._issuer.number_at(now),
+            issued_at=body.issued_at + later_seconds,
+            spend_by=body.spend_by + later_seconds,
+            claim_by=body.claim_by + later_seconds,
+        )
 
     async def find(self, voucher_id: VoucherId) -> Loading:
         """Return a loading that exists."""

@@ -219,7 +219,7 @@ def issuer_answer(issuer: Issuer, *, now: datetime) -> IssuerAnswer:
         network_id=issuer.net,
         root_key=to_base64url(issuer.root_key),
         issuer_keys=[_document(item) for item in issuer.documents],
-        operator_key=to_base64url(issuer.operator_key),
+        operator_key=to_base64url(issuer.operator_key_at(now)),
         signed_time=_document(sign_time(issuer, now=now)),
     )
 

@@ -126,11 +126,12 @@ INSERT INTO offline.voucher (
 ) VALUES ($1, $2, $3, $4, $5, $6, $7, 'draft', $8, $9, $10, $11, $12, $13, $14);
 
 -- redraft_voucher --
--- A refused load is tried again under the same number and the same units, with today's dates.
+-- A refused load is tried again under the same number and the same units, with today's dates; and a draft whose signing
+-- key was replaced gets the dates of its signature.
 UPDATE offline.voucher
 SET state = 'draft', refused_code = NULL, document_id = $2, payload = $3, tier = $4, cover_minor = $5,
     issued_at = $6, spend_by = $7, claim_by = $8
-WHERE voucher_id = $1 AND state = 'refused';
+WHERE voucher_id = $1 AND state IN ('draft', 'refused');
 
 -- refuse_voucher --
 -- Only a draft: a repetition may have found the money in between and opened it.
