@@ -112,7 +112,7 @@ class Operator:
             # On the hour, when the closes run: nothing is certified between a deadline and its close.
             claim_by=(now + tier.claim_seconds) // HOUR * HOUR,
             payment_max=tier.payment_max,
-            cover=tier.cover,
+            cover=tier.cover if audience_key is None else 0,  # locked units are final without a promise
             tier=tier.number,
             name_commit=None,
             audience_key=audience_key,
@@ -191,11 +191,14 @@ class Operator:
         """Advance to a business what is final at its tills before the vouchers close; it is set off when they do."""
         final = 0
         for till in account.phones:
-            claims = [
-                (self.open[voucher].signed.body.cover, units.total(ranges))
-                for voucher, ranges in self._till_claims[till.keys.id].items()
-            ]
-            final += final_before_close(budget=self.budgets[till.keys.id], claims=claims)
+            claims, locked = [], 0
+            for voucher, ranges in self._till_claims[till.keys.id].items():
+                body, claimed = self.open[voucher].signed.body, units.total(ranges)
+                if body.audience_key is None:
+                    claims.append((body.cover, claimed))
+                else:
+                    locked += claimed
+            final += final_before_close(budget=self.budgets[till.keys.id], claims=claims, locked=locked)
         more = max(0, final - self.released[account.number])
         self.released[account.number] += more
         self.online[account.number] += more

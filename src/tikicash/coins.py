@@ -1,8 +1,9 @@
 """Which units to pay with.
 
-The fewer documents travel, the smaller the code and the more often the money can be handed on. Units are taken from a
-random position, so that their numbers tell later hands nothing about how much was spent before; the randomness is an
-argument. Rule: protocol/spec/03-payments.md, "choosing pieces".
+Money that is locked to the payee goes first: it can go nowhere else, and it is final to him. Then, the fewer documents
+travel, the smaller the code and the more often the money can be handed on. Units are taken from a random position, so
+that their numbers tell later hands nothing about how much was spent before; the randomness is an argument.
+Rule: protocol/spec/03-payments.md, "choosing pieces".
 """
 
 from collections.abc import Iterable
@@ -25,9 +26,10 @@ OPENINGS_BYTES: Final = 240
 def choose_pieces(holdings: Iterable[Holding], amount: int, *, start: int) -> tuple[Piece, ...]:
     """Return pieces of some holdings (all of one owner, all spendable) that sum to an amount in minor units.
 
-    Takes one piece if one holding is enough: of the shortest chain, then the smallest holding. Otherwise the fewest
-    pieces of one parent, otherwise of several, within the limits of a bundle. `start` is a random number of the
-    caller, 0 or more: it places the one piece that is smaller than its holding.
+    Locked holdings go first, whole where they are too little. What remains to be paid takes one piece if one holding is
+    enough: of the shortest chain, then the smallest holding. Otherwise the fewest pieces of one parent, otherwise of
+    several. If that breaks a limit of a bundle, locked holdings are taken like any other. `start` is a random number of
+    the caller, 0 or more: it places the one piece that is smaller than its holding.
     Raises Rejected: not_enough_offline_money, payment_above_limit, too_many_pieces.
     """
     assert amount > 0, amount
@@ -38,7 +40,7 @@ def choose_pieces(holdings: Iterable[Holding], amount: int, *, start: int) -> tu
     usable = [item for item in usable if item.terms.payment_max >= amount]
     if sum(item.count for item in usable) < amount:
         raise Rejected("payment_above_limit")
-    chosen = _one(usable, amount) or _one_parent(usable, amount) or _several(usable, amount)
+    chosen = _locked_first(usable, amount) or _choose([], usable, amount)
     if chosen is None:
         raise Rejected("too_many_pieces")
     return _cut(chosen, amount, start)
@@ -84,29 +86,44 @@ def _rank(holding: Holding) -> tuple[int, int, int, bytes]:
     return (len(holding.ancestors), holding.count, holding.first, holding.parent_id)
 
 
-def _one(usable: list[Holding], amount: int) -> list[Holding] | None:
-    return next(([item] for item in usable if item.count >= amount and _fits([item])), None)
+def _locked_first(usable: list[Holding], amount: int) -> list[Holding] | None:
+    """Return a choice of locked holdings, or all of them and a choice of the others for the rest; None if neither."""
+    locked = [item for item in usable if item.terms.audience_id is not None]
+    locked_amount = sum(item.count for item in locked)
+    if locked_amount >= amount:
+        return _choose([], locked, amount)
+    free = [item for item in usable if item.terms.audience_id is None]
+    return _choose(locked, free, amount - locked_amount) if _fits(locked) else None
 
 
-def _one_parent(usable: list[Holding], amount: int) -> list[Holding] | None:
+def _choose(given: list[Holding], usable: list[Holding], amount: int) -> list[Holding] | None:
+    """Return `given` and the holdings of `usable` that have an amount beside it, or None beyond the limits."""
+    return _one(given, usable, amount) or _one_parent(given, usable, amount) or _several(given, usable, amount)
+
+
+def _one(given: list[Holding], usable: list[Holding], amount: int) -> list[Holding] | None:
+    return next(([*given, item] for item in usable if item.count >= amount and _fits([*given, item])), None)
+
+
+def _one_parent(given: list[Holding], usable: list[Holding], amount: int) -> list[Holding] | None:
     """Return the fewest holdings of one parent that suffice, or None."""
     best: list[Holding] | None = None
     for parent_id in dict.fromkeys(item.parent_id for item in usable):
         group = [item for item in usable if item.parent_id == parent_id]
-        found = _fill(sorted(group, key=lambda item: -item.count), amount)
+        found = _fill(given, sorted(group, key=lambda item: -item.count), amount)
         if found is not None and (best is None or len(found) < len(best)):
             best = found
     return best
 
 
-def _several(usable: list[Holding], amount: int) -> list[Holding] | None:
+def _several(given: list[Holding], usable: list[Holding], amount: int) -> list[Holding] | None:
     """Return holdings of several parents that suffice: the largest first, or else those of the shortest chains."""
     largest_first = sorted(usable, key=lambda item: -item.count)
-    return _fill(largest_first, amount) or _fill(usable, amount)
+    return _fill(given, largest_first, amount) or _fill(given, usable, amount)
 
 
-def _fill(ordered: list[Holding], amount: int) -> list[Holding] | None:
-    chosen: list[Holding] = []
+def _fill(given: list[Holding], ordered: list[Holding], amount: int) -> list[Holding] | None:
+    chosen = list(given)
     missing = amount
     for item in ordered:
         if missing > 0 and _fits([*chosen, item]):

@@ -233,10 +233,11 @@ def _read_proof(proof: Proof) -> tuple[Chain, Signed[Payment], Signed[Payment]]:
     return chain, first, second
 
 
-def final_before_close(*, budget: int, claims: Iterable[tuple[int, int]]) -> int:
+def final_before_close(*, budget: int, claims: Iterable[tuple[int, int]], locked: int = 0) -> int:
     """Return how much of a payee's open claims is final before their vouchers close, in minor units.
 
-    min(B, sum over open vouchers of min(cover, claimed)): `budget` is B of the payee's key, `claims` holds
-    (cover, claimed) for each open voucher. It is what his phone called Protected (safety.promised).
+    locked + min(B, sum over open vouchers of min(cover, claimed)): `budget` is B of the payee's key, `claims` holds
+    (cover, claimed) for each open voucher that is locked to nobody, `locked` is what he can claim of those locked to
+    his key. It is what his phone called Final and Protected (safety.promised).
     """
-    return min(budget, sum(min(cover, claimed) for cover, claimed in claims))
+    return locked + min(budget, sum(min(cover, claimed) for cover, claimed in claims))

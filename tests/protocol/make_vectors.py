@@ -14,7 +14,14 @@ ROOT = Path(__file__).resolve().parents[2]
 FOLDER = ROOT / "protocol" / "vectors"
 sys.path[:0] = [str(ROOT / "src"), str(ROOT / "tests")]
 
-from protocol import stories_chain, stories_payment, stories_reading, stories_refund, stories_settlement  # noqa: E402
+from protocol import (  # noqa: E402
+    stories_chain,
+    stories_coins,
+    stories_payment,
+    stories_reading,
+    stories_refund,
+    stories_settlement,
+)
 from protocol.runner import run  # noqa: E402
 
 STORIES = (
@@ -24,7 +31,7 @@ STORIES = (
     stories_refund.refunds,
     stories_chain.chains,
     stories_payment.answers,
-    stories_payment.coins,
+    stories_coins.coins,
     stories_settlement.settlement,
 )
 

@@ -6,7 +6,21 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from protocol.world import ASHA, BEN, CHI, FIRST, ISSUER_KEY, MALLORY, NOW, certificate, code_of, pay, request, voucher
+from protocol.world import (
+    ASHA,
+    BEN,
+    CHI,
+    DAN,
+    FIRST,
+    ISSUER_KEY,
+    MALLORY,
+    NOW,
+    certificate,
+    code_of,
+    pay,
+    request,
+    voucher,
+)
 from protocol.world import bundle as bundle_of
 from tikicash import coins, units
 from tikicash.book import Book, load, spendable
@@ -69,6 +83,27 @@ def test_what_is_chosen_sums_up_and_the_payee_accepts_it(purse, amount, start):
     assert chain.payment == paid
     alone = [item for item in holdings if item.count >= amount]
     assert not alone or len(pieces) == 1
+
+
+@given(
+    st.lists(st.tuples(st.integers(1, 900), st.booleans()), min_size=1, max_size=6),
+    st.integers(1, 2000),
+    st.integers(0, 99),
+)
+def test_what_is_locked_to_the_payee_is_used_up_before_anything_else_and_never_for_another(vouchers, amount, start):
+    book = Book()
+    for number, (count, is_locked) in enumerate(vouchers):
+        audience_key = CHI.public if is_locked else None
+        book = load(book, voucher(BEN, first=FIRST + 8192 * number, count=count, audience_key=audience_key))
+    locked = {item.parent_id: item.count for item in book.holdings if item.terms.audience_id is not None}
+    for payee, own in ((CHI, sum(locked.values())), (DAN, 0)):
+        holdings = spendable(book, owner_id=BEN.id, payee_id=payee.id, now=NOW, may_hand_on=True)
+        if sum(item.count for item in holdings) < amount:
+            assert code_of(lambda: choose_pieces(holdings, amount, start=start)) == "not_enough_offline_money"  # noqa: B023 - used at once
+            continue
+        pieces = choose_pieces(holdings, amount, start=start)
+        assert sum(item.count for item in pieces) == amount
+        assert sum(item.count for item in pieces if item.parent_id in locked) == min(amount, own)
 
 
 def test_the_rest_is_placed_by_the_random_number():

@@ -36,6 +36,7 @@ class Story:
                 item["count"],
                 first=first,
                 cover=item["cover"],
+                audience_key=self.keys[item["locked_to"]].public if "locked_to" in item else None,
                 claim_by=NOW + item["claim_day"] * DAY,
             )
             self.base[item["name"]] = first
@@ -122,10 +123,9 @@ class Story:
 def render(told: dict[str, Any]) -> str:
     """One example as the chapter shows it."""
     lines = [f"### {told['title']}", told["why"], ""]
-    lines += [
-        f"- {item['name']}: {item['owner']}'s voucher of {item['count']}, cover {item['cover']}."
-        for item in told["vouchers"]
-    ]
+    for item in told["vouchers"]:
+        locked = f", locked to {item['locked_to']}" if "locked_to" in item else ""
+        lines.append(f"- {item['name']}: {item['owner']}'s voucher of {item['count']}{locked}, cover {item['cover']}.")
     for item in told["payments"]:
         pieces = ", ".join(f"{one['of']} {span(one)}" for one in item["pieces"])
         late = f"; too late for {' and '.join(item['late_for'])}" if item.get("late_for") else ""

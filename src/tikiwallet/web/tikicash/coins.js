@@ -1,8 +1,9 @@
 // Twin of tikicash/coins.py: which units to pay with.
 //
-// The fewer documents travel, the smaller the code and the more often the money can be handed on. Units are taken from
-// a random position, so that their numbers tell later hands nothing about how much was spent before; the randomness is
-// an argument. Rule: protocol/spec/03-payments.md, "choosing pieces".
+// Money that is locked to the payee goes first: it can go nowhere else, and it is final to him. Then, the fewer
+// documents travel, the smaller the code and the more often the money can be handed on. Units are taken from a random
+// position, so that their numbers tell later hands nothing about how much was spent before; the randomness is an
+// argument. Rule: protocol/spec/03-payments.md, "choosing pieces".
 import { LIMITS, inOrder } from "./chain.js";
 import { Rejected } from "./errors.js";
 import { PIECES_MAX } from "./layout.js";
@@ -20,9 +21,10 @@ export const OPENINGS_BYTES = 240;
 /**
  * Return pieces of some holdings (all of one owner, all spendable) that sum to an amount in minor units.
  *
- * Takes one piece if one holding is enough: of the shortest chain, then the smallest holding. Otherwise the fewest
- * pieces of one parent, otherwise of several, within the limits of a bundle. `start` is a random number of the caller,
- * 0 or more: it places the one piece that is smaller than its holding.
+ * Locked holdings go first, whole where they are too little. What remains to be paid takes one piece if one holding is
+ * enough: of the shortest chain, then the smallest holding. Otherwise the fewest pieces of one parent, otherwise of
+ * several. If that breaks a limit of a bundle, locked holdings are taken like any other. `start` is a random number of
+ * the caller, 0 or more: it places the one piece that is smaller than its holding.
  * Throws Rejected: not_enough_offline_money, payment_above_limit, too_many_pieces.
  * @param {readonly Holding[]} holdings @param {number} amount @param {{ start: number }} given @returns {Piece[]}
  */
@@ -33,7 +35,7 @@ export function choosePieces(holdings, amount, { start }) {
   if (sum(usable) < amount) throw new Rejected("not_enough_offline_money");
   usable = usable.filter((item) => item.terms.payment_max >= amount);
   if (sum(usable) < amount) throw new Rejected("payment_above_limit");
-  const chosen = one(usable, amount) ?? oneParent(usable, amount) ?? several(usable, amount);
+  const chosen = lockedFirst(usable, amount) ?? choose([], usable, amount);
   if (chosen === null) throw new Rejected("too_many_pieces");
   return cut(chosen, amount, start);
 }
@@ -78,21 +80,45 @@ function byRank(one, other) {
 /** @param {readonly Holding[]} holdings */
 const largestFirst = (holdings) => [...holdings].sort((one, other) => other.count - one.count);
 
-/** @param {readonly Holding[]} usable @param {number} amount @returns {Holding[] | null} */
-function one(usable, amount) {
-  const found = usable.find((item) => item.count >= amount && fits([item]));
-  return found ? [found] : null;
+/**
+ * Return a choice of locked holdings, or all of them and a choice of the others for the rest; null if neither.
+ * @param {readonly Holding[]} usable @param {number} amount @returns {Holding[] | null}
+ */
+function lockedFirst(usable, amount) {
+  const locked = usable.filter((item) => item.terms.audience_id !== null);
+  const lockedAmount = sum(locked);
+  if (lockedAmount >= amount) return choose([], locked, amount);
+  const free = usable.filter((item) => item.terms.audience_id === null);
+  return fits(locked) ? choose(locked, free, amount - lockedAmount) : null;
+}
+
+/**
+ * Return `given` and the holdings of `usable` that have an amount beside it, or null beyond the limits.
+ * @param {readonly Holding[]} given @param {readonly Holding[]} usable @param {number} amount
+ */
+function choose(given, usable, amount) {
+  return one(given, usable, amount) ?? oneParent(given, usable, amount) ?? several(given, usable, amount);
+}
+
+/**
+ * @param {readonly Holding[]} given @param {readonly Holding[]} usable @param {number} amount
+ * @returns {Holding[] | null}
+ */
+function one(given, usable, amount) {
+  const found = usable.find((item) => item.count >= amount && fits([...given, item]));
+  return found ? [...given, found] : null;
 }
 
 /**
  * Return the fewest holdings of one parent that suffice, or null.
- * @param {readonly Holding[]} usable @param {number} amount @returns {Holding[] | null}
+ * @param {readonly Holding[]} given @param {readonly Holding[]} usable @param {number} amount
+ * @returns {Holding[] | null}
  */
-function oneParent(usable, amount) {
+function oneParent(given, usable, amount) {
   /** @type {Holding[] | null} */
   let best = null;
   for (const parentId of new Set(usable.map((item) => item.parent_id))) {
-    const found = fill(largestFirst(usable.filter((item) => item.parent_id === parentId)), amount);
+    const found = fill(given, largestFirst(usable.filter((item) => item.parent_id === parentId)), amount);
     if (found !== null && (best === null || found.length < best.length)) best = found;
   }
   return best;
@@ -100,16 +126,18 @@ function oneParent(usable, amount) {
 
 /**
  * Return holdings of several parents that suffice: the largest first, or else those of the shortest chains.
- * @param {readonly Holding[]} usable @param {number} amount
+ * @param {readonly Holding[]} given @param {readonly Holding[]} usable @param {number} amount
  */
-function several(usable, amount) {
-  return fill(largestFirst(usable), amount) ?? fill(usable, amount);
+function several(given, usable, amount) {
+  return fill(given, largestFirst(usable), amount) ?? fill(given, usable, amount);
 }
 
-/** @param {readonly Holding[]} ordered @param {number} amount @returns {Holding[] | null} */
-function fill(ordered, amount) {
-  /** @type {Holding[]} */
-  const chosen = [];
+/**
+ * @param {readonly Holding[]} given @param {readonly Holding[]} ordered @param {number} amount
+ * @returns {Holding[] | null}
+ */
+function fill(given, ordered, amount) {
+  const chosen = [...given];
   let missing = amount;
   for (const item of ordered) {
     if (missing > 0 && fits([...chosen, item])) {
