@@ -1,6 +1,7 @@
 """People with phones, and an operator who signs."""
 
 import os
+import shutil
 import tempfile
 import time
 from collections.abc import Callable, Iterator
@@ -8,7 +9,8 @@ from pathlib import Path
 
 import pytest
 from tests.cli.operator_of_tests import Operator
-from tests.cli.phones import Clock, Phone
+from tests.cli.phones import Clock, Phone, pay_offline
+from tests.cli.server_of_tests import RunningServer, serve
 
 MEMORY = Path("/dev/shm")
 
@@ -65,3 +67,37 @@ def ben(phone: Callable[[str], Phone]) -> Phone:
 def chi(phone: Callable[[str], Phone]) -> Phone:
     """Is paid by Ben."""
     return phone("chi").install()
+
+
+@pytest.fixture
+def server(database_url: str, data_dir: Path) -> Iterator[RunningServer]:
+    with serve(database_url, data_dir) as running:
+        yield running
+
+
+@pytest.fixture
+def people(server: RunningServer, phone: Callable[[str], Phone]) -> Callable[..., list[Phone]]:
+    """Sign people up, each with 100.00 online and a phone that has synced once."""
+
+    def make(*names: str) -> list[Phone]:
+        found = [server.sign_up(phone(name)) for name in names]
+        for person in found:
+            person.does("topup", "100")
+            person.does("sync")
+        return found
+
+    return make
+
+
+@pytest.fixture
+def cheat(tmp_path: Path) -> Callable[..., None]:
+    """Have somebody pay two people 9.00 with the same money, by a full image of the machine: it fools both places."""
+
+    def pay_twice(cheat: Phone, one: Phone, other: Phone) -> None:
+        shutil.copytree(cheat.home, tmp_path / "image")
+        pay_offline(cheat, one, "9")
+        shutil.rmtree(cheat.home)
+        shutil.copytree(tmp_path / "image", cheat.home)
+        pay_offline(cheat, other, "9")
+
+    return pay_twice

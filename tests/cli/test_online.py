@@ -3,18 +3,11 @@
 import socket
 import threading
 from collections.abc import Callable, Iterator
-from pathlib import Path
 
 import pytest
 from tests.cli.phones import Phone
-from tests.cli.server_of_tests import RunningServer, Tunnel, serve
+from tests.cli.server_of_tests import RunningServer, Tunnel
 from tests.world import PASSWORD
-
-
-@pytest.fixture
-def server(database_url: str, data_dir: Path) -> Iterator[RunningServer]:
-    with serve(database_url, data_dir) as running:
-        yield running
 
 
 @pytest.fixture

@@ -138,6 +138,13 @@ class Challenge(msgspec.Struct, frozen=True, kw_only=True):
     expires_at: datetime
 
 
+class Blocked(msgspec.Struct, frozen=True, kw_only=True):
+    """Why nobody takes money of a phone any more ("retired" or "spent_twice"), and since when."""
+
+    reason: str
+    blocked_at: datetime
+
+
 class Device(msgspec.Struct, frozen=True, kw_only=True):
     """A registered phone."""
 
@@ -147,6 +154,7 @@ class Device(msgspec.Struct, frozen=True, kw_only=True):
     receive_only: bool
     registered_at: datetime
     retired_at: datetime | None
+    blocked: Blocked | None
     certificate: str | None
     certificate_opening: OpeningSaid | None
 
@@ -211,6 +219,35 @@ class MoneyView(msgspec.Struct, frozen=True, kw_only=True):
     lines: list[MoneyLine]
 
 
+class PhoneMoney(msgspec.Struct, frozen=True, kw_only=True):
+    """What is on one phone, what it was paid, and in sentences what whoever has it can still do."""
+
+    as_of: datetime
+    device_id: str
+    name: str
+    blocked: Blocked | None
+    payable: Balance
+    payable_until: datetime | None
+    received: Balance
+    final: Balance
+    home_at: datetime | None
+    lines: list[MoneyLine]
+    sentences: list[str]
+
+
+class SignIn(msgspec.Struct, frozen=True, kw_only=True):
+    """One place where I am signed in."""
+
+    session_id: str
+    is_current: bool
+
+
+class SignIns(msgspec.Struct, frozen=True, kw_only=True):
+    """Everywhere where I am signed in."""
+
+    items: list[SignIn]
+
+
 class SyncAnswer(msgspec.Struct, frozen=True, kw_only=True):
     """What the operator says to a sync."""
 
@@ -223,6 +260,8 @@ class SyncAnswer(msgspec.Struct, frozen=True, kw_only=True):
     issuer_keys: list[str]
     money: MoneyView
     loading: Loading | None
+    code: str | None  # about the phone itself: device_retired or device_blocked
+    detail: str
 
 
 class Nothing(msgspec.Struct, frozen=True, kw_only=True):

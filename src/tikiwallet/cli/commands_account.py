@@ -7,7 +7,8 @@ import click
 
 from tikiwallet.cli import online, show_online, sync
 from tikiwallet.cli.groups import phones, tiki
-from tikiwallet.cli.problems import PhoneMissing, PhoneUnknown, WalletMissing
+from tikiwallet.cli.lost_phone import find_phone
+from tikiwallet.cli.problems import PhoneMissing, WalletMissing
 from tikiwallet.cli.run import Run
 from tikiwallet.cli.server import Online
 from tikiwallet.cli.show import done, when
@@ -140,14 +141,12 @@ def list_phones(run: Run) -> None:
 @click.option("--yes", is_flag=True, help="Don't ask.")
 @click.pass_obj
 def retire_phone(run: Run, device_id: str, yes: bool) -> None:
-    """Retire a lost or sold phone; its money comes home by its dates."""
+    """Retire a phone that you sold or don't use; its money comes home by its dates. A lost one: `tiki phones lost`."""
     with run.online() as me:
-        found = [item for item in sync.devices(me) if item.device_id.startswith(device_id)]
-        if len(found) != 1:
-            raise PhoneUnknown
-        run.confirm(f"Retire {found[0].name}? It gets no offline money any more.", yes=yes)
+        found = find_phone(me, device_id)
+        run.confirm(f"Retire {found.name}? It gets no offline money any more.", yes=yes)
         with run.screen().waiting("Retiring"):
-            device = sync.retire_device(me, found[0].device_id)
+            device = sync.retire_device(me, found.device_id)
         run.screen().show(
             device,
             lambda console, item: done(console, f"{item.name} is retired.", "What it holds comes home by its dates."),

@@ -165,4 +165,4 @@ def requests() -> None:
 
 @tiki.group()
 def phones() -> None:
-    """Your phones: list them, retire one, or give this one a new key."""
+    """Your phones: list them, see what is on one, block a lost one, or give this one a new key."""

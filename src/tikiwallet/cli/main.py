@@ -5,10 +5,22 @@ Everything is put together here: the groups (groups.py) and, by importing them, 
 
 from typing import NoReturn
 
-from tikiwallet.cli import commands_account, commands_money, commands_offline
+from tikiwallet.cli import (
+    commands_account,
+    commands_money,
+    commands_offline,
+    commands_phones,
+)
 from tikiwallet.cli.groups import tiki
 
-__all__ = ["commands_account", "commands_money", "commands_offline", "main", "tiki"]
+__all__ = [
+    "commands_account",
+    "commands_money",
+    "commands_offline",
+    "commands_phones",
+    "main",
+    "tiki",
+]
 
 
 def main() -> NoReturn:

@@ -83,6 +83,14 @@ class PhoneRetired(Problem):
     code = "phone_retired"
 
 
+class PhoneBlocked(Problem):
+    """There is a proof that this phone's key signed the same money to two people, so nobody takes its money any more.
+    What it holds comes home by its dates, or sooner with `tiki unload`; what it was paid is still credited.
+    """
+
+    code = "phone_blocked"
+
+
 class PermissionsTooOpen(Problem):
     """Other people on this machine can read this wallet's secrets. Close it with chmod 600, then run this again."""
 

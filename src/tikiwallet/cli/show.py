@@ -13,7 +13,7 @@ from rich.table import Table
 from rich.text import Text
 
 from tikiwallet.cli import codes
-from tikiwallet.cli.answers import MoneyView
+from tikiwallet.cli.answers import MoneyLine
 from tikiwallet.cli.local import BalanceShown, Entry, Local
 from tikiwallet.cli.paying import Asked, Made
 from tikiwallet.cli.receiving import MyRequest, Received, Refused
@@ -257,7 +257,7 @@ def balance(console: Console, item: BalanceShown) -> None:
         ]
     facts(console, rows)
     if item.view is not None:
-        money_lines(console, item.view)
+        money_lines(console, item.view.lines)
     _local_lines(console, item.local, item.currency)
     if not item.is_fresh and item.view is not None:
         warn(console, f"The online part is as of {when(item.view.as_of)}.")
@@ -265,9 +265,9 @@ def balance(console: Console, item: BalanceShown) -> None:
         warn(console, "The online part isn't known here yet: run `tiki login`, then `tiki sync`.")
 
 
-def money_lines(console: Console, view: MoneyView) -> None:
+def money_lines(console: Console, lines: list[MoneyLine]) -> None:
     """Show what happens to money on its way, and when; each line begins with its amount."""
-    for line in view.lines:
+    for line in lines:
         amount = money(line.amount.amount_minor, line.amount.currency)
         told = line.sentence if amount in line.sentence else f"{amount}: {line.sentence}"
         console.print(marked("·", "dim", Text(told, "dim")))

@@ -4,12 +4,23 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from tikiwallet.cli.answers import Device, HistoryPage, MoneyRequest, Operation, Person, PublicPerson, Receipt
-from tikiwallet.cli.screen import sentence
+from tikiwallet.cli.answers import (
+    Device,
+    HistoryPage,
+    MoneyRequest,
+    Operation,
+    Person,
+    PhoneMoney,
+    PublicPerson,
+    Receipt,
+)
+from tikiwallet.cli.lost_phone import Lost
+from tikiwallet.cli.screen import marked, sentence
 from tikiwallet.cli.show import done, facts, money, money_lines, waiting, warn, when
 from tikiwallet.cli.status import Status
 from tikiwallet.cli.sync import Loaded, Synced
 
+BLOCKED = {"retired": "retired", "spent_twice": "blocked: the same money paid twice"}
 MOVEMENTS = {
     "top_up": "topped up",
     "withdrawal": "withdrawn",
@@ -127,7 +138,7 @@ def synced(console: Console, item: Synced, *, currency: str) -> None:
         warn(console, item.loading.detail, item.loading.code or "")
     for rejection in item.rejected:
         warn(console, f"{rejection.payment_id[:8]}: {rejection.detail}", rejection.code)
-    money_lines(console, item.money)
+    money_lines(console, item.money.lines)
 
 
 def phones(console: Console, items: list[Device], *, this: str) -> None:
@@ -136,11 +147,30 @@ def phones(console: Console, items: list[Device], *, this: str) -> None:
     for name in ("id", "name", "state", "since"):
         table.add_column(name)
     for item in items:
-        state = "retired" if item.retired_at else "this phone" if item.device_id == this else "in use"
-        table.add_row(
-            Text(item.device_id[:8], "dim"), Text(item.name), Text(state), when(item.retired_at or item.registered_at)
-        )
+        state = "this phone" if item.device_id == this else "in use"
+        if item.blocked is not None:
+            state = BLOCKED.get(item.blocked.reason, "blocked")
+        since = item.blocked.blocked_at if item.blocked is not None else item.registered_at
+        table.add_row(Text(item.device_id[:8], "dim"), Text(item.name), Text(state), when(since))
     console.print(table if items else "No phone is registered: run tiki sync.")
+    if items:
+        console.print(sentence("What is on one, and what to do if it is gone: `tiki phones show ID`, `lost ID`", "dim"))
+
+
+def phone_money(console: Console, item: PhoneMoney) -> None:
+    """Show what is on one phone, and what whoever has it can still do."""
+    console.print(Text(item.name, "bold"))
+    for told in item.sentences:
+        console.print(marked("·", "", sentence(told)))
+    money_lines(console, item.lines)
+
+
+def lost(console: Console, item: Lost) -> None:
+    """Show that a lost phone is blocked, and what becomes of its money."""
+    done(console, f"{item.phone.name} is blocked: nothing new comes onto it.")
+    ended = "Nobody else was signed in." if not item.ended else f"Every other sign-in has ended ({item.ended})."
+    console.print(marked(" ", "", Text(ended, "dim")))
+    phone_money(console, item.phone)
 
 
 def status(console: Console, item: Status) -> None:

@@ -22,9 +22,10 @@ from tikiwallet.cli.answers import (
     SyncAnswer,
 )
 from tikiwallet.cli.online import keep_view, learn_currency
-from tikiwallet.cli.problems import PhoneRetired, ServerUnexpected
+from tikiwallet.cli.problems import PhoneBlocked, PhoneRetired, ServerUnexpected
 from tikiwallet.cli.server import Online, from_base64url, to_base64url
 from tikiwallet.cli.trust import Said, learn, pin_network
+from tikiwallet.cli.wallet_folder import Wallet
 from tikiwallet.platform.money import Amount
 
 PORTION: Final = 40  # documents in one call; 40 payments of the largest size stay far below the server's body limit
@@ -88,8 +89,7 @@ def sync(online: Online, *, keep: Amount | None, phone_name: str, progress: Prog
         loaded_minor += learn(online.wallet, said_in(answer))
     assert answer is not None
     progress("Bringing payments", len(entries), len(entries))
-    if answer.certificate is None:
-        _notice_retirement(online, device_id)
+    _take_word(online.wallet, answer)
     keep_view(online.wallet, answer.money)
     return Synced(
         recorded=recorded, known=known, rejected=rejected, loaded_minor=loaded_minor, loading=answer.loading,
@@ -215,11 +215,16 @@ def _settle(
     return outcomes
 
 
-def _notice_retirement(online: Online, device_id: str) -> None:
-    """Give this phone's key up if its owner retired the phone elsewhere, and leave a notice."""
-    if any(item.device_id == device_id and item.retired_at is not None for item in devices(online)):
-        online.wallet.retire_key("by its owner")
-        online.wallet.notices.append(PhoneRetired())
+def _take_word(wallet: Wallet, answer: SyncAnswer) -> None:
+    """Leave a notice if this phone is blocked; give its key up if its owner retired it elsewhere.
+
+    A key that is blocked by a proof is kept: what it holds can still be handed back.
+    """
+    if answer.code == "device_retired":
+        wallet.retire_key("by its owner")
+        wallet.notices.append(PhoneRetired())
+    elif answer.code == "device_blocked":
+        wallet.notices.append(PhoneBlocked())
 
 
 def _tell_retirements(online: Online) -> None:

@@ -20,8 +20,8 @@ from tikiwallet.offline.certificates import certify, lock_holder
 from tikiwallet.offline.issuer import Issuer
 from tikiwallet.offline.policy import Policy
 from tikiwallet.offline.queries import SQL
-from tikiwallet.offline.revocations import revoke
-from tikiwallet.offline.types import Device, DeviceId, Registered
+from tikiwallet.offline.revocations import read_blocked, revoke
+from tikiwallet.offline.types import Blocked, BlockReason, Device, DeviceId, Registered
 from tikiwallet.platform.db import Connection, Database
 from tikiwallet.platform.errors import Kind, Refused
 
@@ -144,7 +144,8 @@ class Devices:
     async def of_person(self, person_id: PersonId) -> list[Registered]:
         """Return the phones of a person, oldest first, each with its newest certificate (none once retired)."""
         devices = [to_device(row) for row in await self._db.pool.fetch(SQL["devices_of_person"], person_id)]
-        return [await self._registered(device) for device in devices]
+        blocked = await read_blocked(self._db.pool, [device.key_id for device in devices])
+        return [await self._registered(device, blocked.get(device.key_id)) for device in devices]
 
     async def find(self, device_id: DeviceId, person_id: PersonId) -> Device:
         """Return a phone of this person. Refusal: `DeviceUnknown`, also for somebody else's phone."""
@@ -160,16 +161,17 @@ class Devices:
             device = await find_device(tx, device_id, person_id)
             if device.retired_at is None:
                 await tx.execute(SQL["retire_device"], device_id, now)
-                await revoke(tx, device.key_id, reason="retired")
+                await revoke(tx, device.key_id, reason=BlockReason.RETIRED)
                 device = msgspec.structs.replace(device, retired_at=now)
-        return Registered(device=device, certificate=None)
+            blocked = await read_blocked(tx, [device.key_id])
+        return Registered(device=device, certificate=None, blocked=blocked[device.key_id])
 
-    async def _registered(self, device: Device) -> Registered:
+    async def _registered(self, device: Device, blocked: Blocked | None) -> Registered:
         row = None
         if device.retired_at is None:
             row = await self._db.pool.fetchrow(SQL["latest_certificate"], device.key_id)
         certificate = signed(row["payload"], row["signature"]) if row is not None else None
-        return Registered(device=device, certificate=certificate)
+        return Registered(device=device, certificate=certificate, blocked=blocked)
 
 
 async def find_device(connection: Connection | asyncpg.Pool, device_id: DeviceId, person_id: PersonId) -> Device:

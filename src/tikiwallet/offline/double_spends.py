@@ -19,6 +19,7 @@ from tikiwallet.offline.documents import read_certificates, to_open_voucher
 from tikiwallet.offline.issuer import Issuer
 from tikiwallet.offline.queries import SQL
 from tikiwallet.offline.revocations import revoke
+from tikiwallet.offline.types import BlockReason
 from tikiwallet.platform.db import Connection, Database
 
 log = structlog.get_logger()
@@ -86,5 +87,5 @@ async def _store(tx: Connection, spend: DoubleSpend, documents: tuple[Signed[Any
     proof = make_proof(first, second, chains=[pool], issuer_keys=issuer.documents)
     assert verify_proof(proof, root_key=issuer.root_key).key_id == spend.key_id
     await tx.execute(SQL["insert_proof"], first.id, second.id, spend.key_id, proof.to_bytes())
-    await revoke(tx, spend.key_id, reason="spent_twice")
+    await revoke(tx, spend.key_id, reason=BlockReason.SPENT_TWICE)
     log.warning("double spend found", key=spend.key_id.hex(), amount_minor=spend.count)

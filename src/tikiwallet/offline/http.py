@@ -23,6 +23,7 @@ from tikiwallet.offline.devices import (
     TooManyDevices,
 )
 from tikiwallet.offline.exposure import OfflinePaused
+from tikiwallet.offline.phone_wire import PhoneMoneyAnswer, phone_money_answer
 from tikiwallet.offline.service import Offline
 from tikiwallet.offline.sync import SyncOrder, SyncTooLarge, check_size
 from tikiwallet.offline.types import DeviceId
@@ -64,7 +65,9 @@ SALT_BYTES = 16
 
 def routes() -> list[HTTPRouteHandler]:
     """Return the routes; they find the context in `app.state.offline`."""
-    return [issuer, policy, new_challenge, register_device, list_devices, retire_device, load, sync, money]
+    return [
+        issuer, policy, new_challenge, register_device, list_devices, money_of_device, retire_device, load, sync, money,
+    ]  # fmt: skip
 
 
 def _offline(request: Request[Any, Any, Any]) -> Offline:
@@ -144,6 +147,17 @@ async def list_devices(request: Request[Any, Any, Any]) -> Response[bytes]:
     """List the caller's phones, oldest first, retired ones too."""
     found = await _offline(request).devices.of_person(_person_id(request))
     return respond(DevicesAnswer(items=[device_answer(item) for item in found]))
+
+
+@route(
+    "GET", "/v1/offline/devices/{device_id:uuid}/money", summary="What is on one phone", tag="offline",
+    answer=PhoneMoneyAnswer, refusals=(DeviceUnknown,),
+)  # fmt: skip
+async def money_of_device(request: Request[Any, Any, Any], device_id: FromPath[UUID]) -> Response[bytes]:
+    """Answer what is on a phone, what it was paid, and what whoever has it can still do; also of a retired one."""
+    offline = _offline(request)
+    device = await offline.devices.find(DeviceId(device_id), _person_id(request))
+    return respond(phone_money_answer(await offline.money.of_phone(device, now=clock_now(request))))
 
 
 @route(

@@ -21,10 +21,12 @@ from tikiwallet.offline.devices import to_device
 from tikiwallet.offline.documents import OpenVoucher, Touched, read_touched
 from tikiwallet.offline.issuer import Issuer
 from tikiwallet.offline.money_lines import Line
+from tikiwallet.offline.phone_money import PhoneMoney, phone_money
 from tikiwallet.offline.policy import Policy
 from tikiwallet.offline.queries import SQL
+from tikiwallet.offline.revocations import read_blocked
 from tikiwallet.offline.standing import Claim
-from tikiwallet.offline.types import Device, VoucherId
+from tikiwallet.offline.types import Blocked, Device, VoucherId
 from tikiwallet.platform.db import Database
 from tikiwallet.platform.money import Balance, format_decimal
 
@@ -54,6 +56,7 @@ class _Owned(msgspec.Struct, frozen=True, kw_only=True):
     """One claim of one of the person's phones, with its voucher and what was advanced on both."""
 
     device: Device
+    blocked: Blocked | None
     voucher: OpenVoucher
     claim: Claim
     claimed_minor: int  # units of the voucher that this phone was paid, each once however many claims it has
@@ -99,17 +102,8 @@ class Money:
     async def view(self, person_id: PersonId, *, now: datetime) -> MoneyView:
         """Return the money of one person as the operator knows it at `now`."""
         pool = self._db.pool
-        devices = {
-            device.key_id: device for device in map(to_device, await pool.fetch(SQL["devices_of_person"], person_id))
-        }
-        rows = await pool.fetch(SQL["open_vouchers_of_keys"], list(devices))
-        touched = await read_touched(pool, [row["voucher_id"] for row in rows])
-        advances = await pool.fetch(SQL["open_advances_of_person"], person_id)
-        owned = list(_owned(devices, touched, [VoucherId(row["voucher_id"]) for row in rows], self._issuer))
-        payers = await self._payers(owned, touched)
-        sums, taken = _Sums(), _Taken(advances)
-        lines = [*self._vouchers(owned, taken, sums, now=now), *self._claims(owned, taken, sums, payers)]
-        lines += [self._advance(row) for row in advances]
+        devices = [to_device(row) for row in await pool.fetch(SQL["devices_of_person"], person_id)]
+        lines, sums = await self._open(person_id, devices, now=now)
         closed = await read_closed_lines(pool, person_id, currency=self._policy.currency, now=now)
         lines += closed.lines
         sums.underway += closed.waiting_minor
@@ -122,6 +116,31 @@ class Money:
             underway=self._balance(sums.underway),
             lines=tuple(lines[:LINES_MAX]),
         )
+
+    async def of_phone(self, device: Device, *, now: datetime) -> PhoneMoney:
+        """Return what is on one phone and what it was paid, and what whoever has it can still do with that."""
+        lines, _ = await self._open(device.person_id, [device], now=now)
+        blocked = await read_blocked(self._db.pool, [device.key_id])
+        return phone_money(
+            device, blocked.get(device.key_id), lines, currency=self._policy.currency, lines_max=LINES_MAX, now=now
+        )
+
+    async def _open(
+        self, person_id: PersonId, devices: list[Device], *, now: datetime
+    ) -> tuple[list[Line], _Sums]:  # fmt: skip
+        """Return the lines of what isn't closed yet on some phones of one person, and their sums."""
+        pool, by_key = self._db.pool, {device.key_id: device for device in devices}
+        rows = await pool.fetch(SQL["open_vouchers_of_keys"], list(by_key))
+        touched = await read_touched(pool, [row["voucher_id"] for row in rows])
+        found = await pool.fetch(SQL["open_advances_of_person"], person_id)
+        advances = [row for row in found if row["key_id"] in by_key]
+        blocked = await read_blocked(pool, by_key)
+        owned = list(_owned(by_key, blocked, touched, [VoucherId(row["voucher_id"]) for row in rows], self._issuer))
+        payers = await self._payers(owned, touched)
+        sums, taken = _Sums(), _Taken(advances)
+        lines = [*self._vouchers(owned, taken, sums, now=now), *self._claims(owned, taken, sums, payers)]
+        lines += [self._advance(row, by_key[row["key_id"]]) for row in advances]
+        return lines, sums
 
     async def _payers(self, owned: list[_Owned], touched: Touched) -> dict[bytes, str]:
         """Return the usernames behind the keys that paid."""
@@ -148,7 +167,7 @@ class Money:
             unspent_minor = item.claim.count - given_minor
             given_minor -= taken.take(item, given_minor)
             unless = f"unless it was paid to somebody who brings it by {home}"
-            if unspent_minor and now <= item.voucher.spend_by and item.device.retired_at is None:
+            if unspent_minor and now <= item.voucher.spend_by and item.blocked is None:
                 sums.offline += unspent_minor
                 text = f"Yours to spend until {_day(item.voucher.spend_by)}; the rest comes home on {home}, {unless}."
                 yield self._line(
@@ -157,6 +176,8 @@ class Money:
             elif unspent_minor:
                 sums.underway += unspent_minor
                 text = f"Comes home on {home}, {unless}."
+                if now <= item.voucher.spend_by:  # the news of a block hasn't reached everybody
+                    text += f" Its phone is blocked; until {_day(item.voucher.spend_by)} not everybody may know that."
                 yield self._line(
                     item, "voucher", unspent_minor, title="Offline money", state="coming_home", sentence=text
                 )
@@ -198,14 +219,14 @@ class Money:
             )
         return " ".join(parts)
 
-    def _advance(self, row: asyncpg.Record) -> Line:
+    def _advance(self, row: asyncpg.Record, device: Device) -> Line:
         text = f"Was released to your online balance early and is set off on {_day(row['claim_until'])}."
         zero = self._balance(0)
         return Line(
             line="advance", title="Released early", amount=self._balance(row["amount_minor"]),
             state="posted" if row["is_posted"] else "on_its_way", counterparty="", spend_by=None,
             claim_by=row["claim_until"], voucher_id=row["voucher_id"], payment_id=row["document_id"],
-            final=zero, provisional=zero, sentence=text,
+            final=zero, provisional=zero, sentence=text, device_id=device.device_id,
         )  # fmt: skip
 
     def _line(
@@ -225,6 +246,7 @@ class Money:
             final=self._balance(final_minor),
             provisional=self._balance(provisional_minor),
             sentence=sentence,
+            device_id=item.device.device_id,
         )
 
     def _balance(self, amount_minor: int) -> Balance:
@@ -235,8 +257,9 @@ class Money:
 
 
 def _owned(
-    devices: dict[bytes, Device], touched: Touched, voucher_ids: list[VoucherId], issuer: Issuer
-) -> Iterable[_Owned]:
+    devices: dict[bytes, Device], blocked: dict[bytes, Blocked], touched: Touched, voucher_ids: list[VoucherId],
+    issuer: Issuer,
+) -> Iterable[_Owned]:  # fmt: skip
     """Return the claims of some phones on some open vouchers, those that close first coming first."""
     vouchers = sorted(
         (touched.vouchers[item] for item in voucher_ids), key=lambda item: (item.claim_by, item.voucher_id)
@@ -247,7 +270,7 @@ def _owned(
         for claim in touched.claims(voucher.voucher_id, operator=operator):
             if claim.key_id in devices:
                 yield _Owned(
-                    device=devices[claim.key_id], voucher=voucher, claim=claim,
+                    device=devices[claim.key_id], blocked=blocked.get(claim.key_id), voucher=voucher, claim=claim,
                     claimed_minor=claimed.get(claim.key_id, 0),
                 )  # fmt: skip
 

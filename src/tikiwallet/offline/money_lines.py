@@ -26,3 +26,4 @@ class Line(msgspec.Struct, frozen=True, kw_only=True):
     final: Balance
     provisional: Balance
     sentence: str
+    device_id: UUID | None = None  # the phone whose money it is; None for what closes brought to all phones together

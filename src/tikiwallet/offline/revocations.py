@@ -4,24 +4,36 @@ A phone without a network judges by the newest list and the newest time that the
 carries both. A phone whose list is old promises its owner nothing (the design says 72 hours).
 """
 
+from collections.abc import Iterable
 from datetime import datetime, timedelta
 from typing import Final
+
+import asyncpg
 
 from tikicash.fields import REVOKED_BYTES
 from tikicash.messages import Revocations, Signed, SignedTime
 from tikiwallet.offline.issuer import Issuer
 from tikiwallet.offline.queries import SQL
+from tikiwallet.offline.types import Blocked, BlockReason
 from tikiwallet.platform.db import Connection
 
 ENTRIES_MAX: Final = 256  # 2.3 kB: the newest matter most, and older keys hold nothing that is still open
 LISTED_SECONDS: Final = 60 * 24 * 3600  # longer than any certificate and any claim after it
 
 
-async def revoke(tx: Connection, key_id: bytes, *, reason: str) -> None:
-    """Put a key on the list, once; `reason` is `retired` or `spent_twice`."""
+async def revoke(tx: Connection, key_id: bytes, *, reason: BlockReason) -> None:
+    """Put a key on the list, once."""
     if not await tx.fetchval(SQL["is_revoked"], key_id):
         epoch = await tx.fetchval(SQL["next_epoch"])
         await tx.execute(SQL["insert_revocation"], key_id, epoch, reason)
+
+
+async def read_blocked(connection: Connection | asyncpg.Pool, key_ids: Iterable[bytes]) -> dict[bytes, Blocked]:
+    """Return which of some keys are blocked, since when and why; the others aren't in the answer."""
+    return {
+        row["key_id"]: Blocked(reason=BlockReason(row["reason"]), blocked_at=row["recorded_at"])
+        for row in await connection.fetch(SQL["blocks_of_keys"], list(key_ids))
+    }
 
 
 async def sign_revocations(connection: Connection, issuer: Issuer, *, now: datetime) -> Signed[Revocations]:

@@ -16,14 +16,14 @@ from tikiwallet.identity.types import Person, PersonId
 from tikiwallet.ledger.types import TransferId
 from tikiwallet.offline.certificates import certify, lock_holder
 from tikiwallet.offline.claims import Appended, Claims, Judged, sentence_of
-from tikiwallet.offline.devices import find_device
+from tikiwallet.offline.devices import DeviceRetired, find_device
 from tikiwallet.offline.double_spends import find_double_spends
 from tikiwallet.offline.issuer import Issuer
 from tikiwallet.offline.money import Money, MoneyView
 from tikiwallet.offline.policy import Policy
 from tikiwallet.offline.release import Releases, person_ids
-from tikiwallet.offline.revocations import sign_revocations, sign_time
-from tikiwallet.offline.types import Device, DeviceId, Loading
+from tikiwallet.offline.revocations import read_blocked, sign_revocations, sign_time
+from tikiwallet.offline.types import Blocked, BlockReason, Device, DeviceId, Loading
 from tikiwallet.offline.vouchers import CurrencyNotOffline, Draw, Vouchers
 from tikiwallet.platform.db import Database
 from tikiwallet.platform.errors import Kind, Refused
@@ -33,6 +33,11 @@ from tikiwallet.platform.money import Amount
 BUNDLES_MAX: Final = 500
 REFUSALS_MAX: Final = 500
 BODY_BYTES_MAX: Final = 750_000
+
+DEVICE_BLOCKED: Final = (
+    "This phone's key signed the same money to two people, so nobody takes its money any more. What it holds comes "
+    "home by its dates, and what it was paid is still credited."
+)
 
 log = structlog.get_logger()
 
@@ -69,6 +74,7 @@ class Synced(msgspec.Struct, frozen=True, kw_only=True):
     results: tuple[Result, ...]
     vouchers: tuple[Loading, ...]
     device: Device | None
+    blocked: Blocked | None  # the phone's own key
     certificate: Signed[Certificate] | None
     revocations: Signed[Revocations]
     signed_time: Signed[SignedTime]
@@ -182,11 +188,13 @@ class Sync:
                     tx, device, policy=self._policy.of(person.tier), issuer=self._issuer, now=now
                 )
             revocations = await sign_revocations(tx, self._issuer, now=now)
+            blocked = await read_blocked(tx, [device.key_id]) if device is not None else {}
         vouchers = await self._vouchers.of_device(device) if device is not None else []
         return Synced(
             results=results,
             vouchers=tuple(vouchers),
             device=device,
+            blocked=blocked.get(device.key_id) if device is not None else None,
             certificate=certificate,
             revocations=revocations,
             signed_time=sign_time(self._issuer, now=now),
@@ -195,6 +203,18 @@ class Sync:
             loading=loading,
             loading_refused=refused,
         )
+
+
+def told_to_phone(synced: Synced) -> tuple[str | None, str]:
+    """Return the code and the sentence for a phone whose own key is blocked; (None, "") for any other.
+
+    It is no refusal: what such a phone brings is settled like anybody's.
+    """
+    if synced.blocked is None:
+        return None, ""
+    if synced.blocked.reason is BlockReason.RETIRED:
+        return DeviceRetired.code, DeviceRetired.sentence()
+    return "device_blocked", DEVICE_BLOCKED
 
 
 def check_size(*, bundles: int, refusals: int, body_bytes: int) -> None:

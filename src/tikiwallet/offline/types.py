@@ -54,11 +54,26 @@ class Device(msgspec.Struct, frozen=True, kw_only=True):
         return Opening(opens=OPENS_NAME, salt=self.name_salt, text=self.shown_name)
 
 
+class BlockReason(StrEnum):
+    """Why a key is on the list that every phone fetches."""
+
+    RETIRED = "retired"  # its owner said so: lost, sold, or restored from a copy
+    SPENT_TWICE = "spent_twice"  # a proof says so
+
+
+class Blocked(msgspec.Struct, frozen=True, kw_only=True):
+    """Since when nobody who hears of it takes money of a key, and why."""
+
+    reason: BlockReason
+    blocked_at: datetime
+
+
 class Registered(msgspec.Struct, frozen=True, kw_only=True):
     """A phone and the certificate that it should carry; a retired phone gets none."""
 
     device: Device
     certificate: Signed[Certificate] | None
+    blocked: Blocked | None = None
 
 
 class Loading(msgspec.Struct, frozen=True, kw_only=True):

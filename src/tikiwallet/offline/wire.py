@@ -19,8 +19,8 @@ from tikiwallet.offline.money import MoneyView
 from tikiwallet.offline.money_lines import Line
 from tikiwallet.offline.policy import Policy, TierPolicy
 from tikiwallet.offline.revocations import sign_time
-from tikiwallet.offline.sync import Result, Synced
-from tikiwallet.offline.types import Loading, Registered
+from tikiwallet.offline.sync import Result, Synced, told_to_phone
+from tikiwallet.offline.types import Blocked, Loading, Registered
 from tikiwallet.platform.errors import Refused
 from tikiwallet.platform.money import Amount, Balance
 
@@ -105,6 +105,7 @@ class DeviceAnswer(msgspec.Struct, frozen=True, kw_only=True):
     receive_only: bool
     registered_at: datetime
     retired_at: datetime | None
+    blocked: Blocked | None
     certificate: Base64Url | None
     certificate_opening: OpeningAnswer | None
 
@@ -163,6 +164,7 @@ class LineAnswer(msgspec.Struct, frozen=True, kw_only=True):
     final: Balance
     provisional: Balance
     sentence: str
+    device_id: UUID | None
 
 
 class MoneyAnswer(msgspec.Struct, frozen=True, kw_only=True):
@@ -189,6 +191,8 @@ class SyncAnswer(msgspec.Struct, frozen=True, kw_only=True):
     issuer_keys: list[Base64Url]
     money: MoneyAnswer
     loading: LoadingAnswer | None
+    code: str | None
+    detail: str
 
 
 def to_base64url(data: bytes) -> str:
@@ -249,6 +253,7 @@ def device_answer(registered: Registered) -> DeviceAnswer:
         receive_only=device.receive_only,
         registered_at=device.registered_at,
         retired_at=device.retired_at,
+        blocked=registered.blocked,
         certificate=_document(certificate) if certificate is not None else None,
         certificate_opening=_opening(device.opening) if certificate is not None else None,
     )
@@ -276,11 +281,12 @@ def money_answer(view: MoneyView) -> MoneyAnswer:
         final=[view.final],
         provisional=[view.provisional],
         underway=[view.underway],
-        lines=[_line(line) for line in view.lines],
+        lines=[line_answer(line) for line in view.lines],
     )
 
 
-def _line(line: Line) -> LineAnswer:
+def line_answer(line: Line) -> LineAnswer:
+    """Return one line of somebody's money."""
     payment_id = to_base64url(line.payment_id) if line.payment_id is not None else None
     return LineAnswer(**(msgspec.structs.asdict(line) | {"payment_id": payment_id}))
 
@@ -317,6 +323,7 @@ def refused_loading(refused: Refused, device_id: UUID, wanted: Amount) -> Loadin
 def sync_answer(synced: Synced, *, wanted: Amount | None) -> SyncAnswer:
     """Return what a phone takes home; `wanted` is the offline balance that it asked for."""
     device, certificate = synced.device, synced.certificate
+    code, detail = told_to_phone(synced)
     return SyncAnswer(
         results=[_result(result) for result in synced.results],
         vouchers=[
@@ -334,4 +341,6 @@ def sync_answer(synced: Synced, *, wanted: Amount | None) -> SyncAnswer:
         issuer_keys=[_document(item) for item in synced.issuer_keys],
         money=money_answer(synced.money),
         loading=_sync_loading(synced, wanted),
+        code=code,
+        detail=detail,
     )

@@ -104,6 +104,13 @@ INSERT INTO offline.revocation (key_id, epoch, reason) VALUES ($1, $2, $3) ON CO
 -- is_revoked --
 SELECT EXISTS (SELECT FROM offline.revocation WHERE key_id = $1);
 
+-- blocks_of_keys --
+-- A proof says more than what the owner said before it.
+SELECT key_id, recorded_at,
+    CASE WHEN EXISTS (SELECT FROM offline.proof WHERE proof.key_id = revocation.key_id) THEN 'spent_twice'
+        ELSE reason END AS reason
+FROM offline.revocation WHERE key_id = ANY($1::bytea[]);
+
 -- newest_revocations --
 SELECT key_id, epoch FROM offline.revocation WHERE recorded_at > $1 ORDER BY epoch DESC LIMIT $2;
 
