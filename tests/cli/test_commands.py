@@ -12,7 +12,7 @@ import click
 import pytest
 from tests.cli.phones import Phone
 
-from tikiwallet.cli import paying, problems
+from tikiwallet.cli import paying
 from tikiwallet.cli.main import tiki
 from tikiwallet.cli.problems import Problem
 from tikiwallet.cli.store import QUERIES
@@ -22,8 +22,11 @@ CLI = ROOT / "src" / "tikiwallet" / "cli"
 
 
 def every_problem() -> list[type[Problem]]:
-    found = [item for item in vars(problems).values() if isinstance(item, type) and issubclass(item, Problem)]
-    return [item for item in found if "code" in vars(item)]
+    found, left = set(), [Problem]
+    while left:
+        left += left.pop().__subclasses__()
+        found |= {item for item in left if item.__module__.startswith("tikiwallet.") and "code" in vars(item)}
+    return sorted(found, key=lambda item: item.code)
 
 
 def commands(group: click.Group, *path: str) -> list[tuple[tuple[str, ...], click.Command]]:

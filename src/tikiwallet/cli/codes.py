@@ -4,7 +4,9 @@ A code comes as text that somebody pasted, as a photograph, or from another prog
 before anything is believed. Pictures are bounded before they are decoded: a phone can be handed any file.
 """
 
+import codecs
 import warnings
+from collections.abc import Mapping
 from io import BytesIO
 from pathlib import Path
 from typing import BinaryIO, Final
@@ -23,6 +25,7 @@ from tikiwallet.cli.problems import (
     PictureUnwritable,
     ProtocolSaidNo,
 )
+from tikiwallet.cli.problems_of_copies import FileTooLarge, FileUnwritable
 
 FILE_BYTES_MAX: Final = 20_000_000
 PICTURE_PIXELS_MAX: Final = 50_000_000  # a large phone camera
@@ -37,31 +40,40 @@ def read_code(given: str, stdin: BinaryIO) -> Message:
 
     Problems: `CodeFileUnreadable`, `PictureTooLarge`, `NoCodeInPicture`, and `ProtocolSaidNo` with a code of tikicash.
     """
-    if given == "-":
-        return parse_any(text_of(stdin.read(FILE_BYTES_MAX + 1)))
     if given.startswith(PREFIX):
         return parse_any(given)
-    path = Path(given)
+    content = read_file(given, stdin)
+    if content.startswith(PICTURE_STARTS):
+        return parse_any(read_picture(content)[0])
+    return parse_any(read_text(content)[: 2 * TEXT_MAX])
+
+
+def read_file(given: str, stdin: BinaryIO) -> bytes:
+    """Return the content of a file, or of `stdin` for "-".
+
+    Problems: `CodeFileUnreadable`, `PictureTooLarge`, `FileTooLarge`, and `ProtocolSaidNo` (not_a_code) for a name that
+    looks like somebody's misread code.
+    """
     try:
-        with path.open("rb") as file:
-            content = file.read(FILE_BYTES_MAX + 1)
+        if given == "-":
+            content = stdin.read(FILE_BYTES_MAX + 1)
+        else:
+            with Path(given).open("rb") as file:
+                content = file.read(FILE_BYTES_MAX + 1)
     except (OSError, ValueError) as error:  # a NUL in the name is a ValueError
         if len(given) > 200 or ("/" not in given and "." not in given):
             raise ProtocolSaidNo(Rejected("not_a_code")) from error
         raise CodeFileUnreadable from error
-    return parse_any(text_of(content))
-
-
-def text_of(content: bytes) -> str:
-    """Return the text of the code in a file: a PNG or JPEG, or the text itself.
-
-    Problems: `PictureTooLarge`, `NoCodeInPicture`, `ProtocolSaidNo`.
-    """
     if len(content) > FILE_BYTES_MAX:
-        raise PictureTooLarge
-    if content.startswith(PICTURE_STARTS):
-        return read_picture(content)
-    return content[: 2 * TEXT_MAX].decode("latin-1")
+        raise PictureTooLarge if content.startswith(PICTURE_STARTS) else FileTooLarge
+    return content
+
+
+def read_text(content: bytes) -> str:
+    """Return the text of a file. Codes are ASCII; editors put byte order marks before them, and some write UTF-16."""
+    if content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+        return content.decode("utf-16", errors="replace")
+    return content.removeprefix(codecs.BOM_UTF8).decode("latin-1")
 
 
 def parse_any(text: str) -> Message:
@@ -76,8 +88,8 @@ def parse_any(text: str) -> Message:
         raise ProtocolSaidNo(rejected) from rejected
 
 
-def read_picture(content: bytes) -> str:
-    """Return the text of the first TikiWallet code in a PNG or JPEG; other codes in it are passed over.
+def read_picture(content: bytes) -> list[str]:
+    """Return the texts of the TikiWallet codes in a PNG or JPEG, one or more; other codes in it are passed over.
 
     Problems: `PictureTooLarge`, `NoCodeInPicture`.
     """
@@ -92,11 +104,11 @@ def read_picture(content: bytes) -> str:
         raise PictureTooLarge from error
     except (UnidentifiedImageError, OSError, SyntaxError, ValueError) as error:
         raise NoCodeInPicture from error
-    for found in zxingcpp.read_barcodes(grey, formats=zxingcpp.BarcodeFormats(zxingcpp.BarcodeFormat.QRCode)):
-        if found.text.startswith(PREFIX):
-            text: str = found.text
-            return text
-    raise NoCodeInPicture
+    found = zxingcpp.read_barcodes(grey, formats=zxingcpp.BarcodeFormats(zxingcpp.BarcodeFormat.QRCode))
+    texts = [str(item.text) for item in found if item.text.startswith(PREFIX)]
+    if not texts:
+        raise NoCodeInPicture
+    return texts
 
 
 def make_qr(text: str) -> segno.QRCode:
@@ -113,6 +125,21 @@ def write_png(text: str, path: Path) -> None:
             make_qr(text).save(file, kind="png", scale=PICTURE_MODULE_PIXELS, border=QUIET_MODULES)
     except OSError as error:
         raise PictureUnwritable from error
+
+
+def write_pictures(texts: Mapping[str, str], folder: Path) -> dict[str, str]:
+    """Write a PNG for each text by its name, and return the files of those that fit one.
+
+    Problems: `FileUnwritable`, `PictureUnwritable`.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise FileUnwritable from error
+    files = {name: folder / f"{name}.png" for name, text in texts.items() if len(text) <= QR_CHARACTERS_MAX}
+    for name, path in files.items():
+        write_png(texts[name], path)
+    return {name: str(path) for name, path in files.items()}
 
 
 def half_blocks(text: str) -> list[str]:

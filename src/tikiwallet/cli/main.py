@@ -7,6 +7,7 @@ from typing import NoReturn
 
 from tikiwallet.cli import (
     commands_account,
+    commands_copies,
     commands_money,
     commands_offline,
     commands_phones,
@@ -15,6 +16,7 @@ from tikiwallet.cli.groups import tiki
 
 __all__ = [
     "commands_account",
+    "commands_copies",
     "commands_money",
     "commands_offline",
     "commands_phones",

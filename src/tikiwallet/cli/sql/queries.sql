@@ -148,7 +148,7 @@ SELECT * FROM payment_refused WHERE payment_id = :payment_id;
 -- offline_list --
 -- Newest first: everything this wallet asked for, paid, received or refused with no network.
 -- `state` is what the person should know. `refund_of` ties what was given back to its sale, and `given_back_minor` says
--- of a sale how much of it that is, on either side.
+-- of a sale how much of it that is, on either side. Of several copies of one payment a good one speaks for it.
 SELECT lower(hex(nonce)) AS id, 'request' AS kind, '' AS who, amount_minor, '' AS memo, asked_at AS made_at,
        NULL AS claim_by, 'open' AS state, code, '' AS receipt_code, '' AS refund_of, 0 AS given_back_minor
 FROM asked WHERE NOT EXISTS (SELECT 1 FROM payment_received WHERE nonce = asked.nonce)
@@ -156,14 +156,16 @@ UNION ALL
 SELECT lower(hex(p.payment_id)), iif(p.is_hand_back, 'hand_back', 'made'), p.payee_name, p.amount_minor, p.memo,
        p.made_at, p.claim_by,
        coalesce(a.answer, (SELECT iif(o.outcome = 'rejected', 'rejected', 'settled') FROM outbox AS o
-                           WHERE o.payment_id = p.payment_id AND o.outcome IS NOT NULL LIMIT 1), 'waiting'),
+                           WHERE o.payment_id = p.payment_id AND o.outcome IS NOT NULL
+                           ORDER BY o.outcome = 'rejected' LIMIT 1), 'waiting'),
        p.code, '', lower(hex(p.refund_of)),
        (SELECT coalesce(sum(r.amount_minor), 0) FROM payment_received AS r WHERE r.refund_of = p.payment_id)
 FROM payment_made AS p LEFT JOIN payment_answer AS a USING (payment_id)
 UNION ALL
 SELECT lower(hex(p.payment_id)), 'received', p.payer_name, p.amount_minor, p.memo, p.accepted_at, p.claim_by,
        coalesce((SELECT iif(o.outcome = 'rejected', 'rejected', 'settled') FROM outbox AS o
-                 WHERE o.payment_id = p.payment_id AND o.outcome IS NOT NULL LIMIT 1), 'waiting'),
+                 WHERE o.payment_id = p.payment_id AND o.outcome IS NOT NULL
+                           ORDER BY o.outcome = 'rejected' LIMIT 1), 'waiting'),
        p.code, p.receipt_code, lower(hex(p.refund_of)),
        (SELECT coalesce(sum(m.amount_minor), 0) FROM payment_made AS m WHERE m.refund_of = p.payment_id)
 FROM payment_received AS p
@@ -182,6 +184,17 @@ WHERE outcome IS NULL
   AND NOT EXISTS (SELECT 1 FROM payment_answer
                   WHERE payment_answer.payment_id = outbox.payment_id AND payment_answer.answer = 'not_taken')
 ORDER BY kind, entry_id;
+
+-- outbox_all --
+SELECT entry_id, payment_id, kind, body FROM outbox ORDER BY kind, entry_id;
+
+-- outbox_outcome --
+SELECT outcome, detail FROM outbox WHERE payment_id = :payment_id AND kind = :kind AND body = :body;
+
+-- reopen_outbox --
+-- A refusal that came before its payment was rejected; once somebody brought the payment it isn't.
+UPDATE outbox SET outcome = NULL, detail = NULL
+WHERE payment_id = :payment_id AND kind = :kind AND body = :body AND outcome = 'rejected';
 
 -- settle_outbox --
 UPDATE outbox SET outcome = :outcome, detail = :detail WHERE entry_id = :entry_id;
