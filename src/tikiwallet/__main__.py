@@ -14,9 +14,13 @@ import click
 
 from tikicash.messages import to_code
 from tikiwallet.app import CONTEXTS, Parts, build_app
+from tikiwallet.cli.codes import write_pictures
+from tikiwallet.cli.problems import PictureUnwritable
+from tikiwallet.cli.problems_of_copies import FileUnwritable
 from tikiwallet.identity.operators import Change
 from tikiwallet.identity.types import Tier
 from tikiwallet.ledger.reconcile import Reconciliation, reconcile
+from tikiwallet.offline.double_spends import Found
 from tikiwallet.offline.exposure import Exposure
 from tikiwallet.offline.key_folder import rotate_issuer_key as rotate
 from tikiwallet.offline.policy import DAY_SECONDS, read_policy
@@ -122,12 +126,14 @@ def reconcile_command() -> None:
 
 @commands.command("double-spends")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object a line, with the code of the proof.")
-def double_spends_command(as_json: bool) -> None:
+@click.option("--png", type=click.Path(path_type=Path, file_okay=False), help="Save each proof as a picture there.")
+def double_spends_command(as_json: bool, png: Path | None) -> None:
     """List every double spend found: when, whose phone, how much, and the proof that anybody can check."""
 
     async def collect(parts: Parts) -> list[dict[str, object]]:
         found = await parts.offline.double_spends()
         people = await parts.identity.people.people([item.person_id for item in found])
+        pictures = _pictures(found, png) if png is not None else {}
         return [
             {
                 "found_at": item.found_at.isoformat(),
@@ -136,6 +142,7 @@ def double_spends_command(as_json: bool) -> None:
                 "key_id": item.spend.key_id.hex(),
                 "amount_minor": item.spend.count,
                 "proof": to_code(item.proof),
+                **({"picture": pictures.get(_picture_name(item))} if png is not None else {}),
             }
             for item in found
         ]
@@ -146,7 +153,19 @@ def double_spends_command(as_json: bool) -> None:
         else:
             text = "{found_at}  {username}, phone {phone_name!r} (key {key_id}): {amount_minor} minor units twice"
             click.echo(text.format(**line))
-            click.echo(f"  {line['proof']}")
+            click.echo(f"  {line.get('picture') or line['proof']}")
+
+
+def _pictures(found: list[Found], folder: Path) -> dict[str, str]:
+    """Write a picture of each proof that fits one; returns the files by the names that `_picture_name` gives."""
+    try:
+        return write_pictures({_picture_name(item): to_code(item.proof) for item in found}, folder)
+    except (FileUnwritable, PictureUnwritable) as error:
+        raise click.ClickException(f"The pictures of the proofs can't be written to {folder}.") from error
+
+
+def _picture_name(found: Found) -> str:
+    return f"proof-{found.spend.key_id.hex()[:8]}-{found.proof.first_id.hex()[:8]}-{found.proof.second_id.hex()[:8]}"
 
 
 @commands.command("close-due")

@@ -11,6 +11,7 @@ from tikiwallet.cli import (
     commands_money,
     commands_offline,
     commands_phones,
+    commands_proofs,
 )
 from tikiwallet.cli.groups import tiki
 
@@ -20,6 +21,7 @@ __all__ = [
     "commands_money",
     "commands_offline",
     "commands_phones",
+    "commands_proofs",
     "main",
     "tiki",
 ]

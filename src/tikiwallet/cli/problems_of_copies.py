@@ -19,3 +19,15 @@ class NothingToCarry(Problem):
     """Nothing in this is a payment or a refusal that the operator could count. Ask for the copy again."""
 
     code = "nothing_to_carry"
+
+
+class NothingProved(Problem):
+    """The payments on this phone prove no double spend. If the operator finds one, he names it after your next sync."""
+
+    code = "nothing_proved"
+
+
+class RootKeyInvalid(Problem):
+    """This isn't a root key. Give its 66 hex digits, or a file that holds them, such as the operator's root.pub."""
+
+    code = "root_key_invalid"

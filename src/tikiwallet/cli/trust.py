@@ -190,8 +190,13 @@ def _age(revocations: Revocations) -> tuple[int, int]:
     return revocations.epoch, revocations.now
 
 
+def issuer_documents(store: Store) -> tuple[Signed[IssuerKey], ...]:
+    """Return the operator's signing keys as the root key signed them, each verified when it was learned."""
+    return tuple(_parsed(bytes.fromhex(item), IssuerKey) for item in json.loads(store.setting("issuer_keys") or "[]"))
+
+
 def _issuer_keys(store: Store) -> tuple[IssuerKey, ...]:
-    return tuple(_body(bytes.fromhex(item), IssuerKey) for item in json.loads(store.setting("issuer_keys") or "[]"))
+    return tuple(item.body for item in issuer_documents(store))
 
 
 def _parsed(data: bytes, kind: type[Any]) -> Signed[Any]:

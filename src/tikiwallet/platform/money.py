@@ -59,6 +59,15 @@ def numeric_code(currency: str) -> int:
     return number
 
 
+def letter_code(number: int) -> str:
+    """Return the ISO 4217 letters of a numeric code, as people read it. Raises `ValueError` for an unknown one."""
+    for currency in Currency:
+        if currency.number == number:
+            letters: str = currency.code
+            return letters
+    raise ValueError(f"no currency has the number {number}")
+
+
 def parse_decimal(text: str, currency: str) -> int:
     """Return `text` ("12", "12.5", "12.50") as minor units of `currency`; raise `ValueError` for anything else."""
     match = DECIMAL.fullmatch(text.strip())
