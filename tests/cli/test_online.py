@@ -3,11 +3,15 @@
 import socket
 import threading
 from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
+from email.utils import format_datetime, parsedate_to_datetime
 
 import pytest
 from tests.cli.phones import Phone
 from tests.cli.server_of_tests import RunningServer, Tunnel
 from tests.world import PASSWORD
+
+from tikiwallet.cli import server as server_module
 
 
 @pytest.fixture
@@ -141,9 +145,33 @@ def test_a_payment_whose_answer_was_lost_is_paid_once_by_asking_again(
         assert asha.refused("pay", "ben", "20", "--yes", status=3) == "server_unreachable"
     first = asha.does("pay", "ben", "20", "--yes")
     assert (online_balance(asha), online_balance(ben)) == (8000, 2000)
+    assert [item["code"] for item in first["notices"]] == ["asked_before"]
+    assert "Nothing moved now" not in first["notices"][0]["detail"]  # it may just have
     second = asha.does("pay", "ben", "20", "--yes")  # the outcome was known: this is another payment
+    assert "notices" not in second
     assert first["transfer_id"] != second["transfer_id"]
     assert (online_balance(asha), online_balance(ben)) == (6000, 4000)
+
+
+def test_a_very_late_repetition_says_that_nothing_moved_now(
+    people: Callable[..., list[Phone]], tunnel: Tunnel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asha, ben = people("asha", "ben")
+    asha.does("topup", "100")
+    asha.env["TIKI_SERVER"] = tunnel.url
+    tunnel.lose_after = 1
+    assert asha.refused("pay", "ben", "20", "--yes", status=3) == "server_unreachable"
+    later = format_datetime(datetime.now(UTC) + timedelta(days=3), usegmt=True)
+    monkeypatch.setattr(server_module, "parsedate_to_datetime", lambda _: parsedate_to_datetime(later))
+    told = asha.run("pay", "ben", "20", "--yes")
+    assert "Nothing moved now: that was on " in " ".join(told.stderr.split())
+    assert "asked_before" in told.stderr
+    assert (online_balance(asha), online_balance(ben)) == (8000, 2000)
+
+
+def test_an_answer_without_a_readable_date_is_an_answer() -> None:
+    assert server_module._date("") is None
+    assert server_module._date("yesterday") is None
 
 
 def test_a_top_up_whose_answer_was_lost_happens_once(people: Callable[..., list[Phone]], tunnel: Tunnel) -> None:

@@ -97,7 +97,9 @@ async def test_a_crash_at_any_ledger_call_is_healed_by_the_job(
         with pytest.raises(Crash):
             await start(dying, kind, alice, "20.00", world.clock.now)
     path = "/v1/top-ups" if kind is TOP_UP else "/v1/withdrawals"
-    assert refusal(await alice.post(path, {"amount": money("20.00")}, key="k")) == (503, "operation_underway")
+    underway = await alice.post(path, {"amount": money("20.00")}, key="k")
+    assert refusal(underway) == (503, "operation_underway")
+    assert underway.headers["retry-after"] == "1"
     promise = await promise_of(database_url)
     async with another_process(database_url) as healthy:
         with pytest.raises(NotYet):

@@ -118,7 +118,7 @@ def find_person(online: Online, who: str) -> PublicPerson:
 def pay(online: Online, *, who: str, amount: Amount, memo: str) -> Receipt:
     """Pay somebody online, once. Problems: those of `Online.moving_money`."""
     body = {"to": person_ref(who), "amount": amount, "memo": memo}
-    return online.moving_money("/v1/transfers", Receipt, body=body)
+    return online.moving_money("/v1/transfers", Receipt, body=body, moved_at=lambda receipt: receipt.sent_at)
 
 
 def request(online: Online, *, who: str, amount: Amount, memo: str) -> MoneyRequest:

@@ -287,6 +287,13 @@ class RequestReused(Problem):
     code = "request_reused"
 
 
+class AskedBefore(Problem):
+    """You asked for exactly this before and the answer was lost. This is that answer: it happened once. To have it a
+    second time, run the command again."""  # fmt: skip
+
+    code = "asked_before"
+
+
 class NothingToHandBack(Problem):
     """There is no offline money in this wallet that could go back."""
 

@@ -9,6 +9,8 @@ import binascii
 import ipaddress
 import json
 from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from email.utils import parsedate_to_datetime
 from typing import Final, TypeVar
 from urllib.parse import urlsplit
 
@@ -16,7 +18,14 @@ import msgspec
 import urllib3
 
 from tikiwallet.cli.answers import Nothing, ProblemSaid
-from tikiwallet.cli.problems import NotSignedIn, ServerNotSafe, ServerSaidNo, ServerUnexpected, ServerUnreachable
+from tikiwallet.cli.problems import (
+    AskedBefore,
+    NotSignedIn,
+    ServerNotSafe,
+    ServerSaidNo,
+    ServerUnexpected,
+    ServerUnreachable,
+)
 from tikiwallet.cli.wallet_folder import Wallet
 
 CONNECT_SECONDS: Final = 5.0
@@ -24,6 +33,7 @@ READ_SECONDS: Final = 60.0  # a sync verifies many signatures
 ANSWER_BYTES_MAX: Final = 8_000_000
 KEY_BYTES: Final = 16
 ON_ITS_WAY_SECONDS: Final = 600  # how long a lost call may still reach the server
+JUST_NOW_SECONDS: Final = 10  # between what a call did and its answer
 
 T = TypeVar("T")
 
@@ -34,6 +44,7 @@ class Server:
     def __init__(self, url: str) -> None:
         """Problems: `ServerNotSafe` for plain http:// to another machine, `ServerUnexpected` for no address at all."""
         self.url = checked_url(url)
+        self.answered_at: datetime | None = None  # by the server's own clock, of the last answer that said so
         timeout = urllib3.Timeout(connect=CONNECT_SECONDS, read=READ_SECONDS)
         self._pool = urllib3.PoolManager(timeout=timeout, retries=False)
 
@@ -64,6 +75,7 @@ class Server:
                 response.release_conn()
         except urllib3.exceptions.HTTPError as error:
             raise ServerUnreachable(server=self.url) from error
+        self.answered_at = _date(response.headers.get("date", ""))
         if response.status >= 400:
             raise refusal(response.status, content, retry_after=response.headers.get("retry-after", ""))
         if not 200 <= response.status < 300 or len(content) > ANSWER_BYTES_MAX:
@@ -82,6 +94,14 @@ def checked_url(url: str) -> str:
     if parts.scheme == "http" and not _is_this_machine(parts.hostname):
         raise ServerNotSafe
     return parts.geturl()
+
+
+def _date(header: str) -> datetime | None:
+    """Return what a Date header says; None for one that can't be read."""
+    try:
+        return parsedate_to_datetime(header).astimezone(UTC)
+    except ValueError:
+        return None
 
 
 def _is_this_machine(host: str) -> bool:
@@ -136,12 +156,14 @@ class Online:
         self.server.call("DELETE", path, Nothing, token=self.token())
 
     def moving_money(
-        self, path: str, answer: type[T], *, body: object, keep: Callable[[T], object] | None = None
+        self, path: str, answer: type[T], *, body: object, keep: Callable[[T], object] | None = None,
+        moved_at: Callable[[T], datetime] | None = None,
     ) -> T:  # fmt: skip
         """Move money at most once: the key is stored before the call and kept until the outcome is known.
 
         Asking again with the same words while the outcome is unknown is the same payment, also after a crash. `keep`
-        stores what this wallet needs of the answer; the outcome counts as known only after that. Problems: those of
+        stores what this wallet needs of the answer; the outcome counts as known only after that. A repetition leaves
+        the notice `AskedBefore`, and `moved_at` reads from the answer when the money really moved. Problems: those of
         `Server.call` and of `keep`.
         """
         store, token = self.wallet.store, self.token()
@@ -162,7 +184,18 @@ class Online:
         if keep is not None:
             keep(done)
         store.run("settle_call", idempotency_key=key)
+        if row is not None:
+            self.wallet.notices.append(self._asked_before(moved_at(done) if moved_at is not None else None))
         return done
+
+    def _asked_before(self, moved_at: datetime | None) -> AskedBefore:
+        """Return the notice about a repetition; by the server's clock alone, since a phone's may be wrong."""
+        answered_at = self.server.answered_at
+        if moved_at is None or answered_at is None or answered_at - moved_at < timedelta(seconds=JUST_NOW_SECONDS):
+            return AskedBefore()
+        local = moved_at.astimezone()
+        at = f"{local.day} {local:%b %Y, %H:%M}"
+        return AskedBefore(f"{AskedBefore.sentence()} Nothing moved now: that was on {at}.")
 
 
 def to_base64url(data: bytes) -> str:
