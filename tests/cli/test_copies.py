@@ -1,6 +1,9 @@
 """Copies of payments: written out, carried by anybody, and counted for whom they are of."""
 
 import json
+import os
+import subprocess
+import sys
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -17,6 +20,7 @@ from tikicash.messages import Bundle, parse_code, to_code
 from tikiwallet.cli import sync as sync_module
 
 People = Callable[..., list[Phone]]
+ROOT = Path(__file__).parents[2]
 NOWHERE = "http://127.0.0.1:9"
 
 
@@ -84,6 +88,23 @@ def test_a_pipe_carries_what_an_export_writes(paid: tuple[Phone, ...]) -> None:
     assert ben.run("offline", "export", ben.does("offline", "show")["items"][0]["id"][:8]).stdout.count("TK1:") == 1
     assert ben.refused("offline", "export", "ffffffff") == "nothing_stored"
     assert ben.refused("offline", "export", "ab") == "nothing_stored"
+
+
+def test_two_processes_carry_through_a_pipe(paid: tuple[Phone, ...]) -> None:
+    _, ben, dan = paid
+
+    def env_of(person: Phone) -> dict[str, str]:
+        return {
+            "PATH": os.environ["PATH"], "PYTHONPATH": str(ROOT / "src"), "LC_ALL": "C.UTF-8",
+            "TIKI_WALLET": str(person.folder), "TIKI_STATE_DIR": str(person.state_dir),
+        }  # fmt: skip
+
+    tiki = [sys.executable, "-m", "tikiwallet.cli.main"]
+    with subprocess.Popen([*tiki, "offline", "export"], env=env_of(ben), stdout=subprocess.PIPE) as export:
+        command = [*tiki, "--json", "import", "-"]
+        carried = subprocess.run(command, env=env_of(dan), stdin=export.stdout, capture_output=True, check=True)
+    assert json.loads(carried.stdout)["recorded"] == 2
+    assert received(ben) == 700
 
 
 def test_pictures_are_carried_too(paid: tuple[Phone, ...], tmp_path: Path) -> None:
