@@ -6,6 +6,7 @@ ends, and sums grow on meters that are read when a leaf comes or goes: the cost 
 Rule: protocol/spec/05-close.md, "the holders of a unit".
 """
 
+import heapq
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
@@ -24,6 +25,21 @@ def _sums() -> dict[Any, int]:
     return defaultdict(int)
 
 
+@dataclass(slots=True, kw_only=True)
+class Claim:
+    """What one key is a kept leaf of through one payment, or (payment_id None) what its owner never spent.
+
+    Units that came to a key by two ways are in two claims.
+    """
+
+    key_id: bytes
+    payment_id: bytes | None  # 32 bytes; of several payments of one lineage the first by id that was not refused
+    payer_id: bytes | None  # key id of whoever signed that payment
+    count: int = 0  # units, those shared with others included
+    shared: int = 0  # of these, units of which somebody else is a kept leaf too
+    handed_back: int = 0  # of the others, those that were given back to the operator
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Holders:
     """Sums over all units of a voucher. Amounts in minor units, by key id unless said."""
@@ -33,6 +49,7 @@ class Holders:
     claimed: Mapping[bytes, int]  # units of which the key is a kept leaf
     owed: Mapping[Account, int]  # D: units times how often once too often, by account
     exact: Mapping[bytes, Fraction]  # of conflicted units; empty unless made_good was given
+    claims: tuple[Claim, ...]  # by key and payment
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +60,8 @@ class Change:
     step: int  # +1 or -1
     lineage: Lineage
     counter: str  # of _Node: standing, refused or handed_back
+    payment_id: bytes
+    end: int  # the first unit after the last that the payment took
 
     @property
     def order(self) -> tuple[int, int, int]:
@@ -67,8 +86,9 @@ def changes(
             if payment.body.payee_id in operator:
                 lineage, counter = lineage[:-1], "handed_back"
             first, count = way.units
-            found.append(Change(first, +1, lineage, counter))
-            found.append(Change(first + count, -1, lineage, counter))
+            end = first + count
+            found.append(Change(first, +1, lineage, counter, payment.id, end))
+            found.append(Change(end, -1, lineage, counter, payment.id, end))
     return tuple(sorted(found, key=lambda change: change.order))
 
 
@@ -82,6 +102,8 @@ class _Node:
     standing: int = 0  # documents that brought the units and were not refused
     refused: int = 0
     handed_back: int = 0  # documents with which it gave them to the operator
+    brought_by: list[tuple[bool, bytes, int]] = field(default_factory=list)  # heap: refused, payment id, end
+    payment_id: bytes | None = None  # the first of them that goes on here
     taken_on: int = 0  # lineages one key longer that any document made, refused or not
     here: bool = False  # a node of the tree
     children: int = 0  # nodes of the tree one key longer
@@ -106,12 +128,18 @@ class _Node:
 class _View:
     """A set of leaves that share units out, with meters that run while the view is in force."""
 
-    leaves: dict[_Node, Fraction] = field(default_factory=dict)  # with the meter when the leaf came
+    leaves: dict[_Node, tuple[Fraction, int, int]] = field(default_factory=dict)  # with the meters when the leaf came
     too_many: dict[Account, int] = field(default_factory=_sums)  # d: how often once too often
     leaves_of: dict[bytes, int] = field(default_factory=_sums)
     came_at: dict[bytes, int] = field(default_factory=dict)
     units: int = 0  # meter: units that the view shared out
+    shared: int = 0  # meter: of these, units with several leaves
     part: Fraction = field(default_factory=Fraction)  # meter: what one leaf got of the conflicted ones
+
+    @property
+    def meters(self) -> tuple[Fraction, int, int]:
+        """What the meters say now."""
+        return self.part, self.units, self.shared
 
 
 class Sweep:
@@ -134,6 +162,7 @@ class Sweep:
         self._all = _View()  # in force where none would be left
         self._home, self._sole, self._claimed, self._owed = _sums(), _sums(), _sums(), _sums()
         self._exact: dict[bytes, Fraction] = defaultdict(Fraction)
+        self._claims: dict[tuple[bytes, bytes], Claim] = {}
         self._root = _Node(key=voucher_key, account=account_of(voucher_key), parent=None, standing=1)
         self._nodes: dict[Lineage, _Node] = {(voucher_key,): self._root}
         self._set_here(self._root)
@@ -145,7 +174,10 @@ class Sweep:
         if len(view.leaves) == 1:
             (leaf,) = view.leaves
             (self._home if leaf is self._root else self._sole)[leaf.key] += count
+            if leaf.handed_back:
+                self._claim_of(leaf).handed_back += count
             return
+        view.shared += count
         made_good = Fraction()
         assert sum(view.too_many.values()) == len(view.leaves) - 1, view.too_many
         for account, times in view.too_many.items():
@@ -164,6 +196,7 @@ class Sweep:
             node = self._nodes[change.lineage] = _Node(key=key, account=self._account_of(key), parent=parent)
         before = node.standing + node.refused + node.handed_back
         setattr(node, change.counter, getattr(node, change.counter) + change.step)
+        self._bring(node, change)
         after = before + change.step
         if before == 0 and parent is not None:
             parent.taken_on += 1
@@ -179,7 +212,44 @@ class Sweep:
         self._leave(self._all, self._root)
         self._leave(self._kept, self._root)
         exact = {key: amount for key, amount in self._exact.items() if amount}
-        return Holders(home=self._home, sole=self._sole, claimed=self._claimed, owed=self._owed, exact=exact)
+        claims = tuple(claim for _, claim in sorted(self._claims.items()) if claim.count)
+        return Holders(
+            home=self._home, sole=self._sole, claimed=self._claimed, owed=self._owed, exact=exact, claims=claims
+        )
+
+    def _bring(self, node: _Node, change: Change) -> None:
+        """Note through which payment a node has its units from here on."""
+        if change.counter == "handed_back":
+            return
+        brought_by = node.brought_by
+        if change.step > 0:
+            heapq.heappush(brought_by, (change.counter == "refused", change.payment_id, change.end))
+        while brought_by and brought_by[0][2] <= change.position:
+            heapq.heappop(brought_by)
+        first = brought_by[0][1] if brought_by else None
+        if first != node.payment_id:
+            for view in (self._kept, self._all):
+                if node in view.leaves:
+                    self._read_meters(view, node)
+            node.payment_id = first
+
+    def _read_meters(self, view: _View, leaf: _Node) -> None:
+        """Add up what a leaf got since its meters were read, and read them anew."""
+        part, units, shared = view.leaves[leaf]
+        if view.units > units:
+            claim = self._claim_of(leaf)
+            claim.count += view.units - units
+            claim.shared += view.shared - shared
+            self._exact[leaf.key] += view.part - part
+            view.leaves[leaf] = view.meters
+
+    def _claim_of(self, leaf: _Node) -> Claim:
+        at = (leaf.key, leaf.payment_id or b"")
+        claim = self._claims.get(at)
+        if claim is None:
+            payer_id = leaf.parent.key if leaf.parent is not None else None
+            claim = self._claims[at] = Claim(key_id=leaf.key, payment_id=leaf.payment_id, payer_id=payer_id)
+        return claim
 
     def _set_here(self, node: _Node) -> None:
         # A refusal takes back the refuser's own leaf; who handed the units on or back has taken them.
@@ -230,7 +300,7 @@ class Sweep:
         leaf.bad_above = bad_above
 
     def _come(self, view: _View, leaf: _Node) -> None:
-        view.leaves[leaf] = view.part
+        view.leaves[leaf] = view.meters
         if view.leaves_of[leaf.key] == 0:
             view.came_at[leaf.key] = view.units
         view.leaves_of[leaf.key] += 1
@@ -242,7 +312,8 @@ class Sweep:
                     view.too_many[node.parent.account] += 1
 
     def _leave(self, view: _View, leaf: _Node) -> None:
-        self._exact[leaf.key] += view.part - view.leaves.pop(leaf)
+        self._read_meters(view, leaf)
+        del view.leaves[leaf]
         view.leaves_of[leaf.key] -= 1
         # The voucher's own leaf is no claim: nobody was paid.
         if view.leaves_of[leaf.key] == 0 and leaf is not self._root:

@@ -6,6 +6,7 @@ and who brought a document change nothing. How the units are shared out when a v
 Rule: protocol/spec/04-settlement.md; design of offline money, section 7.
 """
 
+from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any, Final
@@ -110,16 +111,53 @@ def double_spends(documents: Iterable[Signed[Any]], *, operator: frozenset[bytes
     every pair can be proved with make_proof.
     """
     conflicts: list[tuple[Branch, Branch]] = []
-    open_branches: dict[tuple[bytes, bytes], list[Branch]] = {}
+    furthest: dict[tuple[bytes, bytes], _Furthest] = defaultdict(_Furthest)
     for branch in branches(documents, operator=operator):
-        key = (branch.voucher_id, branch.signer_id)
-        # Branches come by first unit, so one that ends before this one can meet none that follows.
-        still_open = [item for item in open_branches.get(key, []) if sum(item.units) > branch.units[0]]
-        earlier = next((item for item in still_open if in_conflict(item, branch) is not None), None)
-        if earlier is not None:
-            conflicts.append((earlier, branch))
-        open_branches[key] = [*still_open, branch]
+        earlier = furthest[branch.voucher_id, branch.signer_id]
+        # Branches come by first unit: if the furthest of those that don't fit ends before this one, they all do.
+        other = earlier.that_does_not_fit(branch.lineage)
+        if other is not None and in_conflict(other, branch) is not None:
+            conflicts.append((other, branch))
+        earlier.add(branch)
     return _by_pair_of_payments(conflicts)
+
+
+class _Furthest:
+    """The branches of one signer so far: which reaches furthest, among those that a lineage doesn't go on from.
+
+    A cheat may sign thousands of branches to keys that cost him nothing, so that nobody may look through them again
+    for each one. Lineages are a tree, and two of them don't fit if they part somewhere: for each place where they can
+    part the two furthest are kept that go on by different keys, and one of the two parts from any other lineage.
+    """
+
+    def __init__(self) -> None:
+        self._count = 0
+        # By the keys before the parting: (end, minus the number of the branch, the key that goes on, the branch).
+        self._two: dict[tuple[bytes, ...], list[tuple[int, int, bytes, Branch]]] = defaultdict(list)
+
+    def that_does_not_fit(self, lineage: tuple[bytes, ...]) -> Branch | None:
+        """Return the branch that ends last, of equal ones the first, whose lineage parts from this one; or None."""
+        found = [
+            next((item for item in self._two[lineage[:at]] if item[2] != lineage[at]), None)
+            for at in range(1, len(lineage))
+            if lineage[:at] in self._two
+        ]
+        return max((item for item in found if item is not None), default=(0, 0, b"", None), key=lambda item: item[:2])[
+            3
+        ]
+
+    def add(self, branch: Branch) -> None:
+        """Add a branch that begins no earlier than those before."""
+        self._count += 1
+        for at in range(1, len(branch.lineage)):
+            step = branch.lineage[at]
+            mine = (sum(branch.units), -self._count, step, branch)
+            two = self._two[branch.lineage[:at]]
+            same = next((item for item in two if item[2] == step), None)
+            if same is not None and same[0] >= mine[0]:
+                continue
+            others = [item for item in two if item[2] != step]
+            two[:] = sorted([*others, mine], key=lambda item: item[:2], reverse=True)[:2]
 
 
 def _by_pair_of_payments(conflicts: Iterable[tuple[Branch, Branch]]) -> tuple[DoubleSpend, ...]:

@@ -4,7 +4,7 @@ Rules of `tikicash` look at documents and never at rows; this is the one place w
 """
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -12,10 +12,9 @@ from uuid import UUID
 import asyncpg
 import msgspec
 
-from tikicash.holders import changes, sweep
+from tikicash.holders import Holders, changes, sweep
 from tikicash.messages import Certificate, Payment, Signed, Voucher, signed
 from tikiwallet.offline.queries import SQL
-from tikiwallet.offline.standing import Claim, claims_on
 from tikiwallet.offline.types import VoucherId
 from tikiwallet.platform.db import Connection
 
@@ -52,25 +51,12 @@ class Touched(msgspec.Struct, frozen=True, kw_only=True):
         """Return who owns a key; an unregistered key is an account of its own."""
         return self.owner_of.get(key_id, key_id)
 
-    def claims(self, voucher_id: VoucherId, *, operator: frozenset[bytes]) -> tuple[Claim, ...]:
-        """Return the claims on one of the vouchers."""
-        return claims_on(
-            self.vouchers[voucher_id].document,
-            self.documents(voucher_id),
-            operator=operator,
-            refused=self.refused.get(voucher_id, frozenset()),
-            account_of=self.account_of,
-        )
-
-    def claimed(self, voucher_id: VoucherId, *, operator: frozenset[bytes]) -> Mapping[bytes, int]:
-        """Return of how many units of a voucher each key is a kept payee, as the close counts them, each unit once.
-
-        A key that was paid the same units in two ways has two claims on them, and is promised them once.
-        """
+    def holders(self, voucher_id: VoucherId, *, operator: frozenset[bytes]) -> Holders:
+        """Return who stands where on one of the vouchers, as its close will count it."""
         voucher = self.vouchers[voucher_id].document
         refused = self.refused.get(voucher_id, frozenset())
         found = changes(voucher, self.documents(voucher_id), refused=refused, operator=operator)
-        return sweep(voucher.body, found, account_of=self.account_of).claimed
+        return sweep(voucher.body, found, account_of=self.account_of)
 
 
 def to_open_voucher(row: asyncpg.Record) -> OpenVoucher:

@@ -4,15 +4,15 @@ The payments stay claims like any other; what changes is that the phone is named
 and that its owner can load nothing new. Nobody is named without a proof that stands by itself.
 """
 
-from collections.abc import Iterable
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
 
 import structlog
 
-from tikicash.chain import is_payment, payer_id
-from tikicash.messages import Bundle, Proof, Signed, parse, signed
+from tikicash.chain import Source, is_payment, payer_id
+from tikicash.messages import Bundle, Certificate, Payment, Proof, Signed, key_id, parse, signed
 from tikicash.settlement import DoubleSpend, double_spends, make_proof, verify_proof
 from tikiwallet.identity.types import PersonId
 from tikiwallet.offline.documents import read_certificates, to_open_voucher
@@ -72,19 +72,37 @@ async def find_double_spends(tx: Connection, new_ids: Iterable[bytes], *, issuer
     known_rows = await tx.fetch(SQL["known_proofs"], [item.id for spend in spends for item in spend.payments])
     known = {(row["first_id"], row["second_id"]) for row in known_rows}
     fresh = [spend for spend in spends if tuple(sorted(item.id for item in spend.payments)) not in known]
-    for spend in fresh:
-        await _store(tx, spend, documents, issuer=issuer)
+    sources = {item.short_id: item for item in documents}
+    proved = [_with_below(spend.payments, sources) for spend in fresh]
+    payers = {payer_id(item, sources) for below in proved for item in below if is_payment(item)}
+    certificates: dict[bytes, list[Signed[Certificate]]] = defaultdict(list)
+    for certificate in await read_certificates(tx, sorted(payers)):
+        certificates[key_id(certificate.body.key)].append(certificate)
+    for spend, below in zip(fresh, proved, strict=True):
+        signers = {payer_id(item, sources) for item in below if is_payment(item)}
+        chain = Bundle(
+            documents=below, certificates=tuple(item for key in sorted(signers) for item in certificates[key])
+        )
+        await _store(tx, spend, chain, issuer=issuer)
     return len(fresh)
 
 
-async def _store(tx: Connection, spend: DoubleSpend, documents: tuple[Signed[Any], ...], *, issuer: Issuer) -> None:
+def _with_below(payments: Iterable[Signed[Payment]], sources: Mapping[bytes, Source]) -> tuple[Source, ...]:
+    """Return payments and what is below them, of a voucher that thousands may have been paid from."""
+    found: dict[bytes, Source] = {}
+    waiting: list[Source] = list(payments)
+    while waiting:
+        item = waiting.pop()
+        found[item.id] = item
+        if is_payment(item):
+            waiting += [sources[piece.parent_id] for piece in item.body.pieces]
+    return tuple(found.values())
+
+
+async def _store(tx: Connection, spend: DoubleSpend, chain: Bundle, *, issuer: Issuer) -> None:
     """Store the proof of one double spend, checked as a stranger would, and revoke the key."""
     first, second = sorted(spend.payments, key=lambda item: item.id)
-    sources = {item.short_id: item for item in documents}
-    payers = {payer_id(item, sources) for item in documents if is_payment(item)}
-    certificates = await read_certificates(tx, sorted(payers))
-    pool = Bundle(documents=documents, certificates=certificates)
-    proof = make_proof(first, second, chains=[pool], issuer_keys=issuer.documents)
+    proof = make_proof(first, second, chains=[chain], issuer_keys=issuer.documents)
     assert verify_proof(proof, root_key=issuer.root_key).key_id == spend.key_id
     await tx.execute(SQL["insert_proof"], first.id, second.id, spend.key_id, proof.to_bytes())
     await revoke(tx, spend.key_id, reason=BlockReason.SPENT_TWICE)

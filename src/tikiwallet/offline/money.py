@@ -12,8 +12,8 @@ from uuid import UUID
 import asyncpg
 import msgspec
 
+from tikicash.holders import Claim
 from tikicash.settlement import final_before_close
-from tikicash.units import total
 from tikiwallet.identity.types import Directory, PersonId
 from tikiwallet.ledger.types import AccountKind, Ledger, derive_account_id
 from tikiwallet.offline.closed_lines import read_closed_lines
@@ -25,7 +25,6 @@ from tikiwallet.offline.phone_money import PhoneMoney, phone_money
 from tikiwallet.offline.policy import Policy
 from tikiwallet.offline.queries import SQL
 from tikiwallet.offline.revocations import read_blocked
-from tikiwallet.offline.standing import Claim
 from tikiwallet.offline.types import Blocked, Device, VoucherId
 from tikiwallet.platform.db import Database
 from tikiwallet.platform.money import Balance, format_decimal
@@ -160,10 +159,10 @@ class Money:
     def _vouchers(self, owned: list[_Owned], taken: _Taken, sums: _Sums, *, now: datetime) -> Iterable[Line]:
         """What the owner of a voucher never spent: offline money until its date, then money that comes home."""
         for item in owned:
-            if item.claim.payment is not None:
+            if item.claim.payment_id is not None:
                 continue
             home = _day(item.voucher.claim_until)
-            given_minor = total(item.claim.handed_back)
+            given_minor = item.claim.handed_back
             unspent_minor = item.claim.count - given_minor
             given_minor -= taken.take(item, given_minor)
             unless = f"unless it was paid to somebody who brings it by {home}"
@@ -189,7 +188,7 @@ class Money:
     def _claims(self, owned: list[_Owned], taken: _Taken, sums: _Sums, payers: dict[bytes, str]) -> Iterable[Line]:
         """What phones were paid: first the part that is final whatever happens, then the rest until the close."""
         for key in dict.fromkeys(item.device.key_id for item in owned):
-            mine = [item for item in owned if item.device.key_id == key and item.claim.payment is not None]
+            mine = [item for item in owned if item.device.key_id == key and item.claim.payment_id is not None]
             for item, promised_minor in zip(mine, _final_parts(mine), strict=True):
                 # What was released early is online already, the final part of it first.
                 out_minor = taken.take(item, item.claim.count)
@@ -242,7 +241,7 @@ class Money:
             spend_by=item.voucher.spend_by,
             claim_by=item.voucher.claim_until,
             voucher_id=item.voucher.voucher_id,
-            payment_id=item.claim.payment.id if item.claim.payment is not None else None,
+            payment_id=item.claim.payment_id,
             final=self._balance(final_minor),
             provisional=self._balance(provisional_minor),
             sentence=sentence,
@@ -266,12 +265,12 @@ def _owned(
     )
     operator = issuer.operator_ids
     for voucher in vouchers:
-        claimed = touched.claimed(voucher.voucher_id, operator=operator)
-        for claim in touched.claims(voucher.voucher_id, operator=operator):
+        holders = touched.holders(voucher.voucher_id, operator=operator)
+        for claim in holders.claims:
             if claim.key_id in devices:
                 yield _Owned(
                     device=devices[claim.key_id], blocked=blocked.get(claim.key_id), voucher=voucher, claim=claim,
-                    claimed_minor=claimed.get(claim.key_id, 0),
+                    claimed_minor=holders.claimed.get(claim.key_id, 0),
                 )  # fmt: skip
 
 

@@ -14,7 +14,7 @@ import asyncpg
 import msgspec
 
 from tikicash.chain import Chain
-from tikicash.units import total
+from tikicash.holders import Holders
 from tikiwallet.identity.types import Directory, PersonId
 from tikiwallet.ledger.types import (
     AccountKind,
@@ -29,7 +29,6 @@ from tikiwallet.offline.documents import OpenVoucher, read_touched
 from tikiwallet.offline.issuer import Issuer
 from tikiwallet.offline.policy import Policy
 from tikiwallet.offline.queries import SQL
-from tikiwallet.offline.standing import Claim
 from tikiwallet.offline.types import Device, VoucherId, VoucherState
 from tikiwallet.platform.db import Connection, Database
 from tikiwallet.platform.jobs import Jobs, NotYet
@@ -39,8 +38,7 @@ JOB_AFTER_SECONDS: Final = 5  # the request that promises a release posts it its
 HAND_BACK: Final = "hand_back"
 FINAL: Final = "final"
 
-ClaimsOf = Callable[[VoucherId], tuple[Claim, ...]]
-ClaimedOn = Callable[[VoucherId], Mapping[bytes, int]]  # minor units by key
+HoldersOf = Callable[[VoucherId], Holders]
 
 
 class Advance(msgspec.Struct, frozen=True, kw_only=True):
@@ -89,21 +87,20 @@ class Releases:
             return []
         touched = await read_touched(tx, [voucher.voucher_id for voucher in open_vouchers.values()])
         # Each voucher is judged once, however many documents of this sync touch it.
-        claims_of = cache(lambda voucher_id: touched.claims(voucher_id, operator=self._issuer.operator_ids))
-        claimed_on = cache(lambda voucher_id: touched.claimed(voucher_id, operator=self._issuer.operator_ids))
+        holders_of = cache(lambda voucher_id: touched.holders(voucher_id, operator=self._issuer.operator_ids))
         found: list[TransferId] = []
         by_key = {device.key_id: device for device in devices}
         for chain in chains:
             device = by_key.get(chain.payer_id)
             if device is not None and chain.payment.body.payee_id in self._issuer.operator_ids:
-                found += await self._hand_back(tx, chain, device, open_vouchers, claims_of)
+                found += await self._hand_back(tx, chain, device, open_vouchers, holders_of)
         for device in by_key.values():
             if device.receive_only:
-                found += await self._final_part(tx, device, open_vouchers, claimed_on)
+                found += await self._final_part(tx, device, open_vouchers, holders_of)
         return found
 
     async def _hand_back(
-        self, tx: Connection, chain: Chain, device: Device, vouchers: Mapping[bytes, OpenVoucher], claims_of: ClaimsOf
+        self, tx: Connection, chain: Chain, device: Device, vouchers: Mapping[bytes, OpenVoucher], holders_of: HoldersOf
     ) -> list[TransferId]:
         """Promise what a hand-back releases of each voucher, within what is left of the person's limit L."""
         person = await self._directory.person(device.person_id)
@@ -116,8 +113,8 @@ class Releases:
         found = []
         for voucher_id, asked_minor in sorted(asked.items()):
             # Units that somebody else claims too aren't among those handed back: they wait for the close.
-            mine = [claim for claim in claims_of(voucher_id) if claim.key_id == device.key_id]
-            given_minor = sum(total(claim.handed_back) for claim in mine)
+            mine = [claim for claim in holders_of(voucher_id).claims if claim.key_id == device.key_id]
+            given_minor = sum(claim.handed_back for claim in mine)
             done_minor = await tx.fetchval(SQL["advanced_to_key"], device.key_id, voucher_id, HAND_BACK)
             used_minor = await tx.fetchval(SQL["hand_backs_advanced"], device.person_id)
             escrow_minor = await tx.fetchval(SQL["escrow_left"], voucher_id)
@@ -136,7 +133,7 @@ class Releases:
         return found
 
     async def _final_part(
-        self, tx: Connection, device: Device, vouchers: Mapping[bytes, OpenVoucher], claimed_on: ClaimedOn
+        self, tx: Connection, device: Device, vouchers: Mapping[bytes, OpenVoucher], holders_of: HoldersOf
     ) -> list[TransferId]:
         """Promise what is final of a receive-only phone's claims and wasn't released yet.
 
@@ -149,7 +146,7 @@ class Releases:
         left_minor = device.budget_minor - sum(advanced.values())
         found = []
         for voucher in sorted(vouchers.values(), key=lambda item: (item.claim_by, item.voucher_id)):
-            claimed_minor = claimed_on(voucher.voucher_id).get(device.key_id, 0)
+            claimed_minor = holders_of(voucher.voucher_id).claimed.get(device.key_id, 0)
             room_minor = min(voucher.cover_minor, claimed_minor) - advanced.get(voucher.voucher_id, 0)
             # Claims may exceed the voucher when it was spent twice: the rest comes from the guarantee at the close.
             amount_minor = min(room_minor, left_minor, await tx.fetchval(SQL["escrow_left"], voucher.voucher_id))

@@ -1,29 +1,54 @@
-"""Claims are a function of the set of documents: order and copies change nothing, and no unit is lost."""
+"""Claims by payment: what a key stands to get, shown before the close. Order and copies change nothing."""
 
 import random
-from collections import defaultdict
+from collections.abc import Hashable
 from typing import Any
 
 import pytest
 
 from protocol.world import ASHA, BEN, CHI, DAN, FIRST, ISSUER, MALLORY, chained, pay, piece, voucher
-from settlement.paper import accounts
+from settlement.reference import lineage_of, look_at
 from settlement.worlds import RandomWorld
-from tikicash.holders import changes, sweep
-from tikiwallet.offline.standing import Claim, claims_on
+from tikicash.closing import CloseInput
+from tikicash.holders import Claim, Holders, changes, sweep
+from tikicash.messages import Payment
 
 OPERATOR = frozenset({ISSUER.id})
+
+
+def holders(given: CloseInput) -> Holders:
+    found = changes(given.voucher, given.documents, refused=given.refused, operator=given.operator)
+    return sweep(given.voucher.body, found, account_of=lambda key: given.account_of.get(key, key))
 
 
 def claims(
     of: Any, *documents: Any, refused: frozenset[bytes] = frozenset(), same: tuple[Any, ...] = ()
 ) -> list[Claim]:
     """The claims on a voucher; `same` are keys of one person."""
-    accounts = {key.id: "one person" for key in same}
-    found = claims_on(
-        of, (of, *documents), operator=OPERATOR, refused=refused, account_of=lambda key: accounts.get(key, key)
-    )
-    return list(found)
+    people: dict[bytes, Hashable] = {key.id: "one person" for key in same}
+    given = CloseInput(
+        voucher=of, documents=(of, *documents), refused=refused, operator=OPERATOR, account_of=people
+    )  # fmt: skip
+    return list(holders(given).claims)
+
+
+def claims_by_hand(given: CloseInput) -> dict[tuple[bytes, bytes | None], list[int]]:
+    """Units, shared ones and ones handed back, by key and payment: unit by unit, and slowly."""
+    found: dict[tuple[bytes, bytes | None], list[int]] = {}
+    payments = {item.id: item for item in given.documents if isinstance(item.body, Payment)}
+    first, count = given.voucher.body.first, given.voucher.body.count
+    for unit in range(first, first + count):
+        lineages = {item.id: lineage_of(given, item, unit) for item in payments.values()}
+        back = {way[:-1] for way in lineages.values() if way is not None and way[-1] in given.operator}
+        keep = look_at(given, unit).keep
+        for leaf in keep:
+            brought = [(item in given.refused, item) for item, way in lineages.items() if way == leaf]
+            at = (leaf[-1], min(brought)[1] if brought else None)
+            sums = found.setdefault(at, [0, 0, 0])
+            sums[0] += 1
+            sums[1] += len(keep) > 1
+            sums[2] += len(keep) == 1 and leaf in back
+    return found
 
 
 def counted(found: list[Claim]) -> dict[bytes, tuple[int, int]]:
@@ -59,8 +84,8 @@ def test_a_hand_back_makes_no_branch_and_stays_a_claim() -> None:
     of = voucher(ASHA)
     to_ben = pay(ASHA, BEN, piece(of, FIRST, 1000))
     back = pay(BEN, ISSUER, piece(to_ben, FIRST, 300))
-    (_, ben) = sorted(claims(of, to_ben, back), key=lambda claim: claim.payment is not None)
-    assert (ben.count, ben.shared, ben.handed_back) == (1000, 0, ((FIRST, 300),))
+    (_, ben) = sorted(claims(of, to_ben, back), key=lambda claim: claim.payment_id is not None)
+    assert (ben.count, ben.shared, ben.handed_back) == (1000, 0, 300)
 
 
 def test_a_refused_payment_gives_nothing_but_what_was_passed_on_or_back() -> None:
@@ -107,28 +132,15 @@ def _payee(payment: Any, keys: tuple[Any, ...]) -> Any:
 
 
 @pytest.mark.parametrize("seed", range(60))
-def test_what_is_shown_before_the_close_is_what_the_close_counts(seed: int) -> None:
+def test_claims_by_payment_are_those_of_every_unit(seed: int) -> None:
     world = RandomWorld(seed)
-    owners = accounts(world.keys)
     for on in world.vouchers:
-        close = world.input_for(on)
-        found = claims_on(
-            on, close.documents, operator=close.operator, refused=close.refused,
-            account_of=lambda key: owners.get(key, key),
-        )  # fmt: skip
-        counts = sweep(
-            on.body,
-            changes(on, close.documents, refused=close.refused, operator=close.operator),
-            account_of=lambda key: owners.get(key, key),
-        )
-        whole: dict[bytes, int] = defaultdict(int)
-        claimed: dict[bytes, int] = defaultdict(int)
-        for claim in found:
-            whole[claim.key_id] += claim.count - claim.shared
-            claimed[claim.key_id] += claim.count if claim.payment is not None else 0
-        keys = {*whole, *counts.home, *counts.sole, *counts.claimed}
-        for key in keys:
-            assert whole[key] == counts.home.get(key, 0) + counts.sole.get(key, 0)
-            # Units that came to a key in two ways are two claims and are counted once.
-            assert claimed[key] >= counts.claimed.get(key, 0)
-            assert (claimed[key] > 0) == (counts.claimed.get(key, 0) > 0)
+        given = world.input_for(on)
+        found = holders(given)
+        by_payment = {
+            (claim.key_id, claim.payment_id): [claim.count, claim.shared, claim.handed_back] for claim in found.claims
+        }
+        assert by_payment == claims_by_hand(given)
+        for claim in found.claims:
+            whole = sum(item.count - item.shared for item in found.claims if item.key_id == claim.key_id)
+            assert whole == found.home.get(claim.key_id, 0) + found.sole.get(claim.key_id, 0)
