@@ -3,7 +3,6 @@
 The last line says whether every promise held; the exit status is 1 if one did not.
 """
 
-import gc
 import os
 import sys
 from collections.abc import Mapping
@@ -11,8 +10,10 @@ from dataclasses import replace
 from pathlib import Path
 
 from sim.charts import draw
-from sim.mutants import MUTANTS, run
-from sim.world import Settings, World
+from sim.districts import run, whole
+from sim.mutants import MUTANTS
+from sim.outcome import Record, outcome
+from sim.world import Settings
 
 PAYMENTS_PER_PHONE = 31
 
@@ -29,31 +30,30 @@ def settings_from(environment: Mapping[str, str]) -> Settings:
     )
 
 
-def report(world: World) -> str:
+def report(record: Record) -> str:
     """Return what happened, in a few lines."""
-    stats, audit = world.stats, world.audit
+    stats = record.stats
     payments = max(1, stats["payments"])
     handed_on = stats["depth 2"] + stats["depth 3"]
-    phone_days = world.settings.phones * world.settings.days
-    syncs = sum(day.syncs for day in world.days)
-    sent = sum(day.bytes_up + day.bytes_down for day in world.days)
-    forum = world.forum
-    ways = ", ".join(f"{way} {forum.gains[way] // max(1, tries)} x {tries}" for way, tries in forum.tries.items())
+    phone_days = record.phones * len(record.days)
+    syncs = sum(day.syncs for day in record.days)
+    sent = sum(day.bytes_up + day.bytes_down for day in record.days)
+    ways = ", ".join(f"{way} {record.gains[way] // max(1, tries)} x {tries}" for way, tries in record.tries.items())
     lines = (
         (
             f"handed on {100 * handed_on // payments} %, at depth 3 {stats['depth 3']}; refunds {stats['refunds']}, "
             f"torn {stats['torn']}, shown again {stats['shown_again']}, refused {stats['refused']}"
         ),
         (
-            f"vouchers closed {audit.closes}, with double spends to share {audit.conflicts}; "
-            f"phones named {len(world.operator.named)}; sprees {stats['sprees']}; gain per try: {ways}"
+            f"vouchers closed {record.closes}, with double spends to share {record.conflicts}; "
+            f"phones named {record.named}; sprees {stats['sprees']}; gain per try: {ways}"
         ),
         (
             f"phones lost {stats['phones_lost']} (restored {stats['phones_restored']}), couriers {stats['couriers']}, "
-            f"paid in copies that came too late {audit.came_too_late}"
+            f"paid in copies that came too late {record.came_too_late}"
         ),
         (
-            f"honest loss {sum(audit.lost.values())}, shown At your risk {sum(audit.shown_at_risk.values())}; "
+            f"honest loss {sum(lost for lost, _ in record.lost_and_shown)}, shown At your risk {record.shown_at_risk}; "
             f"{stats['bundle bytes'] // payments} bytes a payment; "
             f"a phone and day: {sent // phone_days} bytes, {syncs / phone_days:.2f} syncs"
         ),
@@ -67,14 +67,13 @@ def main() -> int:
     if mutant is not None and mutant not in MUTANTS:
         sys.stderr.write(f"MUTANT is one of {', '.join(MUTANTS)}\n")
         return 2
-    # What lives here lives for the whole run: looking through all of it again and again took a quarter of the time.
-    gc.set_threshold(50_000, 20, 100_000)
     settings = settings_from(os.environ)
     if mutant is not None:
         settings = replace(settings, only_way=MUTANTS[mutant].way)
-    world, found = run(settings, mutant)
-    sys.stdout.write(report(world) + "\n")
-    for path in draw(world, Path(os.environ.get("OUT", "build/sim"))):
+    record = whole(run(settings, mutant))
+    found = outcome(record)
+    sys.stdout.write(report(record) + "\n")
+    for path in draw(record, Path(os.environ.get("OUT", "build/sim"))):
         sys.stdout.write(f"{path}\n")
     for name in found.broken:
         sys.stdout.write(f"broken promise: {name}\n")

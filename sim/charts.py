@@ -4,7 +4,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Final
 
-from sim.world import World
+from sim.outcome import Record
 
 WIDTH: Final = 720
 HEIGHT: Final = 360
@@ -14,18 +14,21 @@ COLOURS: Final = ("#1b6ca8", "#c8553d")
 DOTS_MAX: Final = 1500
 
 
-def draw(world: World, folder: Path) -> tuple[Path, ...]:
+def draw(record: Record, folder: Path) -> tuple[Path, ...]:
     """Write the pictures of a run into a folder and return their paths."""
     folder.mkdir(parents=True, exist_ok=True)
-    pictures = {"honest-loss.svg": _loss(world), "operator-loss.svg": _operator(world), "traffic.svg": _traffic(world)}
+    pictures = {
+        "honest-loss.svg": _loss(record),
+        "operator-loss.svg": _operator(record),
+        "traffic.svg": _traffic(record),
+    }
     for name, svg in pictures.items():
         (folder / name).write_text(svg)
     return tuple(folder / name for name in pictures)
 
 
-def _loss(world: World) -> str:
-    audit = world.audit
-    dots = [(audit.shown_at_risk[key], lost) for key, lost in sorted(audit.lost.items()) if lost][:DOTS_MAX]
+def _loss(record: Record) -> str:
+    dots = [(shown, lost) for lost, shown in record.lost_and_shown][:DOTS_MAX]
     top = max([1, *(max(dot) for dot in dots)])
     marks = [f'<circle cx="{_x(a, top):.1f}" cy="{_y(b, top):.1f}" r="2.5" fill="{COLOURS[0]}"/>' for a, b in dots]
     line = f'<line x1="{_x(0, top)}" y1="{_y(0, top)}" x2="{_x(top, top)}" y2="{_y(top, top)}" stroke="{COLOURS[1]}"/>'
@@ -33,16 +36,16 @@ def _loss(world: World) -> str:
     return _frame(title, "shown (minor units)", f"lost (up to {top})", [*marks, line])
 
 
-def _operator(world: World) -> str:
-    losses = [day.operator_loss for day in world.days]
-    bounds = [day.bound for day in world.days]
+def _operator(record: Record) -> str:
+    losses = [day.operator_loss for day in record.days]
+    bounds = [day.bound for day in record.days]
     return _lines("What the operator paid, and the most he promised", "day", "minor units", (losses, bounds))
 
 
-def _traffic(world: World) -> str:
-    phones = max(1, world.settings.phones)
-    kept = [(day.bytes_up + day.bytes_down) / phones for day in world.days]
-    syncs = [1000 * day.syncs / phones for day in world.days]
+def _traffic(record: Record) -> str:
+    phones = max(1, record.phones)
+    kept = [(day.bytes_up + day.bytes_down) / phones for day in record.days]
+    syncs = [1000 * day.syncs / phones for day in record.days]
     title = "Bytes a phone sends and gets in a day; and syncs of a thousand phones"
     return _lines(title, "day", "bytes; syncs", (kept, syncs))
 

@@ -4,7 +4,8 @@ A cheat keeps the book of the day on which he starts (a rolled back phone) and s
 of cheating differ in whom he pays the same units; which one he takes next is what has brought the most so far.
 """
 
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from random import Random
 from typing import Final
@@ -61,17 +62,28 @@ class Forum:
 
     gains: dict[str, int] = field(default_factory=lambda: dict.fromkeys(WAYS, 0))
     tries: dict[str, int] = field(default_factory=lambda: dict.fromkeys(WAYS, 0))
+    heard_gains: Counter[str] = field(default_factory=Counter)  # of other districts
+    heard_tries: Counter[str] = field(default_factory=Counter)
+
+    def hear(self, told: Iterable[tuple[dict[str, int], dict[str, int]]]) -> None:
+        """Take in what the cheats of each other district have gained so far, and in how many tries."""
+        self.heard_gains, self.heard_tries = Counter(), Counter()
+        for gains, tries in told:
+            for way in WAYS:
+                self.heard_gains[way] += gains[way]
+                self.heard_tries[way] += tries[way]
 
     def best(self, draw: Random, only: str | None) -> str:
         """Return the way that brought the most per try; now and then another one. `only` is for a closer look."""
         if only is not None:
             return only
-        untried = [way for way in WAYS if self.tries[way] == 0]
+        tries = {way: self.tries[way] + self.heard_tries[way] for way in WAYS}
+        untried = [way for way in WAYS if tries[way] == 0]
         if untried:
             return untried[0]
         if draw.random() < EXPLORE:
             return draw.choice(WAYS)
-        return max(WAYS, key=lambda way: self.gains[way] / self.tries[way])
+        return max(WAYS, key=lambda way: (self.gains[way] + self.heard_gains[way]) / tries[way])
 
 
 def overlapping(one: Piece, two: Piece) -> bool:

@@ -7,14 +7,14 @@ shows which promise broke first; it fails if one goes unnoticed. The product has
 import hashlib
 import sys
 from collections import defaultdict
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, replace
 from typing import Any, Final
 from unittest.mock import patch
 
 from sim import operator, paper, wallet
-from sim.outcome import Outcome, outcome
+from sim.outcome import Outcome, outcome, record_of
 from sim.people import Phone
 from sim.world import Settings, World
 from tikicash import closing, holders, rules, settlement
@@ -182,18 +182,20 @@ def mutated(name: str) -> Iterator[None]:
         yield
 
 
-def run(settings: Settings, mutant: str | None = None) -> tuple[World, Outcome]:
-    """Run a world, under a mutant if one is named, and judge it."""
-    if mutant is None:
-        world = World(settings)
-        world.run()
-        return world, outcome(world)
-    with mutated(mutant):
-        world = World(settings)
-        _people.clear()
+def note_people(worlds: Iterable[World]) -> None:
+    """Tell the mutant that looks at people whose each key is."""
+    _people.clear()
+    for world in worlds:
         _people.update(world.operator.account_of)
+
+
+def run(settings: Settings, mutant: str | None = None) -> tuple[World, Outcome]:
+    """Run a single district, under a mutant if one is named, and judge it."""
+    with nullcontext() if mutant is None else mutated(mutant):
+        world = World(settings)
+        note_people([world])
         world.run()
-        return world, outcome(world)
+        return world, outcome(record_of(world))
 
 
 def main() -> int:

@@ -54,6 +54,7 @@ class Operator:
         self.open: dict[bytes, OpenVoucher] = {}
         self.advances: dict[int, int] = defaultdict(int)  # by account, over all open vouchers
         self.named: dict[bytes, int] = {}  # key id: when
+        self.named_elsewhere: set[bytes] = set()  # in other districts, as of last midnight
         self.blocked: set[int] = set()  # their accounts
         self.refused: set[bytes] = set()
         self._known: set[bytes] = set()
@@ -277,11 +278,11 @@ class Operator:
 
     def publish(self, now: int) -> None:
         """Sign a new list of blocked phones if somebody was named since the last one."""
-        if len(self.named) != len(self.revocations.entries):
+        if len(self.named) + len(self.named_elsewhere) != len(self.revocations.entries):
             self.revocations = self._revocations(now)
 
     def _revocations(self, now: int) -> Revocations:
-        entries = tuple(sorted({key[:8] for key in self.named}))
+        entries = tuple(sorted({key[:8] for key in (*self.named, *self.named_elsewhere)}))
         return Revocations(net=NET, issuer=1, epoch=len(entries), now=max(now, 1), entries=entries)
 
     def total(self) -> int:

@@ -36,9 +36,9 @@ class Keys:
 
 
 class Paper:
-    """Makes keys and signs documents, from one seed."""
+    """Makes keys and signs documents, from one seed. No two districts have a key in common."""
 
-    def __init__(self, seed: int, *, real: bool) -> None:
+    def __init__(self, seed: str, *, real: bool) -> None:
         # A repeatable world, and no secret depends on it.
         self._random = Random(f"paper {seed}")  # noqa: S311
         self.real = real

@@ -90,19 +90,19 @@ class Market:
         if bundle is None:
             return None
         fate = self.draw.random()
-        shown = wallet.reserve_and_show(payer, bundle, paper=self.paper, crashes=fate < 0.004)
-        if shown is None or 0.004 <= fate < 0.012:
+        shown = wallet.reserve_and_show(payer, bundle, paper=self.paper, crashes=fate < 0.012)
+        if shown is None or 0.012 <= fate < 0.020:
             self.world.stats["torn"] += 1
             if fate % 0.002 < 0.001:
                 payer.outbox.append(bundle)  # "I do not know whether it was taken": the payer brings it himself
             return None
-        if 0.012 <= fate < 0.018:
+        if 0.020 <= fate < 0.026:
             payee.refusals.append(shown)
             self.world.stats["refused"] += 1
             return None
         if not self.offer(payee, shown, request, now):
             return None
-        if 0.018 <= fate < 0.038:
+        if 0.026 <= fate < 0.046:
             self._show_again(payee, shown, request, now + 60)
         payer.outbox.append(shown)
         return shown

@@ -1,6 +1,7 @@
-"""One run: thirty days of people who meet, pay, travel, lose their phones and go online when they can."""
+"""One district: thirty days of people who meet, pay, travel, lose their phones and go online when they can."""
 
 from collections import Counter
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from random import Random
 
@@ -21,9 +22,10 @@ TIERS: tuple[tuple[float, Tier], ...] = ((0.12, TILL), (0.15, PHONE_ONLY), (0.08
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
-    """How large a run is."""
+    """How large a run is, or one district of it."""
 
     seed: int = 1
+    district: int = 0
     phones: int = 10_000
     payments: int = 300_000
     days: int = 30
@@ -44,6 +46,20 @@ class Day:
     operator_loss: int = 0
     bound: int = 0
 
+    def plus(self, other: "Day") -> "Day":
+        """Return the same day of two districts together."""
+        return Day(*(getattr(self, name) + getattr(other, name) for name in self.__slots__))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class News:
+    """What a district tells all others at midnight, everything since the start."""
+
+    district: int
+    named: tuple[bytes, ...]  # key ids that are blocked
+    gains: dict[str, int]  # of its cheats, by way
+    tries: dict[str, int]
+
 
 class World:
     """Everybody and everything, made from the settings; `run` lets the days pass."""
@@ -51,8 +67,8 @@ class World:
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
         # A repeatable world is the point; no secret depends on it.
-        self.draw = Random(f"world {settings.seed}")  # noqa: S311
-        self.paper = Paper(settings.seed, real=settings.real_signatures)
+        self.draw = Random(f"world {settings.seed}/{settings.district}")  # noqa: S311
+        self.paper = Paper(f"{settings.seed}/{settings.district}", real=settings.real_signatures)
         self.accounts: list[Account] = []
         self.audit = Audit(self.accounts)
         self.operator = Operator(self.paper, on_close=self._closed)
@@ -69,7 +85,7 @@ class World:
         self.travelling: list[tuple[int, tuple[Bundle, ...]]] = []
         self._populate()
         self.money_at_start = self.operator.total()
-        self.worst_loss = 0  # of the operator, before it collects what people owe
+        self.losses: list[int] = []  # what the operator had paid, by hour
 
     def _populate(self) -> None:
         while sum(len(village) for village in self.villages) < self.settings.phones:
@@ -108,30 +124,53 @@ class World:
                 self.forum.gains[way] -= liability.from_shares + liability.from_online
 
     def run(self) -> None:
-        """Let all days pass, then wait until the last voucher is closed."""
-        target = 0.0
-        for hour in range(self.hours):
+        """Let all days pass, and close every voucher."""
+        for day in range(self.settings.days):
+            self.live(day)
+        self.finish()
+
+    def live(self, day: int) -> None:
+        """Let one day pass."""
+        today = self.days[day]
+        for hour in range(day * 24, day * 24 + 24):
             now = START + hour * HOUR
-            today = self.days[hour // 24]
-            self.operator.close_due(now)
-            self.worst_loss = max(self.worst_loss, self.operator.paid_in)
+            self._close_due(now)
             self.operator.collect_debts()
             self.operator.publish(now)
-            target += self.settings.payments / self.hours
             paid = self.stats["payments"]
-            self.market.trade(hour, target=round(target))
+            self.market.trade(hour, target=round(self.settings.payments * (hour + 1) / self.hours))
             today.payments += self.stats["payments"] - paid
             self._mishaps()
             self._couriers(hour)
             for place, village in enumerate(self.villages):
                 if hour in self.online[place]:
                     self.syncs.village(village, hour, today)
-            if hour % 24 == 23:
-                today.operator_loss = self.operator.paid_in
-                today.bound = self.audit.bound(self.operator)
+        today.operator_loss = self.operator.paid_in
+        today.bound = self.audit.bound(self.operator)
+
+    def finish(self) -> None:
+        """Wait until the last voucher is closed."""
         for hour in range(self.hours, self.hours + 15 * 24):
-            self.operator.close_due(START + hour * HOUR)
-        self.worst_loss = max(self.worst_loss, self.operator.paid_in)
+            self._close_due(START + hour * HOUR)
+
+    def _close_due(self, now: int) -> None:
+        self.operator.close_due(now)
+        self.losses.append(self.operator.paid_in)
+
+    def news(self) -> News:
+        """Return what this district has to tell the others."""
+        return News(
+            district=self.settings.district,
+            named=tuple(self.operator.named),
+            gains=dict(self.forum.gains),
+            tries=dict(self.forum.tries),
+        )
+
+    def hear(self, told: Iterable[News]) -> None:
+        """Take in what the other districts tell."""
+        others = [news for news in told if news.district != self.settings.district]
+        self.operator.named_elsewhere = {key for news in others for key in news.named}
+        self.forum.hear([(news.gains, news.tries) for news in others])
 
     def _mishaps(self) -> None:
         """Some phones are lost; some are restored from an old copy, and retire their key because of it."""

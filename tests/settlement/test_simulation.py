@@ -7,8 +7,11 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from sim import districts
 from sim.__main__ import settings_from
 from sim.mutants import MUTANTS, SMALL, run
+from sim.outcome import outcome
+from sim.world import World
 
 from tikicash.messages import Bundle, Signed
 
@@ -79,6 +82,37 @@ def test_a_stubbed_document_says_its_true_size() -> None:
     for bundle in bundles:
         assert len(bundle.to_bytes()) == len(Bundle.to_bytes(bundle))
         assert all(item.size == Signed.size.fget(item) for item in bundle.documents)
+
+
+def test_districts_are_the_same_on_one_core_and_on_two() -> None:
+    settings = replace(SMALL, phones=60, payments=300, days=5, phones_per_village=10)
+    alone = districts.run(settings, count=3, cores=1)
+    assert districts.run(settings, count=3, cores=2) == alone
+    together = districts.whole(alone)
+    assert outcome(together).broken == ()
+    assert together.phones == sum(record.phones for record in alone) >= 60
+    assert together.stats["payments"] == sum(day.payments for day in together.days) > 250
+    assert together.losses[-1] == sum(record.losses[-1] for record in alone)
+
+
+def test_a_list_of_blocked_phones_reaches_other_districts_at_midnight() -> None:
+    here, there = (World(one) for one in districts.districts_of(replace(SMALL, payments=600), 2))
+    for day in range(8):
+        here.live(day)
+        there.live(day)
+        told = [here.news(), there.news()]
+        here.hear(told)
+        there.hear(told)
+    here.live(8)
+    assert {key[:8] for key in there.operator.named} <= set(here.operator.revocations.entries)
+    assert here.operator.named
+    assert there.operator.named
+    assert not set(here.operator.account_of) & set(there.operator.account_of)
+
+
+def test_a_district_that_dies_ends_the_run() -> None:
+    with pytest.raises(EOFError):
+        districts.run(replace(SMALL, phones=20, days=1), "unheard of", count=2, cores=2)
 
 
 def test_the_default_run_is_as_large_as_promised() -> None:
