@@ -11,7 +11,7 @@ from tikiwallet.web.setup import set_up
 
 CHROMIUM = "/usr/bin/chromium"
 # Tests may run as root, where Chromium's own sandbox can't.
-ARGUMENTS = ["--no-sandbox", "--force-prefers-reduced-motion"]
+ARGUMENTS = ["--no-sandbox"]
 expect.set_options(timeout=15_000)
 
 

@@ -25,7 +25,9 @@ class Phone:
         self.name = name
         self.number = f"+65912{next(_numbers):05d}"
         self.complaints: list[str] = []
-        self.context: BrowserContext = browser.new_context(viewport=SCREEN, device_scale_factor=2)
+        self.context: BrowserContext = browser.new_context(
+            viewport=SCREEN, device_scale_factor=2, reduced_motion="reduce"
+        )
         self.context.set_default_timeout(15_000)
         self._looks_at: Callable[[], Locator] | None = None
         self._seed = count(1)
@@ -59,17 +61,25 @@ class Phone:
 
     def sign_up(self) -> None:
         """Open a wallet, and wait until it is ready to work without a network."""
+        self.page.get_by_role("link", name="Open a wallet").click()
+        self.begin_sign_up()
+        self.end_sign_up()
+
+    def begin_sign_up(self) -> None:
+        """Say who one is, up to the code from the text message."""
         page = self.page
-        page.get_by_role("link", name="Open a wallet").click()
         page.get_by_label("Phone number").fill(self.number)
         page.get_by_label("Username").fill(self.name)
         page.get_by_label("Password").fill(PASSWORD)
         page.get_by_role("button", name="Continue").click()
         page.get_by_label("Code from the text message").wait_for()
-        page.get_by_label("Code from the text message").fill(self.server.code_sent_to(self.number))
-        page.get_by_role("button", name="Open my wallet").click()
+
+    def end_sign_up(self) -> None:
+        """Give the code, and wait until the wallet is ready to work without a network."""
+        self.page.get_by_label("Code from the text message").fill(self.server.code_sent_to(self.number))
+        self.page.get_by_role("button", name="Open my wallet").click()
         self.wait_until_synced()
-        page.evaluate("navigator.serviceWorker.ready.then(() => true)")
+        self.page.evaluate("navigator.serviceWorker.ready.then(() => true)")
 
     def fund(self, *, offline: str) -> None:
         """Top up 50.00 and move some of it to this phone."""

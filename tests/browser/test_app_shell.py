@@ -16,8 +16,6 @@ from browser.phones import Phone
 from browser.server import ROOT, Server
 
 MakePhone = Callable[[str], Phone]
-AXE = ROOT / "node_modules" / "axe-core" / "axe.min.js"
-RULES = ["wcag2a", "wcag2aa", "wcag21aa", "wcag22aa", "best-practice"]
 
 
 def test_it_starts_cold_without_a_server_and_keeps_its_key(
@@ -128,45 +126,6 @@ def test_a_bad_update_is_discarded_whole(browser: Browser, rollout: LoadBalancer
     asha.page.reload()
     expect(asha.page.get_by_role("link", name="Pay", exact=True)).to_be_visible()
     asha.context.close()
-
-
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_no_screen_has_a_barrier_that_a_machine_can_find(phone: MakePhone, scheme: str) -> None:
-    asha, ben = phone("asha"), phone("ben")
-    for each in (asha, ben):
-        each.page.emulate_media(color_scheme=scheme)  # type: ignore[arg-type]
-    barriers: dict[str, list[str]] = {}
-
-    def look(who: Phone, screen: str) -> None:
-        who.page.evaluate(AXE.read_text())
-        found = who.page.evaluate("(only) => axe.run({ runOnly: only })", RULES)
-        for barrier in found["violations"]:
-            places = [node["html"][:120] for node in barrier["nodes"]]
-            barriers.setdefault(f"{screen}: {barrier['id']}", []).extend(places)
-
-    asha.fund(offline="15.00")
-    for screen in ("home", "top-up", "move", "sync", "history", "settings", "pay", "get-paid"):
-        asha.go(screen)
-        asha.page.locator("h1").wait_for()
-        look(asha, screen)
-    request = ben.ask("7.50")
-    look(ben, "asked")
-    asha.go("pay")
-    asha.enter(request)
-    asha.page.locator('[data-name="payee"]').wait_for()
-    look(asha, "confirm")
-    asha.press("Pay")
-    payment = asha.code("Payment code")
-    look(asha, "payment")
-    ben.take(payment)
-    ben.verdict("risk")
-    look(ben, "verdict")
-    ben.press("Accept")
-    receipt = ben.code("Receipt code")
-    look(ben, "receipt")
-    asha.finish(receipt)
-    look(asha, "paid")
-    assert barriers == {}
 
 
 def test_a_whole_payment_by_names_and_roles_alone(phone: MakePhone) -> None:

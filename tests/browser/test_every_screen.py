@@ -1,0 +1,83 @@
+"""What holds on every screen of the app's table: no barrier, room for a thumb, room for large letters."""
+
+from playwright.sync_api import Browser
+
+from browser.phones import Phone
+from browser.server import ROOT, Server
+from browser.tour import Tour, all_screens
+
+AXE = (ROOT / "node_modules" / "axe-core" / "axe.min.js").read_text()
+RULES = ["wcag2a", "wcag2aa", "wcag21aa", "wcag22aa", "best-practice"]
+SCHEMES = ("light", "dark")
+TARGET_PX_MIN = 44
+CHEAP_PHONE = {"width": 360, "height": 640}
+
+# What a finger aims at. A link inside a sentence is as tall as its line, and no rule asks for more; a field's label
+# belongs to it.
+SMALL_TARGETS = """(least) => {
+  const found = [];
+  for (const item of document.querySelectorAll("a, button, input, select, textarea, summary, [role=button]")) {
+    const target = item.closest("label") ?? item;
+    if (!target.checkVisibility({ visibilityProperty: true })) continue;
+    const isInText = target.matches("a") && getComputedStyle(target).display === "inline";
+    const { width, height } = target.getBoundingClientRect();
+    if (!isInText && Math.min(width, height) < least) {
+      found.push(`${width.toFixed(1)} x ${height.toFixed(1)}: ${target.outerHTML.slice(0, 90)}`);
+    }
+  }
+  return found;
+}"""
+# What doesn't fit with letters of twice the size: a page that scrolls sideways, an action outside it, or one of which
+# something is cut off.
+CUT_OFF = """() => {
+  const page = document.documentElement;
+  const found = page.scrollWidth > innerWidth ? [`the page is ${page.scrollWidth} wide`] : [];
+  for (const item of document.querySelectorAll("a, button, input, select, textarea, summary, h1, h2, label")) {
+    if (!item.checkVisibility({ visibilityProperty: true }) || item.matches(".file input")) continue;
+    const { left, right } = item.getBoundingClientRect();
+    const isCut = item.matches("a, button, summary, h1, h2") && item.scrollWidth > item.clientWidth + 1 &&
+      getComputedStyle(item).display !== "inline";
+    if (left < -0.5 || right > innerWidth + 0.5 || isCut) {
+      found.push(`${left.toFixed(0)} to ${right.toFixed(0)}${isCut ? ", cut" : ""}: ${item.outerHTML.slice(0, 90)}`);
+    }
+  }
+  return found;
+}"""
+
+
+def look_for_barriers(who: Phone, scheme: str) -> list[str]:
+    who.page.emulate_media(color_scheme=scheme)  # type: ignore[arg-type]
+    found = who.page.evaluate("(only) => axe.run({ runOnly: only })", RULES)
+    return [f"{scheme}: {one['id']}: {node['html'][:120]}" for one in found["violations"] for node in one["nodes"]]
+
+
+def look_with_large_letters(who: Phone) -> list[str]:
+    before = who.page.viewport_size
+    assert before is not None
+    who.page.set_viewport_size(CHEAP_PHONE)  # type: ignore[arg-type]
+    who.page.evaluate("() => { document.documentElement.style.fontSize = '212.5%'; }")
+    found = who.page.evaluate(CUT_OFF)
+    who.page.evaluate("() => { document.documentElement.style.fontSize = ''; }")
+    who.page.set_viewport_size(before)
+    return [f"at 200 %: {one}" for one in found]
+
+
+def test_every_screen_can_be_used_by_everybody(browser: Browser, server: Server) -> None:
+    found: dict[str, list[str]] = {}
+
+    def look(who: Phone, screen: str) -> None:
+        if not who.page.evaluate("() => 'axe' in window"):
+            who.page.evaluate(AXE)
+        remarks = [remark for scheme in SCHEMES for remark in look_for_barriers(who, scheme)]
+        remarks += [f"small target: {one}" for one in who.page.evaluate(SMALL_TARGETS, TARGET_PX_MIN)]
+        remarks += look_with_large_letters(who)
+        if remarks:
+            found[screen] = remarks
+
+    assert len(all_screens()) >= 20
+    asha, ben = Phone(browser, server, "asha_everywhere"), Phone(browser, server, "ben_everywhere")
+    Tour(asha, ben, look).walk()
+    assert found == {}, "\n".join(f"{screen}: {one}" for screen, remarks in found.items() for one in remarks)
+    for each in (asha, ben):
+        each.check()
+        each.context.close()
