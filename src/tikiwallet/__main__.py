@@ -3,6 +3,7 @@
 import asyncio
 import getpass
 import json
+import os
 import sys
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime, timedelta
@@ -25,7 +26,7 @@ from tikiwallet.offline.exposure import Exposure
 from tikiwallet.offline.key_folder import rotate_issuer_key as rotate
 from tikiwallet.offline.policy import DAY_SECONDS, read_policy
 from tikiwallet.offline.service import keys_folder
-from tikiwallet.platform import serving
+from tikiwallet.platform import local_certificate, serving
 from tikiwallet.platform.config import ConfigError, Settings, read_settings
 from tikiwallet.platform.embedded_postgres import EmbeddedPostgresError
 from tikiwallet.platform.errors import Refused
@@ -44,9 +45,12 @@ def commands() -> None:
 
 
 @commands.command()
-def serve() -> None:
+@click.option("--tls-cert", metavar="FILE", help="Serve HTTPS with this certificate (PEM; TIKIWALLET_TLS_CERT).")
+@click.option("--tls-key", metavar="FILE", help="The certificate's private key (PEM; TIKIWALLET_TLS_KEY).")
+def serve(tls_cert: str | None, tls_key: str | None) -> None:
     """Serve the wallet: database, migrations, HTTP. Ctrl-C stops everything cleanly."""
-    settings = _settings()
+    settings = _settings(TIKIWALLET_TLS_CERT=tls_cert, TIKIWALLET_TLS_KEY=tls_key)
+    serving.check_tls(settings)
     with (
         serving.stoppable(),
         serving.listen(settings) as listening,
@@ -56,8 +60,45 @@ def serve() -> None:
         asyncio.run(migrate(url, contexts=CONTEXTS))
         host, port = listening.getsockname()[:2]
         app = build_app(settings, database_url=url)
-        serving.run(app, listening, ready=lambda: click.echo(_welcome(settings, f"http://{host}:{port}")))
+        serving.run(app, listening, settings, ready=lambda: click.echo(_welcome(settings, host=host, port=port)))
     click.echo("TikiWallet has stopped. Your data is kept.")
+
+
+@commands.command("make-certificate")
+@click.argument("hosts", metavar="[HOST]...", nargs=-1)
+@click.option(
+    "--replace", is_flag=True, help="Make new files although there are some: phones must install the new one."
+)
+def make_certificate_command(hosts: tuple[str, ...], replace: bool) -> None:
+    """Make a certificate for HOST (names and addresses; default: this machine's), so that phones near you can use it.
+
+    Browsers give the camera, and the wallet its life without a network, to HTTPS alone.
+    """
+    settings = _settings()
+    folder = settings.data_dir.absolute() / "tls"
+    if folder.exists() and not replace:
+        raise StartError(f"There is a certificate in {folder}; phones trust it. --replace makes a new one.")
+    named = (
+        list(dict.fromkeys([*hosts, *local_certificate.HERE])) if hosts else local_certificate.hosts_of_this_machine()
+    )
+    try:
+        made = local_certificate.make(named, now=utc_now())
+        authority, chain, key = local_certificate.write(made, folder)
+    except local_certificate.HostRefused as refused:
+        raise StartError(str(refused)) from refused
+    except OSError as error:
+        raise StartError(f"{folder} can't be written: {error.strerror}.") from error
+    click.echo(
+        f"A certificate for {', '.join(named)}, good for {local_certificate.LIFE_DAYS} days.\n\n"
+        f"  1. On each phone, install {authority}\n"
+        "     (send it by mail, chat or cable). It vouches for these hosts and nothing else.\n"
+        '     Android: Settings, search for "CA certificate", Install anyway, choose the file.\n'
+        "     iPhone:  open it, then Settings, Profile Downloaded, Install; then General, About,\n"
+        "              Certificate Trust Settings, and switch it on.\n"
+        "  2. Serve with it:\n"
+        f"     TIKIWALLET_HOST=0.0.0.0 tikiwallet serve --tls-cert {chain} --tls-key {key}\n"
+        f"  3. On each phone, open https://{_in_address(named[0])}:{settings.port}"
+    )
 
 
 @commands.command("migrate")
@@ -208,22 +249,32 @@ def _with_parts(work: Callable[[Parts], Awaitable[T]]) -> T:
         return asyncio.run(run(url))
 
 
-def _settings() -> Settings:
-    settings = read_settings()
+def _settings(**given: str | None) -> Settings:
+    """Return the settings of the environment, and of what was `given` on the command line before it."""
+    settings = read_settings({**os.environ, **{name: value for name, value in given.items() if value is not None}})
     configure_logs(settings.log_level)
     return settings
 
 
-def _welcome(settings: Settings, address: str) -> str:
+def _welcome(settings: Settings, *, host: str, port: int) -> str:
     money = "demo money" if not settings.is_production else "REAL MONEY"
     data = "the database of DATABASE_URL" if settings.database_url else f"{settings.data_dir.absolute()}"
+    scheme = "https" if settings.tls_cert else "http"
+    shown = (local_certificate.address_in_the_network() or "localhost") if host in ("0.0.0.0", "::") else host  # noqa: S104
+    address = f"{scheme}://{_in_address(shown)}:{port}"
+    # To a browser they are two origins, so they are two wallets.
+    second = f"    And here    {scheme}://localhost:{port}  (a second wallet)\n" if host == "127.0.0.1" else ""
     return (
         f"\n  TikiWallet is ready ({money}).\n\n"
-        f"    Look here   {address}\n"
+        f"    Look here   {address}\n{second}"
         f"    The API     {address}/openapi.json\n"
         f"    Data        {data}\n"
         "    Stop        Ctrl-C\n"
     )
+
+
+def _in_address(host: str) -> str:
+    return f"[{host}]" if ":" in host else host
 
 
 def main() -> None:

@@ -19,6 +19,7 @@ WRONG = {
     "TIKIWALLET_CURRENCIES=,": "TIKIWALLET_CURRENCIES must name at least one currency.",
     "TIKIWALLET_POOL_SIZE_MAX=0": "TIKIWALLET_POOL_SIZE_MAX must be from 1 to 1000.",
     "TIKIWALLET_WALLET_BALANCE_MAX_MINOR=0": "TIKIWALLET_WALLET_BALANCE_MAX_MINOR must be from 1 to 1000000000000000.",
+    "TIKIWALLET_TLS_CERT=server.crt": ("TIKIWALLET_TLS_CERT and TIKIWALLET_TLS_KEY go together: give both or neither."),
     "TIKIWALLET_JOBS=maybe": "TIKIWALLET_JOBS must be yes or no, not 'maybe'.",
     "TIKIWALLET_DATA_DIR=": "TIKIWALLET_DATA_DIR must name a folder.",
     "DATABASE_URL=mysql://db/x": "DATABASE_URL must begin with postgresql:// or postgres://.",

@@ -10,6 +10,11 @@ from pathlib import Path
 
 import pytest
 import urllib3
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.serialization import load_pem_private_key
+
+from tikiwallet.platform import local_certificate
+from tikiwallet.platform.http import utc_now
 
 READY_TIMEOUT_SECONDS = 60
 
@@ -28,7 +33,7 @@ class Server:
         """Read the welcome until it says where to look."""
         assert self.process.stdout is not None
         for line in self.process.stdout:
-            if found := re.search(r"Look here +(http://\S+)", line):
+            if found := re.search(r"Look here +(https?://\S+)", line):
                 return found[1]
         raise AssertionError(self.process.communicate()[1])
 
@@ -52,6 +57,63 @@ class Server:
 
 def get(address: str, path: str) -> urllib3.BaseHTTPResponse:
     return urllib3.request("GET", address + path, retries=urllib3.Retry(connect=5, backoff_factor=0.1))
+
+
+@pytest.fixture
+def tls(tmp_path: Path) -> tuple[Path, dict[str, str]]:
+    """The authority that clients trust, and the settings of a server with a certificate of it."""
+    made = local_certificate.make(["localhost", "127.0.0.1"], now=utc_now())
+    authority, chain, key = local_certificate.write(made, tmp_path / "tls")
+    return authority, {"TIKIWALLET_TLS_CERT": str(chain), "TIKIWALLET_TLS_KEY": str(key)}
+
+
+def test_with_a_certificate_it_serves_whoever_trusts_its_authority(
+    data_dir: Path, tls: tuple[Path, dict[str, str]]
+) -> None:
+    authority, settings = tls
+    server = Server(data_dir, **settings)
+    address = server.address()
+    port = address.rpartition(":")[2]
+    assert address == f"https://127.0.0.1:{port}"
+    trusting = urllib3.PoolManager(ca_certs=str(authority), retries=False)
+    for host in ("127.0.0.1", "localhost"):
+        page = trusting.request("GET", f"https://{host}:{port}/")
+        assert page.status == 200
+        assert b"app.js" in page.data
+    assert trusting.request("GET", f"{address}/readyz").json() == {"status": "ok"}
+    with pytest.raises(urllib3.exceptions.SSLError, match="CERTIFICATE_VERIFY_FAILED"):
+        urllib3.PoolManager(retries=False).request("GET", f"{address}/healthz")
+    assert server.stop() == (0, "TikiWallet has stopped. Your data is kept.")
+
+
+@pytest.mark.parametrize(
+    ("change", "sentence"),
+    [
+        ({"TIKIWALLET_TLS_KEY": ""}, "go together"),
+        ({"TIKIWALLET_TLS_KEY": "/nowhere/server.key"}, "can't be read: No such file or directory"),
+        ({"TIKIWALLET_TLS_CERT": __file__}, "not a certificate and its private key"),
+    ],
+    ids=["half", "missing", "something else"],
+)
+def test_a_certificate_that_cannot_be_used_stops_the_start(
+    data_dir: Path, tls: tuple[Path, dict[str, str]], change: dict[str, str], sentence: str
+) -> None:
+    code, said = Server(data_dir, **{**tls[1], **change}).failure()
+    assert code == 1
+    assert sentence in said
+    assert "\n" not in said
+
+
+def test_a_key_with_a_passphrase_is_refused_and_nobody_is_asked(
+    data_dir: Path, tls: tuple[Path, dict[str, str]], tmp_path: Path
+) -> None:
+    key = load_pem_private_key(Path(tls[1]["TIKIWALLET_TLS_KEY"]).read_bytes(), password=None)
+    locked = tmp_path / "locked.key"
+    encryption = serialization.BestAvailableEncryption(b"secret")
+    pem, form = serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8
+    locked.write_bytes(key.private_bytes(pem, form, encryption))
+    code, said = Server(data_dir, **{**tls[1], "TIKIWALLET_TLS_KEY": str(locked)}).failure()
+    assert (code, said) == (1, f"tikiwallet: The private key in {locked} has a passphrase; give one without.")
 
 
 def test_it_serves_and_stops_and_starts_again(data_dir: Path) -> None:

@@ -33,6 +33,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     data_dir: Path = Path("var")
     host: str = "127.0.0.1"
     port: int = 8000
+    tls_cert: str = ""  # a PEM file with the certificate and those above it; empty: HTTP without TLS
+    tls_key: str = ""  # the PEM file of its private key
     currencies: tuple[str, ...] = ("SGD",)  # the first is the default
     wallet_balance_max_minor: int = 1_000_000_00  # of one person in one currency
     sms_sender: str = "console"  # "console" or "file"
@@ -122,6 +124,8 @@ def _check_words(settings: Settings) -> None:
             raise ConfigError(
                 f"TIKIWALLET_CURRENCIES must be ISO 4217 codes of money with minor units, not {currency!r}."
             ) from error
+    if bool(settings.tls_cert) != bool(settings.tls_key):
+        raise ConfigError("TIKIWALLET_TLS_CERT and TIKIWALLET_TLS_KEY go together: give both or neither.")
     if settings.database_url and not settings.database_url.startswith(("postgresql://", "postgres://")):
         raise ConfigError("DATABASE_URL must begin with postgresql:// or postgres://.")
     if not CODE_KEY.fullmatch(settings.code_key):

@@ -8,6 +8,7 @@ import contextlib
 import errno
 import signal
 import socket
+import ssl
 from collections.abc import Callable, Iterator
 from types import FrameType
 from urllib.parse import urlsplit
@@ -88,6 +89,26 @@ def listen(settings: Settings) -> socket.socket:
     return found
 
 
+def check_tls(settings: Settings) -> None:
+    """Raise `StartError` if TLS is wanted and its two files can't be used."""
+    if not settings.tls_cert:
+        return
+
+    def nobody_is_asked() -> str:
+        raise StartError(f"The private key in {settings.tls_key} has a passphrase; give one without.")
+
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    try:
+        context.load_cert_chain(settings.tls_cert, settings.tls_key, password=nobody_is_asked)
+    except ssl.SSLError as error:
+        raise StartError(
+            f"{settings.tls_cert} and {settings.tls_key} are not a certificate and its private key in PEM "
+            f"({error.reason or 'not PEM'}); `tikiwallet make-certificate` makes a pair."
+        ) from error
+    except OSError as error:
+        raise StartError(f"{settings.tls_cert} or {settings.tls_key} can't be read: {error.strerror}.") from error
+
+
 class _Server(uvicorn.Server):
     """A server that stops for every signal in `STOP_SIGNALS` and then lets its caller clean up.
 
@@ -101,6 +122,15 @@ class _Server(uvicorn.Server):
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets)
         self._ready()  # here and not earlier: whoever reads it may stop us at once, and then it has to be caught
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        # A browser that only keeps its connection doesn't answer the farewell of TLS, and would hold us for the whole
+        # time that is meant for requests under way.
+        for connection in list(self.server_state.connections) if self.config.is_ssl else ():
+            cycle = getattr(connection, "cycle", None)
+            if (cycle is None or cycle.response_complete) and connection.transport.get_write_buffer_size() == 0:
+                connection.transport.abort()
+        await super().shutdown(sockets)
 
     @contextlib.contextmanager
     def capture_signals(self) -> Iterator[None]:
@@ -127,8 +157,9 @@ def stoppable() -> Iterator[None]:
             signal.signal(number, handler)
 
 
-def run(app: Litestar, listening: socket.socket, *, ready: Callable[[], None]) -> None:
-    """Serve `app` until a signal of `STOP_SIGNALS`; requests under way are finished first.
+def run(app: Litestar, listening: socket.socket, settings: Settings, *, ready: Callable[[], None]) -> None:
+    """Serve `app` until a signal of `STOP_SIGNALS`, over TLS if the settings name its files (`check_tls`); requests
+    under way are finished first.
 
     `ready` is called when every part has started. Raises what a part raises that can't start, such as `ConfigError`.
     """
@@ -139,6 +170,8 @@ def run(app: Litestar, listening: socket.socket, *, ready: Callable[[], None]) -
         access_log=False,
         server_header=False,
         timeout_graceful_shutdown=GRACEFUL_SHUTDOWN_SECONDS,
+        ssl_certfile=settings.tls_cert or None,
+        ssl_keyfile=settings.tls_key or None,
     )
 
     async def serve() -> None:
