@@ -44,6 +44,10 @@ CUT_OFF = """() => {
   return found;
 }"""
 
+# Phones of the tests ask for reduced motion.
+MOVING = """() => document.getAnimations().filter((one) => one.effect.getTiming().duration > 0)
+  .map((one) => one.effect.target.outerHTML.slice(0, 90))"""
+
 
 def look_for_barriers(who: Phone, scheme: str) -> list[str]:
     who.page.emulate_media(color_scheme=scheme)  # type: ignore[arg-type]
@@ -70,6 +74,7 @@ def test_every_screen_can_be_used_by_everybody(browser: Browser, server: Server)
             who.page.evaluate(AXE)
         remarks = [remark for scheme in SCHEMES for remark in look_for_barriers(who, scheme)]
         remarks += [f"small target: {one}" for one in who.page.evaluate(SMALL_TARGETS, TARGET_PX_MIN)]
+        remarks += [f"moves: {one}" for one in who.page.evaluate(MOVING)]
         remarks += look_with_large_letters(who)
         if remarks:
             found[screen] = remarks

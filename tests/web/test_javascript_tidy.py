@@ -1,14 +1,12 @@
 """The rules of STYLE.md for JavaScript that a machine can keep. Each failure names the place and the rule."""
 
 import json
-import posixpath
 import re
 import subprocess
 from pathlib import Path
 
-from tikiwallet.platform.pages import Page, pages_of, read_files
-from tikiwallet.web import bundle
 from tikiwallet.web.setup import find_node
+from web.shell import SHELL_BYTES_MAX, shell_bytes
 
 ROOT = Path(__file__).parents[2]
 WEB = ROOT / "src" / "tikiwallet" / "web"
@@ -17,7 +15,6 @@ TESTS = sorted(Path(__file__).parent.glob("*.js"))
 FILE_LINES_MAX = 400
 SCREEN_LINES_MAX = 200
 LINE_LENGTH_MAX = 120
-SHELL_BYTES_MAX = 80_000  # zipped, of everything that loads before the first screen
 
 
 def name_of(path: Path) -> str:
@@ -69,22 +66,8 @@ def test_every_text_on_a_screen_is_in_the_catalogue_and_none_is_left_over() -> N
     assert left_over == []
 
 
-def loaded_from(path: str, pages: dict[str, Page], seen: set[str]) -> set[str]:
-    """What a module needs before it runs: itself and everything that it imports."""
-    if path not in seen:
-        seen.add(path)
-        for target in re.findall(r'(?:from|import) ?"(\.[^"]+)"', pages[path].content.decode()):
-            loaded_from(posixpath.normpath(posixpath.join(posixpath.dirname(path), target)), pages, seen)
-    return seen
-
-
 def test_the_first_screen_fits_a_slow_network() -> None:
-    files = read_files("tikiwallet.web")
-    assert bundle.is_current(files), "run python -m tikiwallet.web.setup first"
-    pages = pages_of(bundle.served(files))
-    shell = loaded_from("app.js", pages, set()) | {"index.html", "style.css", "logo.svg", "locales/en.json"}
-    size = sum(len(pages[path].zipped or pages[path].content) for path in shell)
-    assert size <= SHELL_BYTES_MAX, f"{size} bytes"
+    assert shell_bytes() <= SHELL_BYTES_MAX
 
 
 def test_types_are_right() -> None:
