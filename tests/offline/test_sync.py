@@ -4,11 +4,13 @@ from dataclasses import replace
 from typing import Any
 
 import msgspec
+import pytest
 
 from offline.conftest import PhoneOf, let_claims_end, parts, run_sql
 from offline.phone import Phone, read_document
-from tikicash.cose import PrivateKeySigner
-from tikicash.messages import Bundle, Payment, Signed, sign
+from tikicash.cose import PrivateKeySigner, verify_signature
+from tikicash.messages import Bundle, Payment, Signed, parse, sign
+from tikiwallet.offline import claims
 from tikiwallet.offline import sync as sync_module
 from tikiwallet.offline.wire import to_base64url
 from world import World, body_of, refusal
@@ -163,14 +165,56 @@ async def test_a_refusal_takes_nothing_from_those_who_were_paid_on(phone_of: Pho
     assert (await view_of(asha))["offline"] == 4000
 
 
-async def test_a_sync_that_is_too_large_is_refused_before_it_is_read(phone_of: PhoneOf) -> None:
+def never(*_: bytes) -> bool:
+    raise AssertionError("a signature was verified, or a bundle read, too early")
+
+
+async def test_a_sync_that_is_too_large_is_refused_before_it_is_read(
+    phone_of: PhoneOf, monkeypatch: pytest.MonkeyPatch
+) -> None:
     ben = await phone_of("ben")
-    many = {**ben.sync_order(), "bundles": ["AA"] * (sync_module.BUNDLES_MAX + 1)}
-    assert refusal(await ben.owner.post(SYNC, many)) == (413, "sync_too_large")
-    long = {**ben.sync_order(), "bundles": ["A" * sync_module.BODY_BYTES_MAX]}
-    assert refusal(await ben.owner.post(SYNC, long)) == (413, "sync_too_large")
-    answers = {**ben.sync_order(), "refusals": ["AA"] * (sync_module.REFUSALS_MAX + 1)}
-    assert refusal(await ben.owner.post(SYNC, answers)) == (413, "sync_too_large")
+    monkeypatch.setattr(claims, "verify_signature", never)
+    monkeypatch.setattr(claims, "parse", never)
+    for changed in (
+        {"bundles": ["AA"] * (sync_module.BUNDLES_MAX + 1)},
+        {"bundles": ["AA"] * 10_000},
+        {"bundles": ["A" * sync_module.BODY_BYTES_MAX]},
+        {"refusals": ["AA"] * (sync_module.REFUSALS_MAX + 1)},
+    ):
+        answer = await ben.owner.post(SYNC, {**ben.sync_order(), **changed})
+        assert refusal(answer) == (413, "sync_too_large")
+        assert "at most 500 payments and 750 000 bytes" in answer.text
+
+
+async def test_a_bundle_above_the_limits_costs_nothing_and_the_one_beside_it_is_recorded(
+    phone_of: PhoneOf, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asha, ben = await phone_of("asha", "100.00"), await phone_of("ben")
+    await asha.load("50.00")
+    good = ben.bundle_of(ben.paid_by(asha, 1500).payment)
+    read: list[int] = []
+    verified: list[bytes] = []
+
+    def reads(data: bytes) -> Any:
+        read.append(len(data))
+        return parse(data)
+
+    def verifies(public_key: bytes, message: bytes, signature: bytes) -> bool:
+        verified.append(signature)
+        return verify_signature(public_key, message, signature)
+
+    monkeypatch.setattr(claims, "parse", reads)
+    monkeypatch.setattr(claims, "verify_signature", verifies)
+    many = Bundle(documents=(*good.documents[:1] * 12, good.documents[-1]))
+    huge = b"\x99\xff\xff" + b"\x80" * 400_000
+    order = {**ben.sync_order(good, many), "device_id": None}
+    order["bundles"] = [to_base64url(huge), *order["bundles"]]
+    answer = body_of(await ben.owner.post(SYNC, order), 200)
+    assert outcomes(answer) == [
+        ("rejected", "bundle_too_large"), ("recorded", None), ("rejected", "too_many_documents"),
+    ]  # fmt: skip
+    assert max(read) < 4096
+    assert sorted(verified) == sorted(item.signature for item in good.documents)
 
 
 async def test_a_sync_is_read_strictly(phone_of: PhoneOf) -> None:

@@ -177,6 +177,8 @@ class Claims:
 def _read(data: bytes | None) -> Bundle | Rejected | str:
     if data is None:
         return "not_base64url"
+    if len(data) > HAND_BACK_LIMITS.bytes_max:
+        return Rejected("bundle_too_large", f"{len(data)} bytes")  # not even read: a sync may be one such bundle
     try:
         message = parse(data)
     except Rejected as rejected:
