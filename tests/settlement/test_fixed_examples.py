@@ -1,6 +1,8 @@
 """Cases that were found once and must stay as they are, and a few that show what the rule does not do."""
 
 import time
+from dataclasses import replace
+from itertools import permutations
 
 import pytest
 
@@ -40,6 +42,21 @@ def test_an_honest_retry_under_a_new_nonce_names_nobody_and_is_paid_once():
     documents = [pay(BEN, piece(on, 0, 10), nonce=nonce) for nonce in range(3)]
     assert names([on, *documents]) == set()
     assert paid(on, documents) == {"Ben": 10}
+
+
+def test_two_payments_with_one_short_name_are_two_payments():
+    """Whoever makes both messages may look for two that start alike; it wins nothing in either order."""
+    on = voucher(ASHA, 10)
+    to_ben, to_chi = pay(BEN, piece(on, 0, 10)), pay(CHI, piece(on, 0, 10))
+    to_chi = replace(to_chi, id=to_ben.short_id + to_chi.id[16:])
+    assert to_ben.short_id == to_chi.short_id
+    for documents in ([to_ben, to_chi], [to_chi, to_ben]):
+        assert names([on, *documents]) == {"Asha"}
+        assert paid(on, documents, own={"Asha": 10}) == {"Ben": 10, "Chi": 10}
+    # What stands on such a name stands on the same one of the two everywhere.
+    onward = pay(DAN, to_ben)
+    results = [settle(close_input(on, documents, KEYS)) for documents in permutations((to_ben, to_chi, onward))]
+    assert all(result == results[0] for result in results)
 
 
 def test_two_phones_of_one_person_share_what_a_cheat_paid_to_both_and_the_cheat_is_named():
