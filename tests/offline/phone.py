@@ -90,16 +90,17 @@ class Phone:
             "receive_only": receive_only,
         }
 
-    async def load(self, text: str, *, key: str | None = None) -> dict[str, Any]:
-        """Load an amount ("20.00") and keep the voucher."""
-        answer: dict[str, Any] = body_of(await self.try_load(text, key=key), 201)
+    async def load(self, text: str, *, key: str | None = None, audience_key: bytes | None = None) -> dict[str, Any]:
+        """Load an amount ("20.00") and keep the voucher; with `audience_key` for the phone with that key only."""
+        answer: dict[str, Any] = body_of(await self.try_load(text, key=key, audience_key=audience_key), 201)
         self._keep_voucher(read_document(answer["voucher"]))
         return answer
 
-    async def try_load(self, text: str, *, key: str | None = None) -> Any:
-        return await self.owner.post(
-            "/v1/offline/vouchers", {"device_id": self.device_id, "amount": money(text)}, key=key
-        )
+    async def try_load(self, text: str, *, key: str | None = None, audience_key: bytes | None = None) -> Any:
+        order = {"device_id": self.device_id, "amount": money(text)}
+        if audience_key is not None:
+            order["audience_key"] = to_base64url(audience_key)
+        return await self.owner.post("/v1/offline/vouchers", order, key=key)
 
     async def sync(
         self, *bundles: Bundle, wanted: str = "", refusals: Iterable[Signed[Refusal]] = ()
@@ -151,7 +152,9 @@ class Phone:
             self.book, owner_id=self.id, payee_id=key_id(request.payee_key), now=self._now(), may_hand_on=True
         )
         pieces = choose_pieces(holdings, request.amount, start=0)
-        bundle = self.sign_payment(request, pieces)
+        return self._reserve(self.sign_payment(request, pieces))
+
+    def _reserve(self, bundle: Bundle) -> Bundle:
         payment: Any = bundle.documents[-1]
         self.book = books.hand_on(self.book, payment, operator=self.operator)
         self.bundles.append(bundle)
@@ -176,7 +179,9 @@ class Phone:
     def hand_back(self, amount_minor: int) -> Bundle:
         """Give units back to the operator."""
         assert self.operator_key is not None
-        return self.pay(replace(self.request(amount_minor), payee_key=self.operator_key))
+        request = replace(self.request(amount_minor), payee_key=self.operator_key)
+        holdings = [item for item in self.book.holdings if item.owner_id == self.id]
+        return self._reserve(self.sign_payment(request, choose_pieces(holdings, amount_minor, start=0)))
 
     def accept(self, bundle: Bundle, request: Request) -> Acceptance:
         acceptance = accept(

@@ -29,6 +29,7 @@ class OpenVoucher(msgspec.Struct, frozen=True, kw_only=True):
     amount_minor: int
     released_minor: int
     cover_minor: int
+    audience_key_id: bytes | None  # the only key that may receive its units
     spend_by: datetime
     claim_by: datetime  # as signed
     claim_until: datetime  # later than that if the operator had an outage
@@ -69,6 +70,7 @@ def to_open_voucher(row: asyncpg.Record) -> OpenVoucher:
         amount_minor=row["amount_minor"],
         released_minor=row["released_minor"],
         cover_minor=row["cover_minor"],
+        audience_key_id=row["audience_key_id"],
         spend_by=row["spend_by"],
         claim_by=row["claim_by"],
         claim_until=row["claim_until"],

@@ -23,8 +23,8 @@ class Exposure(msgspec.Struct, frozen=True, kw_only=True):
     """The most that the operator can lose on what is out now. Amounts in minor units."""
 
     cover_minor: int  # B: what is left of all cover budgets
-    guarantee_minor: int  # G: of everybody who holds money that isn't settled
-    early_release_minor: int  # L: of the same people
+    guarantee_minor: int  # G: of everybody who holds money that isn't settled and that can be spent twice
+    early_release_minor: int  # L: of everybody who holds money that isn't settled
     limit_minor: int | None  # of the sum; None: no limit
 
     @property
@@ -51,7 +51,7 @@ class Exposures:
         rows = await self._db.pool.fetch(SQL["holders_by_tier"])
         exposure = Exposure(
             cover_minor=await self._db.pool.fetchval(SQL["cover_promised"]),
-            guarantee_minor=sum(by_number[row["tier"]].guarantee_minor * row["person_count"] for row in rows),
+            guarantee_minor=sum(by_number[row["tier"]].guarantee_minor * row["guaranteed_count"] for row in rows),
             early_release_minor=sum(by_number[row["tier"]].early_release_minor * row["person_count"] for row in rows),
             limit_minor=self._policy.exposure_max_minor,
         )

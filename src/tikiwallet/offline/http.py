@@ -10,6 +10,7 @@ from litestar.params import FromPath
 
 from tikiwallet.identity.types import PersonId
 from tikiwallet.ledger.types import InsufficientFunds, LimitExceeded, WalletClosed
+from tikiwallet.offline.audience import AudienceBlocked, AudienceIsYou, AudienceUnknown
 from tikiwallet.offline.debts import DebtOpen
 from tikiwallet.offline.devices import (
     ChallengeInvalid,
@@ -174,20 +175,22 @@ async def retire_device(request: Request[Any, Any, Any], device_id: FromPath[UUI
     "POST", "/v1/offline/vouchers", summary="Load offline money onto a phone", tag="offline", body=VoucherOrder,
     answer=LoadingAnswer, status=201, idempotent=True,
     refusals=(
-        CurrencyNotOffline, DebtOpen, DeviceRetired, DeviceUnknown, InsufficientFunds, LimitExceeded, LoadingStopped,
-        OfflinePaused, ReceiveOnly, TooManyVouchers, VoucherAboveLimit, WalletClosed,
+        AudienceBlocked, AudienceIsYou, AudienceUnknown, CurrencyNotOffline, DebtOpen, DeviceRetired, DeviceUnknown,
+        InsufficientFunds, LimitExceeded, LoadingStopped, OfflinePaused, PublicKeyInvalid, ReceiveOnly,
+        TooManyVouchers, VoucherAboveLimit, WalletClosed,
     ),
     example=VoucherOrder(device_id=EXAMPLE_ID, amount=Amount(amount_minor=2000, currency="SGD")),
 )  # fmt: skip
 async def load(request: Request[Any, Any, Any]) -> Response[bytes]:
-    """Move online money into escrow and answer the voucher that it became."""
+    """Move online money into escrow and answer the voucher that it became; locked to one phone, if one is named."""
     key = idempotency_key(request)
     order = await read(request, VoucherOrder)
     offline = _offline(request)
+    audience_key = _binary(order.audience_key, field="audience_key") if order.audience_key is not None else None
     loading = await offline.vouchers.load(
         await offline.person(_person_id(request)),
-        device_id=DeviceId(order.device_id), amount=order.amount, key=key, draw=secrets.randbelow,
-        now=clock_now(request),
+        device_id=DeviceId(order.device_id), amount=order.amount, audience_key=audience_key, key=key,
+        draw=secrets.randbelow, now=clock_now(request),
     )  # fmt: skip
     return respond(loading_answer(loading), status=201)
 

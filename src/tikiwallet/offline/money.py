@@ -16,6 +16,7 @@ from tikicash.holders import Claim
 from tikicash.settlement import final_before_close
 from tikiwallet.identity.types import Directory, PersonId
 from tikiwallet.ledger.types import AccountKind, Ledger, derive_account_id
+from tikiwallet.offline.audience import read_audiences
 from tikiwallet.offline.closed_lines import read_closed_lines
 from tikiwallet.offline.devices import to_device
 from tikiwallet.offline.documents import OpenVoucher, Touched, read_touched
@@ -25,7 +26,7 @@ from tikiwallet.offline.phone_money import PhoneMoney, phone_money
 from tikiwallet.offline.policy import Policy
 from tikiwallet.offline.queries import SQL
 from tikiwallet.offline.revocations import read_blocked
-from tikiwallet.offline.types import Blocked, Device, VoucherId
+from tikiwallet.offline.types import Audience, Blocked, Device, VoucherId
 from tikiwallet.platform.db import Database
 from tikiwallet.platform.money import Balance, format_decimal
 
@@ -59,6 +60,11 @@ class _Owned(msgspec.Struct, frozen=True, kw_only=True):
     voucher: OpenVoucher
     claim: Claim
     claimed_minor: int  # units of the voucher that this phone was paid, each once however many claims it has
+
+    @property
+    def is_locked(self) -> bool:
+        """Whether nobody else may be paid with the voucher."""
+        return self.voucher.audience_key_id is not None
 
 
 class _Taken:
@@ -137,7 +143,8 @@ class Money:
         owned = list(_owned(by_key, blocked, touched, [VoucherId(row["voucher_id"]) for row in rows], self._issuer))
         payers = await self._payers(owned, touched)
         sums, taken = _Sums(), _Taken(advances)
-        lines = [*self._vouchers(owned, taken, sums, now=now), *self._claims(owned, taken, sums, payers)]
+        audiences = await read_audiences(pool, {item.voucher.audience_key_id for item in owned})
+        lines = [*self._vouchers(owned, audiences, taken, sums, now=now), *self._claims(owned, taken, sums, payers)]
         lines += [self._advance(row, by_key[row["key_id"]]) for row in advances]
         return lines, sums
 
@@ -156,34 +163,52 @@ class Money:
             for currency, account_id in ids.items()
         )
 
-    def _vouchers(self, owned: list[_Owned], taken: _Taken, sums: _Sums, *, now: datetime) -> Iterable[Line]:
+    def _vouchers(
+        self, owned: list[_Owned], audiences: dict[bytes, Audience], taken: _Taken, sums: _Sums, *, now: datetime
+    ) -> Iterable[Line]:
         """What the owner of a voucher never spent: offline money until its date, then money that comes home."""
         for item in owned:
             if item.claim.payment_id is not None:
                 continue
-            home = _day(item.voucher.claim_until)
+            audience = audiences.get(item.voucher.audience_key_id or b"")
+            whom = "somebody" if audience is None else audience.device.shown_name
+            unless = f"unless it was paid to {whom} and is brought by {_day(item.voucher.claim_until)}"
             given_minor = item.claim.handed_back
             unspent_minor = item.claim.count - given_minor
             given_minor -= taken.take(item, given_minor)
-            unless = f"unless it was paid to somebody who brings it by {home}"
-            if unspent_minor and now <= item.voucher.spend_by and item.blocked is None:
+            is_in_date = now <= item.voucher.spend_by
+            if unspent_minor and is_in_date and item.blocked is None and (audience is None or audience.blocked is None):
                 sums.offline += unspent_minor
-                text = f"Yours to spend until {_day(item.voucher.spend_by)}; the rest comes home on {home}, {unless}."
-                yield self._line(
-                    item, "voucher", unspent_minor, title="Offline money", state="spendable", sentence=text
-                )
+                yield self._to_spend(item, unspent_minor, audience, unless=unless)
             elif unspent_minor:
                 sums.underway += unspent_minor
-                text = f"Comes home on {home}, {unless}."
-                if now <= item.voucher.spend_by:  # the news of a block hasn't reached everybody
-                    text += f" Its phone is blocked; until {_day(item.voucher.spend_by)} not everybody may know that."
-                yield self._line(
-                    item, "voucher", unspent_minor, title="Offline money", state="coming_home", sentence=text
-                )
+                yield self._coming_home(item, unspent_minor, audience, unless=unless, is_in_date=is_in_date)
             if given_minor:
                 sums.underway += given_minor
-                text = f"You gave this back; it comes home on {home}, {unless}."
+                text = f"You gave this back; it comes home on {_day(item.voucher.claim_until)}, {unless}."
                 yield self._line(item, "voucher", given_minor, title="Given back", state="handed_back", sentence=text)
+
+    def _to_spend(self, item: _Owned, amount_minor: int, audience: Audience | None, *, unless: str) -> Line:
+        until, home = _day(item.voucher.spend_by), _day(item.voucher.claim_until)
+        if audience is None:
+            text = f"Yours to spend until {until}; the rest comes home on {home}, {unless}."
+            return self._line(item, "voucher", amount_minor, title="Offline money", state="spendable", sentence=text)
+        name = audience.device.shown_name
+        text = f"Only for {name}'s phone, until {until}; the rest comes home on {home}, {unless}."
+        return self._line(
+            item, "voucher", amount_minor, title="Locked offline money", state="locked", sentence=text,
+            counterparty=name,
+        )  # fmt: skip
+
+    def _coming_home(
+        self, item: _Owned, amount_minor: int, audience: Audience | None, *, unless: str, is_in_date: bool
+    ) -> Line:
+        text = f"Comes home on {_day(item.voucher.claim_until)}, {unless}."
+        if is_in_date and item.blocked is not None:  # the news of a block hasn't reached everybody
+            text += f" Its phone is blocked; until {_day(item.voucher.spend_by)} not everybody may know that."
+        elif is_in_date and audience is not None:
+            text += f" It is locked to a phone of {audience.device.shown_name} that takes no money any more."
+        return self._line(item, "voucher", amount_minor, title="Offline money", state="coming_home", sentence=text)
 
     def _claims(self, owned: list[_Owned], taken: _Taken, sums: _Sums, payers: dict[bytes, str]) -> Iterable[Line]:
         """What phones were paid: first the part that is final whatever happens, then the rest until the close."""
@@ -238,7 +263,8 @@ class Money:
             amount=self._balance(amount_minor),
             state=state,
             counterparty=counterparty,
-            spend_by=item.voucher.spend_by,
+            # What was paid with locked money isn't handed on by anybody.
+            spend_by=item.voucher.spend_by if line == "voucher" or not item.is_locked else None,
             claim_by=item.voucher.claim_until,
             voucher_id=item.voucher.voucher_id,
             payment_id=item.claim.payment_id,
@@ -278,7 +304,11 @@ def _final_parts(mine: list[_Owned]) -> list[int]:
     """Return how much of each claim of one phone is final: what the close pays at least, spread in closing order."""
     if not mine:
         return []
-    covers = {item.voucher.voucher_id: min(item.voucher.cover_minor, item.claimed_minor) for item in mine}
+    covers = {
+        item.voucher.voucher_id: min(item.voucher.cover_minor, item.claimed_minor)
+        for item in mine
+        if not item.is_locked
+    }
     left = final_before_close(
         budget=mine[0].device.budget_minor, claims=[(cover, cover) for cover in covers.values()]
     )  # fmt: skip
@@ -286,6 +316,9 @@ def _final_parts(mine: list[_Owned]) -> list[int]:
     # Units that nobody else claims come first: what they leave of the cover makes good for the shared ones.
     for at in sorted(range(len(mine)), key=lambda at: (mine[at].claim.shared > 0, at)):
         item = mine[at]
+        if item.is_locked:  # all of it is final, and uses up no cover
+            parts[at] = item.claim.count
+            continue
         parts[at] = min(left, covers[item.voucher.voucher_id], item.claim.count)
         covers[item.voucher.voucher_id] -= parts[at]
         left -= parts[at]

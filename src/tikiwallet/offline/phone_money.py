@@ -16,7 +16,13 @@ from tikiwallet.offline.money_lines import Line
 from tikiwallet.offline.types import Blocked, BlockReason, Device
 from tikiwallet.platform.money import Balance, format_decimal
 
-STILL_HELD: Final = {"spendable", "coming_home", "waiting", "shared"}  # states of lines that weren't given back
+STILL_HELD: Final = {
+    "spendable",
+    "locked",
+    "coming_home",
+    "waiting",
+    "shared",
+}  # states of lines that weren't given back
 
 
 class PhoneMoney(msgspec.Struct, frozen=True, kw_only=True):

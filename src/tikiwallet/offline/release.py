@@ -137,19 +137,24 @@ class Releases:
     ) -> list[TransferId]:
         """Promise what is final of a receive-only phone's claims and wasn't released yet.
 
-        Final is min(B, sum of min(cover, claimed) over open vouchers) (tikicash.settlement.final_before_close). What
-        was advanced on a voucher never exceeds its term of the sum, and all of it never exceeds B, so that only the
-        vouchers that this sync touched need to be judged again.
+        Final is what is locked to it + min(B, sum of min(cover, claimed) over the other open vouchers)
+        (tikicash.settlement.final_before_close). What was advanced on a voucher never exceeds its term of the sum, and
+        what of it isn't locked never exceeds B, so that only the vouchers that this sync touched need to be judged.
         """
         rows = await tx.fetch(SQL["final_advanced"], device.key_id)
         advanced = {row["voucher_id"]: row["advanced_minor"] for row in rows}
-        left_minor = device.budget_minor - sum(advanced.values())
+        left_minor = device.budget_minor - sum(row["advanced_minor"] for row in rows if not row["is_locked"])
         found = []
         for voucher in sorted(vouchers.values(), key=lambda item: (item.claim_by, item.voucher_id)):
             claimed_minor = holders_of(voucher.voucher_id).claimed.get(device.key_id, 0)
-            room_minor = min(voucher.cover_minor, claimed_minor) - advanced.get(voucher.voucher_id, 0)
-            # Claims may exceed the voucher when it was spent twice: the rest comes from the guarantee at the close.
-            amount_minor = min(room_minor, left_minor, await tx.fetchval(SQL["escrow_left"], voucher.voucher_id))
+            is_locked = voucher.audience_key_id is not None
+            final_minor = claimed_minor if is_locked else min(voucher.cover_minor, claimed_minor)
+            room_minor = final_minor - advanced.get(voucher.voucher_id, 0)
+            # Claims may exceed what is there: when it was spent twice, or released to the payer who handed it back.
+            # The rest comes at the close.
+            amount_minor = min(room_minor, await tx.fetchval(SQL["escrow_left"], voucher.voucher_id))
+            if not is_locked:
+                amount_minor = min(amount_minor, left_minor)
             if amount_minor > 0:
                 number = await tx.fetchval(SQL["count_advances"], device.key_id, voucher.voucher_id)
                 advance = Advance(
@@ -162,7 +167,7 @@ class Releases:
                     amount_minor=amount_minor,
                 )
                 found.append(await self._write(tx, advance))
-                left_minor -= amount_minor
+                left_minor -= 0 if is_locked else amount_minor
         return found
 
     async def _write(self, tx: Connection, advance: Advance) -> TransferId:

@@ -76,11 +76,22 @@ class Registered(msgspec.Struct, frozen=True, kw_only=True):
     blocked: Blocked | None = None
 
 
+class Audience(msgspec.Struct, frozen=True, kw_only=True):
+    """The one phone that may be paid with locked money."""
+
+    device: Device
+    blocked: Blocked | None
+
+
 class Loading(msgspec.Struct, frozen=True, kw_only=True):
-    """A wish for offline money and what became of it. `voucher` is there once the money stands in escrow."""
+    """A wish for offline money and what became of it. `voucher` is there once the money stands in escrow.
+
+    `audience` is the only phone that the money may be paid to, None if it may be paid to anybody.
+    """
 
     voucher_id: VoucherId
     device: Device
+    audience: Audience | None
     state: VoucherState
     amount_minor: int
     currency: str

@@ -30,6 +30,7 @@ from tikiwallet.ledger.types import (
     derive_transfer_id,
     refusal_of,
 )
+from tikiwallet.offline.audience import audience_key_id, find_audience, read_audiences
 from tikiwallet.offline.certificates import lock_holder
 from tikiwallet.offline.debts import DebtOpen, Debts
 from tikiwallet.offline.devices import DeviceRetired, find_device, to_device
@@ -37,7 +38,7 @@ from tikiwallet.offline.exposure import OfflinePaused, is_paused
 from tikiwallet.offline.issuer import Issuer
 from tikiwallet.offline.policy import Policy, TierPolicy
 from tikiwallet.offline.queries import SQL
-from tikiwallet.offline.types import Device, DeviceId, Loading, VoucherId, VoucherState, derive_voucher_id
+from tikiwallet.offline.types import Audience, Device, DeviceId, Loading, VoucherId, VoucherState, derive_voucher_id
 from tikiwallet.platform.db import Connection, Database
 from tikiwallet.platform.errors import Kind, Refused
 from tikiwallet.platform.http import IdempotencyKeyReused
@@ -102,13 +103,15 @@ class Vouchers:
         self._jobs = jobs
 
     async def load(
-        self, person: Person, *, device_id: DeviceId, amount: Amount, key: str, draw: Draw, now: datetime
-    ) -> Loading:
+        self, person: Person, *, device_id: DeviceId, amount: Amount, key: str, draw: Draw, now: datetime,
+        audience_key: bytes | None = None,
+    ) -> Loading:  # fmt: skip
         """Load `amount` onto a phone of `person`; the same `key` is the same loading, whatever became of it.
 
-        Refusals: `CurrencyNotOffline`, `DeviceUnknown`, `DeviceRetired`, `ReceiveOnly`, `VoucherAboveLimit`,
-        `TooManyVouchers`, `LoadingStopped`, `DebtOpen`, `OfflinePaused`, `IdempotencyKeyReused`, and what the ledger
-        refuses: `InsufficientFunds`, `LimitExceeded`, `WalletClosed`.
+        With `audience_key` (33 bytes) it is locked: only the phone with that key may be paid with it. Refusals:
+        `CurrencyNotOffline`, `DeviceUnknown`, `DeviceRetired`, `ReceiveOnly`, `VoucherAboveLimit`, `TooManyVouchers`,
+        `LoadingStopped`, `DebtOpen`, `OfflinePaused`, `IdempotencyKeyReused`, `PublicKeyInvalid`, those of
+        `find_audience`, and what the ledger refuses: `InsufficientFunds`, `LimitExceeded`, `WalletClosed`.
         """
         if amount.currency != self._policy.currency:
             raise CurrencyNotOffline(f"Offline money is in {self._policy.currency} only.", field="amount.currency")
@@ -117,8 +120,9 @@ class Vouchers:
         async with self._db.transaction() as tx:
             await lock_holder(tx, person.person_id)
             await self.draft(
-                tx, person, voucher_id, device_id=device_id, amount_minor=amount.amount_minor, draw=draw, now=now
-            )
+                tx, person, voucher_id, device_id=device_id, amount_minor=amount.amount_minor,
+                audience_key=audience_key, draw=draw, now=now,
+            )  # fmt: skip
         loading = await self.open(voucher_id, now=now)
         if loading.state is VoucherState.REFUSED:
             raise next(found for found in map(refusal_of, NO) if found.code == loading.refused_code)
@@ -132,6 +136,7 @@ class Vouchers:
         *,
         device_id: DeviceId,
         amount_minor: int,
+        audience_key: bytes | None,
         draw: Draw,
         now: datetime,
     ) -> None:
@@ -142,17 +147,21 @@ class Vouchers:
         """
         device = await find_device(tx, device_id, person.person_id)
         known = await tx.fetchrow(SQL["voucher"], voucher_id)
-        if known is not None and (known["device_id"], known["amount_minor"]) != (device_id, amount_minor):
+        content = (device_id, amount_minor, audience_key_id(audience_key))
+        if known is not None and (known["device_id"], known["amount_minor"], known["audience_key_id"]) != content:
             raise IdempotencyKeyReused
         if known is not None and known["state"] != VoucherState.REFUSED:
             return
         policy = self._policy.of(person.tier)
+        audience = await find_audience(tx, content[2], person.person_id)
         await self._check(tx, device, policy=policy, amount_minor=amount_minor, now=now)
         if known is None:
-            await self._insert(tx, voucher_id, device, policy=policy, amount_minor=amount_minor, draw=draw, now=now)
+            await self._insert(
+                tx, voucher_id, device, audience, policy=policy, amount_minor=amount_minor, draw=draw, now=now
+            )
         else:
             units = known["units"]
-            body = self._body(device, policy=policy, first=units.lower, amount_minor=amount_minor, now=now)
+            body = self._body(device, audience, policy=policy, first=units.lower, amount_minor=amount_minor, now=now)
             await tx.execute(SQL["redraft_voucher"], voucher_id, *_terms(body))
         await self._jobs.enqueue(tx, OPEN_VOUCHER, key=str(voucher_id), after_seconds=JOB_AFTER_SECONDS)
 
@@ -172,8 +181,9 @@ class Vouchers:
         """Promise the next voucher of a phone that asks for a balance and not for a load. Refusals as for `load`."""
         voucher_id = derive_voucher_id(person.person_id, f"sync/{device.device_id}/{number}/{amount_minor}")
         await self.draft(
-            tx, person, voucher_id, device_id=device.device_id, amount_minor=amount_minor, draw=draw, now=now
-        )
+            tx, person, voucher_id, device_id=device.device_id, amount_minor=amount_minor, audience_key=None,
+            draw=draw, now=now,
+        )  # fmt: skip
         return voucher_id
 
     async def _check(
@@ -196,26 +206,30 @@ class Vouchers:
             raise TooManyVouchers
 
     async def _insert(
-        self, tx: Connection, voucher_id: VoucherId, device: Device, *, policy: TierPolicy, amount_minor: int,
-        draw: Draw, now: datetime,
+        self, tx: Connection, voucher_id: VoucherId, device: Device, audience: Device | None, *, policy: TierPolicy,
+        amount_minor: int, draw: Draw, now: datetime,
     ) -> None:  # fmt: skip
         """Write the draft with units that nobody ever had: random, so that they tell nothing about anybody."""
         block = 1 << (amount_minor - 1).bit_length()
         for _ in range(DRAWS_MAX):
             first = draw(UNIT_NUMBERS // block) * block
-            body = self._body(device, policy=policy, first=first, amount_minor=amount_minor, now=now)
+            body = self._body(device, audience, policy=policy, first=first, amount_minor=amount_minor, now=now)
             try:
                 async with tx.transaction():
                     await tx.execute(
                         SQL["insert_voucher"], voucher_id, device.person_id, device.device_id, device.key_id,
-                        body.currency, asyncpg.Range(first, first + amount_minor), amount_minor, *_terms(body),
+                        body.currency, asyncpg.Range(first, first + amount_minor), amount_minor,
+                        *_to_columns(audience), *_terms(body),
                     )  # fmt: skip
                     return
             except (asyncpg.ExclusionViolationError, asyncpg.UniqueViolationError):  # the same block: the same document
                 log.info("unit numbers met others, drawing again", voucher_id=str(voucher_id))
         raise AssertionError("no free unit numbers were drawn")
 
-    def _body(self, device: Device, *, policy: TierPolicy, first: int, amount_minor: int, now: datetime) -> Voucher:
+    def _body(
+        self, device: Device, audience: Device | None, *, policy: TierPolicy, first: int, amount_minor: int,
+        now: datetime,
+    ) -> Voucher:  # fmt: skip
         second = int(now.timestamp())
         return Voucher(
             net=self._issuer.net,
@@ -228,10 +242,10 @@ class Vouchers:
             spend_by=second + policy.spend_seconds,
             claim_by=second + policy.claim_seconds,
             payment_max=policy.payment_max_minor,
-            cover=policy.cover_minor,
+            cover=policy.cover_minor if audience is None else 0,  # nobody can compete for locked units
             tier=policy.number,
             name_commit=commitment(device.opening),
-            audience_key=None,
+            audience_key=audience.public_key if audience is not None else None,
         )
 
     async def open(self, voucher_id: VoucherId, *, now: datetime) -> Loading:
@@ -294,17 +308,19 @@ class Vouchers:
         """Return a loading that exists."""
         row = await self._db.pool.fetchrow(SQL["voucher"], voucher_id)
         device = to_device(await self._db.pool.fetchrow(SQL["device"], row["device_id"]))
-        return self._to_loading(row, device)
+        return self._to_loading(row, device, await read_audiences(self._db.pool, [row["audience_key_id"]]))
 
     async def of_device(self, device: Device) -> list[Loading]:
         """Return the open vouchers of a phone, oldest first."""
         rows = await self._db.pool.fetch(SQL["open_vouchers_of_device"], device.device_id)
-        return [self._to_loading(row, device) for row in rows]
+        found = await read_audiences(self._db.pool, {row["audience_key_id"] for row in rows})
+        return [self._to_loading(row, device, found) for row in rows]
 
-    def _to_loading(self, row: asyncpg.Record, device: Device) -> Loading:
+    def _to_loading(self, row: asyncpg.Record, device: Device, found: dict[bytes, Audience]) -> Loading:
         return Loading(
             voucher_id=row["voucher_id"],
             device=device,
+            audience=found.get(row["audience_key_id"]),
             state=VoucherState(row["state"]),
             amount_minor=row["amount_minor"],
             currency=self._policy.currency,
@@ -321,6 +337,10 @@ def to_voucher(row: asyncpg.Record) -> Signed[Voucher]:
     """Return the signed document of a voucher that was opened."""
     document: Signed[Voucher] = signed(row["payload"], row["signature"])
     return document
+
+
+def _to_columns(audience: Device | None) -> tuple[bytes, UUID] | tuple[None, None]:
+    return (None, None) if audience is None else (audience.key_id, audience.person_id)
 
 
 def _terms(body: Voucher) -> tuple[object, ...]:

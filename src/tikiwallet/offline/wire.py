@@ -6,7 +6,7 @@ compares texts believe in two.
 
 import base64
 import binascii
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Annotated, Any
 from uuid import UUID
 
@@ -38,10 +38,11 @@ class DeviceOrder(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
 
 
 class VoucherOrder(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """How much to load onto which phone."""
+    """How much to load onto which phone, and the key of the only phone that it may be paid to, if there is one."""
 
     device_id: UUID
     amount: Amount
+    audience_key: Base64Url | None = None
 
 
 class SyncBody(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -118,7 +119,10 @@ class DevicesAnswer(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class LoadingAnswer(msgspec.Struct, frozen=True, kw_only=True):
-    """A load: `voucher` is there once it is open; `code` says why it was refused."""
+    """A load: `voucher` is there once it is open; `code` says why it was refused.
+
+    `locked_to` is the username of the only person whom it may be paid to, "" for anybody.
+    """
 
     loading_id: UUID | None
     device_id: UUID
@@ -126,16 +130,19 @@ class LoadingAnswer(msgspec.Struct, frozen=True, kw_only=True):
     amount: Balance
     voucher: Base64Url | None
     openings: list[OpeningAnswer]
+    locked_to: str = ""
+    spend_by: datetime | None = None
     code: str | None = None
     detail: str = ""
 
 
 class VoucherAnswer(msgspec.Struct, frozen=True, kw_only=True):
-    """An open voucher of the phone that syncs."""
+    """An open voucher of the phone that syncs; `locked_to` as in a load."""
 
     voucher: Base64Url | None
     opening: OpeningAnswer | None
     state: str
+    locked_to: str
 
 
 class ResultAnswer(msgspec.Struct, frozen=True, kw_only=True):
@@ -268,8 +275,14 @@ def loading_answer(loading: Loading) -> LoadingAnswer:
         amount=Balance(amount_minor=loading.amount_minor, currency=loading.currency),
         voucher=_document(loading.voucher) if loading.voucher is not None else None,
         openings=[_opening(loading.device.opening)] if loading.voucher is not None else [],
+        locked_to=_locked_to(loading),
+        spend_by=datetime.fromtimestamp(loading.voucher.body.spend_by, UTC) if loading.voucher is not None else None,
         code=loading.refused_code,
     )
+
+
+def _locked_to(loading: Loading) -> str:
+    return loading.audience.device.shown_name if loading.audience is not None else ""
 
 
 def money_answer(view: MoneyView) -> MoneyAnswer:
@@ -331,6 +344,7 @@ def sync_answer(synced: Synced, *, wanted: Amount | None) -> SyncAnswer:
                 voucher=_document(loading.voucher) if loading.voucher is not None else None,
                 opening=_opening(loading.device.opening),
                 state=loading.state.value,
+                locked_to=_locked_to(loading),
             )
             for loading in synced.vouchers
         ],

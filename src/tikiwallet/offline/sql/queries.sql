@@ -128,9 +128,9 @@ SELECT state, payload FROM offline.voucher WHERE voucher_id = $1 FOR NO KEY UPDA
 
 -- insert_voucher --
 INSERT INTO offline.voucher (
-    voucher_id, person_id, device_id, key_id, currency, units, amount_minor, state,
-    document_id, payload, tier, cover_minor, issued_at, spend_by, claim_by
-) VALUES ($1, $2, $3, $4, $5, $6, $7, 'draft', $8, $9, $10, $11, $12, $13, $14);
+    voucher_id, person_id, device_id, key_id, currency, units, amount_minor, audience_key_id, audience_person_id,
+    state, document_id, payload, tier, cover_minor, issued_at, spend_by, claim_by
+) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, 'draft', $10, $11, $12, $13, $14, $15, $16);
 
 -- redraft_voucher --
 -- A refused load is tried again under the same number and the same units, with today's dates; and a draft whose signing
@@ -290,9 +290,10 @@ SELECT amount_minor - released_minor FROM offline.voucher WHERE voucher_id = $1;
 SELECT EXISTS (SELECT FROM offline.advance WHERE document_id = $1 AND voucher_id = $2);
 
 -- final_advanced --
-SELECT voucher_id, sum(advance.amount_minor)::bigint AS advanced_minor
+SELECT voucher_id, audience_key_id IS NOT NULL AS is_locked, sum(advance.amount_minor)::bigint AS advanced_minor
 FROM offline.advance JOIN offline.voucher USING (voucher_id)
-WHERE advance.key_id = $1 AND advance.reason = 'final' AND voucher.state IN ('open', 'closing') GROUP BY voucher_id;
+WHERE advance.key_id = $1 AND advance.reason = 'final' AND voucher.state IN ('open', 'closing')
+GROUP BY voucher_id, audience_key_id;
 
 -- count_advances --
 SELECT count(*) FROM offline.advance WHERE key_id = $1 AND voucher_id = $2;
@@ -331,10 +332,11 @@ WHERE advance.person_id = $1 AND voucher.state IN ('open', 'closing')
 ORDER BY advance.recorded_at, advance.transfer_id;
 
 -- held --
--- What a phone can still spend of its own vouchers: their units less those in any payment that names the voucher.
+-- What a phone can still pay anybody with of its own vouchers: their units less those in any payment that names the
+-- voucher. Money that is locked to one payee is no balance to count on.
 SELECT
     coalesce(sum(voucher.amount_minor - spent.minor) FILTER (
-        WHERE voucher.state IN ('draft', 'open') AND voucher.spend_by >= $2
+        WHERE voucher.state IN ('draft', 'open') AND voucher.spend_by >= $2 AND voucher.audience_key_id IS NULL
     ), 0)::bigint AS held_minor,
     count(*) FILTER (WHERE voucher.state <> 'refused') AS load_count
 FROM offline.voucher
@@ -539,9 +541,11 @@ ORDER BY debt.recorded_at DESC LIMIT 1;
 SELECT coalesce(sum(budget_minor), 0)::bigint FROM offline.device;
 
 -- holders_by_tier --
-SELECT tier, count(*) AS person_count
+-- Who holds nothing but locked money can't spend it twice: it needs no guarantee.
+SELECT tier, count(*) AS person_count, count(*) FILTER (WHERE can_spend_twice) AS guaranteed_count
 FROM (
-    SELECT person_id, max(tier) AS tier FROM offline.voucher WHERE state IN ('open', 'closing') GROUP BY person_id
+    SELECT person_id, max(tier) AS tier, bool_or(audience_key_id IS NULL) AS can_spend_twice
+    FROM offline.voucher WHERE state IN ('open', 'closing') GROUP BY person_id
 ) AS holders
 GROUP BY tier;
 

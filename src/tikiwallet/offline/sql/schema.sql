@@ -47,6 +47,23 @@ BEGIN
     RETURN NEW;
 END $$;
 
+CREATE FUNCTION offline.share_of_locked_voucher() RETURNS trigger
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog'
+    AS $$
+DECLARE
+    v_voucher offline.voucher;
+BEGIN
+    SELECT * INTO v_voucher FROM offline.voucher WHERE voucher_id = NEW.voucher_id;
+    IF v_voucher.audience_key_id IS NOT NULL AND (
+        NEW.key_id NOT IN (v_voucher.key_id, v_voucher.audience_key_id) OR NEW.shared_minor > 0 OR NEW.top_minor > 0
+    ) THEN
+        RAISE EXCEPTION 'voucher % is locked: its owner and its audience have a share, and nothing is divided', NEW.voucher_id
+            USING ERRCODE = 'check_violation', CONSTRAINT = 'locked_units_are_never_shared';
+    END IF;
+    RETURN NEW;
+END $$;
+
 CREATE FUNCTION offline.voucher_moves_forward() RETURNS trigger
     LANGUAGE plpgsql
     SET search_path TO 'pg_catalog'
@@ -361,10 +378,14 @@ CREATE TABLE offline.voucher (
     opened_at timestamp with time zone,
     closed_at timestamp with time zone,
     claim_until timestamp with time zone NOT NULL,
+    audience_key_id bytea,
+    audience_person_id uuid,
+    CONSTRAINT audience_is_somebody_else CHECK ((audience_person_id <> person_id)),
     CONSTRAINT claims_never_end_early CHECK ((claim_until >= claim_by)),
     CONSTRAINT closed_when_closed CHECK (((state = 'closed'::text) = (closed_at IS NOT NULL))),
     CONSTRAINT cover_never_negative CHECK ((cover_minor >= 0)),
     CONSTRAINT escrow_equals_loaded CHECK (((upper(units) - lower(units)) = amount_minor)),
+    CONSTRAINT locked_without_cover CHECK (((audience_key_id IS NULL) OR (cover_minor = 0))),
     CONSTRAINT never_released_above_escrow CHECK (((released_minor >= 0) AND (released_minor <= amount_minor))),
     CONSTRAINT opened_when_open CHECK (((state = ANY (ARRAY['open'::text, 'closing'::text, 'closed'::text])) = (opened_at IS NOT NULL))),
     CONSTRAINT refused_with_a_code CHECK (((state = 'refused'::text) = (refused_code IS NOT NULL))),
@@ -438,6 +459,9 @@ ALTER TABLE ONLY offline.liability
 
 ALTER TABLE ONLY offline.payout
     ADD CONSTRAINT one_payout_per_account UNIQUE NULLS NOT DISTINCT (voucher_id, person_id, key_id);
+
+ALTER TABLE ONLY offline.device
+    ADD CONSTRAINT one_person_of_each_key UNIQUE (key_id, person_id);
 
 ALTER TABLE ONLY offline.device
     ADD CONSTRAINT one_person_per_key UNIQUE (public_key);
@@ -527,6 +551,8 @@ CREATE TRIGGER settled_once BEFORE INSERT ON offline.share FOR EACH ROW EXECUTE 
 
 CREATE TRIGGER settlement_adds_up AFTER INSERT ON offline.settlement FOR EACH ROW EXECUTE FUNCTION offline.settlement_adds_up();
 
+CREATE TRIGGER share_of_locked_voucher BEFORE INSERT ON offline.share FOR EACH ROW EXECUTE FUNCTION offline.share_of_locked_voucher();
+
 CREATE TRIGGER voucher_moves_forward BEFORE UPDATE ON offline.voucher FOR EACH ROW EXECUTE FUNCTION offline.voucher_moves_forward();
 
 ALTER TABLE ONLY offline.advance
@@ -540,6 +566,9 @@ ALTER TABLE ONLY offline.advance_posted
 
 ALTER TABLE ONLY offline.advance
     ADD CONSTRAINT advance_voucher_id_fkey FOREIGN KEY (voucher_id) REFERENCES offline.voucher(voucher_id);
+
+ALTER TABLE ONLY offline.voucher
+    ADD CONSTRAINT audience_is_registered FOREIGN KEY (audience_key_id, audience_person_id) REFERENCES offline.device(key_id, person_id) MATCH FULL;
 
 ALTER TABLE ONLY offline.budget_change
     ADD CONSTRAINT budget_change_device_id_fkey FOREIGN KEY (device_id) REFERENCES offline.device(device_id);
