@@ -1,6 +1,6 @@
 # make run    set everything up and serve the wallet       make test   everything that CI runs
 # make demo   three people pay each other with no network  make check  format, lint, types, arrow, tidy
-.PHONY: help run demo sim mutants fuzz bench-web screenshots webkit check fix test setup setup-dev web schema codes lock clean
+.PHONY: help run demo sim mutants fuzz bench-web screenshots lighthouse webkit check fix test setup setup-dev web schema codes lock clean
 .DEFAULT_GOAL := help
 PYTHON ?= python3
 VENV := .venv
@@ -56,7 +56,7 @@ fuzz: setup-dev
 	@PYTHONPATH=tests $(BIN)/python -m protocol.fuzz
 	@PYTHONPATH=tests $(BIN)/python -m web.fuzz --cases 100000
 
-# What the web wallet is like on a cheap phone, to look at, and in the other engine: see tests/browser.
+# What the web wallet is like on a cheap phone, to look at, by Lighthouse, and in the other engine: see tests/browser.
 bench-web: setup-dev
 	@tests/system-packages
 	@PYTHONPATH=tests $(BIN)/python -m browser.bench
@@ -64,6 +64,10 @@ bench-web: setup-dev
 screenshots: setup-dev
 	@tests/system-packages pictures
 	@PYTHONPATH=tests $(BIN)/python -m browser.pictures
+
+lighthouse: setup-dev
+	@tests/system-packages
+	@PYTHONPATH=tests $(BIN)/python -m browser.lighthouse
 
 webkit: setup-dev
 	@tests/system-packages webkit
