@@ -1,7 +1,7 @@
 """People with phones, ready to pay each other without a network."""
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -12,7 +12,7 @@ import pytest
 
 from crashes import FailingLedger, open_database, open_ledger
 from offline.phone import Phone
-from tikicash.messages import Bundle
+from tikicash.messages import Bundle, Refusal, Signed
 from tikiwallet.identity.directory import People
 from tikiwallet.identity.operators import Change
 from tikiwallet.identity.phones import PhoneRules
@@ -110,14 +110,16 @@ class OfflineParts:
     async def device_of(self, phone: Phone) -> Device:
         return await self.offline.devices.find(DeviceId(UUID(phone.device_id)), PersonId(phone.owner.person_id))
 
-    async def sync(self, phone: Phone, *bundles: Bundle) -> None:
+    async def sync(
+        self, phone: Phone, *bundles: Bundle, refusals: Iterable[Signed[Refusal]] = (), wanted: str = ""
+    ) -> None:
         """What the route does with a sync, on this side of the application."""
         await self.offline.syncs.sync(
             SyncOrder(
                 device_id=DeviceId(UUID(phone.device_id)),
                 bundles=tuple(item.to_bytes() for item in bundles),
-                refusals=(),
-                offline_balance_wanted=None,
+                refusals=tuple(item.to_bytes() for item in refusals),
+                offline_balance_wanted=self.amount(wanted) if wanted else None,
             ),
             await self.offline.person(phone.owner.person_id),
             draw=lambda below: below // 3,
