@@ -7,7 +7,7 @@ from typing import Any
 import click
 
 from tikicash.messages import Bundle, Payment, Receipt, Refusal, Request, Signed, to_code
-from tikiwallet.cli import codes, local, paying, receiving, show
+from tikiwallet.cli import codes, local, paying, receiving, refunding, show
 from tikiwallet.cli.groups import offline
 from tikiwallet.cli.problems import NotConfirmed, NothingStored, WrongKindOfCode
 from tikiwallet.cli.run import Run, read_amount
@@ -137,6 +137,32 @@ def refuse(run: Run, code: str, reason: str, png: Path | None) -> None:
         refused = receiving.refuse(wallet, message, reason=reason)
         _save(refused.code, png)
         run.screen().show(refused, lambda console, item: show.refused(console, item, currency, png), currency=currency)
+
+
+@offline.command("refund", context_settings=AMOUNTS)
+@click.argument("payment_id", metavar="ID")
+@click.argument("amount", required=False)
+@click.option("--again", is_flag=True, help="Give back more, though no receipt of the last refund came.")
+@PNG
+@YES
+@click.pass_obj
+def refund(run: Run, payment_id: str, amount: str | None, *, again: bool, png: Path | None, yes: bool) -> None:
+    """Give back a payment that you received: all that is left of it, or AMOUNT. The payer scans the code.
+
+    Until its receipt comes, the same refund is shown again.
+    """
+    with run.wallet() as wallet:
+        currency = read_trust(wallet.store).currency
+        wanted_minor = None if amount is None else read_amount(amount, currency).amount_minor
+        sale = refunding.refundable(wallet, bytes.fromhex(local.find_entry(wallet, payment_id).id))
+        made = None if again else refunding.shown_before(sale, wanted_minor)
+        if made is None:
+            if wanted_minor is None:
+                wanted_minor = sale.held_minor or sale.amount_minor
+            run.confirm(show.refund_question(sale, wanted_minor, currency), yes=yes)
+            made = refunding.give_back(wallet, sale, wanted_minor)
+        _save(made.code, png)
+        run.screen().show(made, lambda console, item: show.made(console, item, currency, png), currency=currency)
 
 
 @offline.command("show")

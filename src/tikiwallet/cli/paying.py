@@ -5,47 +5,38 @@ disk before it is on the screen, a request is answered once, and showing again s
 """
 
 from dataclasses import dataclass, replace
-from sqlite3 import Row
-from typing import Any
 
-from tikicash.book import Book, Holding, hand_on, spendable
-from tikicash.chain import Limits, is_payment
+from tikicash.book import Book, Holding, spendable
+from tikicash.chain import is_payment
 from tikicash.coins import choose_pieces
 from tikicash.errors import Rejected
-from tikicash.fields import MEMO
+from tikicash.fields import MEMO, NONCE_BYTES
 from tikicash.layout import PIECES_MAX
 from tikicash.messages import (
     OPENS_MEMO,
     Bundle,
     Certificate,
     Opening,
-    Payment,
     Piece,
     Receipt,
     Refusal,
     Request,
     Signed,
-    Voucher,
-    commitment,
     key_id,
-    parse,
     parse_code,
-    sign,
-    to_code,
 )
-from tikicash.rules import LIMITS, check_chain, verify_receipt, verify_refusal, verify_request
-from tikiwallet.cli.book_table import read_book, write_book
+from tikicash.rules import LIMITS, verify_receipt, verify_refusal, verify_request
+from tikiwallet.cli.book_table import read_book
+from tikiwallet.cli.made_payments import Made, Order, explained, made, make_payment, stored_payment
 from tikiwallet.cli.problems import (
     AlreadyAnswered,
     MemoInvalid,
-    NothingStored,
     NothingToHandBack,
     PayeeIsYou,
     ProtocolSaidNo,
     RequestReused,
-    WalletRestored,
 )
-from tikiwallet.cli.trust import Trust, my_certificate, read_opening, read_trust
+from tikiwallet.cli.trust import my_certificate, read_trust
 from tikiwallet.cli.wallet_folder import Wallet
 
 START_BYTES = 7  # a random position below 2^56: units are below 2^53
@@ -62,21 +53,6 @@ class Asked:
     request: Signed[Request]
     name: str  # what to call the payee
     name_is_verified: bool  # certified by the operator, not only claimed
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Made:
-    """A stored payment and its code."""
-
-    payment_id: str  # hex
-    code: str
-    payee_name: str
-    amount_minor: int
-    memo: str
-    made_at: int
-    claim_by: int
-    answer: str  # "", "received", "refused" or "not_taken"
-    shown_again: bool
 
 
 def read_request(wallet: Wallet, bundle: Bundle) -> Asked:
@@ -110,7 +86,7 @@ def find_made(wallet: Wallet, asked: Asked) -> Made | None:
         return None
     if row["amount_minor"] != asked.request.body.amount:
         raise RequestReused
-    return _made(row, shown_again=True)
+    return made(row, shown_again=True)
 
 
 def pay(wallet: Wallet, asked: Asked, *, memo: str) -> Made:
@@ -119,33 +95,25 @@ def pay(wallet: Wallet, asked: Asked, *, memo: str) -> Made:
     Problems: `ProtocolSaidNo` (not_enough_offline_money, payment_above_limit, too_many_pieces), `MemoInvalid`,
     `RequestReused`, those of `Wallet.signing`.
     """
-    if (made := find_made(wallet, asked)) is not None:
-        return made
-    trust, request = read_trust(wallet.store), asked.request.body
+    if (known := find_made(wallet, asked)) is not None:
+        return known
+    request = asked.request.body
     signer = wallet.signer()  # unlocks or makes the key before the transaction, so that its questions hold nothing up
     book = read_book(wallet.store)
     certificate, _ = my_certificate(wallet)
     try:
-        pieces = _choose(wallet, book, request, mine=key_id(signer.public_key), certificate=certificate)
-        memo_opening = _memo_opening(wallet, memo)
+        order = Order(
+            pieces=_choose(wallet, book, request, mine=key_id(signer.public_key), certificate=certificate),
+            currency=request.currency, payee_key=request.payee_key, payee_name=asked.name, nonce=request.nonce,
+            request_id=_request_ref(request), memo=_memo_opening(wallet, memo),
+        )  # fmt: skip
         with wallet.signing() as signer:
-            body = Payment(
-                net=trust.net, currency=request.currency, pieces=pieces, total=request.amount,
-                payee_id=key_id(request.payee_key), nonce=request.nonce, paid_at=wallet.now(),
-                memo_commit=commitment(memo_opening) if memo_opening else None,
-            )  # fmt: skip
-            signed = sign(body, signer)
-            bundle = assemble(wallet, book, signed, mine=key_id(signer.public_key), memo=memo_opening)
-            _check_own_work(bundle, trust, limits=LIMITS)
-            _store(
-                wallet, trust, book, signed, bundle, request_id=_request_ref(request), payee_key=request.payee_key,
-                payee_name=asked.name, memo=memo, is_hand_back=False,
-            )  # fmt: skip
+            make_payment(wallet, signer, order)
     except Rejected as rejected:
-        raise _explained(wallet, rejected) from rejected
-    made = find_made(wallet, asked)
-    assert made is not None
-    return replace(made, shown_again=False)
+        raise explained(wallet, rejected) from rejected
+    paid = find_made(wallet, asked)
+    assert paid is not None
+    return replace(paid, shown_again=False)
 
 
 def hand_back(wallet: Wallet, amount_minor: int | None) -> list[Made]:
@@ -171,24 +139,21 @@ def hand_back(wallet: Wallet, amount_minor: int | None) -> list[Made]:
     wanted_minor = held_minor if amount_minor is None else amount_minor
     if wanted_minor > held_minor:
         raise ProtocolSaidNo(Rejected("not_enough_offline_money"))
-    made = []
     with wallet.signing() as signer:
-        for pieces in _pieces_to_hand_back(holdings, wanted_minor):
-            book = read_book(wallet.store)
-            body = Payment(
-                net=trust.net, currency=trust.currency_number, pieces=pieces, total=sum(item.count for item in pieces),
-                payee_id=key_id(trust.operator_key), nonce=wallet.edge.random_bytes(8), paid_at=wallet.now(),
-                memo_commit=None,
-            )  # fmt: skip
-            signed = sign(body, signer)
-            bundle = assemble(wallet, book, signed, mine=mine, memo=None)
-            _check_own_work(bundle, trust, limits=HAND_BACK_LIMITS)
-            _store(
-                wallet, trust, book, signed, bundle, request_id=wallet.edge.random_bytes(HAND_BACK_REF_BYTES),
-                payee_key=trust.operator_key, payee_name="", memo="", is_hand_back=True,
-            )  # fmt: skip
-            made.append(signed.short_id)
-    return [stored_payment(wallet, payment_id) for payment_id in made]
+        ids = [
+            make_payment(
+                wallet,
+                signer,
+                Order(
+                    pieces=pieces, currency=trust.currency_number, payee_key=trust.operator_key, payee_name="",
+                    nonce=wallet.edge.random_bytes(NONCE_BYTES), is_hand_back=True,
+                    request_id=wallet.edge.random_bytes(HAND_BACK_REF_BYTES),
+                ),
+                limits=HAND_BACK_LIMITS,
+            ).short_id
+            for pieces in _pieces_to_hand_back(holdings, wanted_minor)
+        ]  # fmt: skip
+    return [stored_payment(wallet, payment_id) for payment_id in ids]
 
 
 def take_answer(wallet: Wallet, answer: Signed[Receipt] | Signed[Refusal], *, code: str) -> Made:
@@ -196,9 +161,9 @@ def take_answer(wallet: Wallet, answer: Signed[Receipt] | Signed[Refusal], *, co
 
     Problems: `NothingStored`, `AlreadyAnswered`, `ProtocolSaidNo`.
     """
-    made = stored_payment(wallet, answer.body.payment_id)
+    before = stored_payment(wallet, answer.body.payment_id)
     row = wallet.store.row("payment_made", payment_id=answer.body.payment_id)
-    bundle = parse_code(made.code)
+    bundle = parse_code(before.code)
     assert row is not None
     assert isinstance(bundle, Bundle)
     payment = bundle.documents[-1]
@@ -211,9 +176,9 @@ def take_answer(wallet: Wallet, answer: Signed[Receipt] | Signed[Refusal], *, co
             verify_refusal(answer, payment=payment, payee_key=row["payee_key"])
     except Rejected as rejected:
         raise ProtocolSaidNo(rejected) from rejected
-    if made.answer == said:
+    if before.answer == said:
         return stored_payment(wallet, answer.body.payment_id)
-    if made.answer not in {"", "not_taken"}:
+    if before.answer not in {"", "not_taken"}:
         raise AlreadyAnswered
     with wallet.store.transaction():
         wallet.store.run(
@@ -230,51 +195,14 @@ def say_not_taken(wallet: Wallet, payment_id: bytes) -> Made:
 
     Problems: `NothingStored`, `AlreadyAnswered`.
     """
-    made = stored_payment(wallet, payment_id)
-    if made.answer not in {"", "not_taken"}:
+    before = stored_payment(wallet, payment_id)
+    if before.answer not in {"", "not_taken"}:
         raise AlreadyAnswered
-    if not made.answer:
+    if not before.answer:
         wallet.store.run(
             "add_payment_answer", payment_id=payment_id, answer="not_taken", code="", learned_at=wallet.now()
         )
     return stored_payment(wallet, payment_id)
-
-
-def stored_payment(wallet: Wallet, payment_id: bytes) -> Made:
-    """Return a payment of mine as it was stored. Problem: `NothingStored`."""
-    row = wallet.store.row("payment_made", payment_id=payment_id)
-    if row is None:
-        raise NothingStored
-    return _made(row, shown_again=True)
-
-
-def assemble(wallet: Wallet, book: Book, payment: Signed[Payment], *, mine: bytes, memo: Opening | None) -> Bundle:
-    """Return what the payment's code carries: ancestors (parents first), certificates, the payment, openings."""
-    documents: dict[bytes, Signed[Voucher] | Signed[Payment]] = {}
-    certificates: dict[bytes, Signed[Certificate]] = {}
-    openings: list[Opening] = []
-    received = False
-    for piece in payment.body.pieces:
-        holding = _holding_of(book, piece)
-        received = received or holding.depth > 0
-        for ancestor in holding.ancestors:
-            document, opening = _document(wallet, ancestor.id)
-            if ancestor.is_certificate:
-                certificates[document.id] = document
-                continue
-            documents[document.id] = document
-            if isinstance(document.body, Voucher) and key_id(document.body.key) == mine and opening:
-                openings.append(opening)
-    if received:
-        certificate, opening = my_certificate(wallet)
-        if certificate is not None:
-            certificates[certificate.id] = certificate
-            openings.extend([opening] if opening else [])
-    return Bundle(
-        documents=(*documents.values(), payment),
-        certificates=tuple(certificates.values()),
-        openings=(*openings[:1], *([memo] if memo else [])),
-    )
 
 
 def _choose(
@@ -313,70 +241,6 @@ def _pieces_to_hand_back(holdings: list[Holding], wanted_minor: int) -> list[tup
     return [tuple(pieces) for pieces in groups.values()]
 
 
-def _store(
-    wallet: Wallet, trust: Trust, book: Book, payment: Signed[Payment], bundle: Bundle, *, request_id: bytes,
-    payee_key: bytes, payee_name: str, memo: str, is_hand_back: bool,
-) -> None:  # fmt: skip
-    """Write units, document and payment together; the caller's transaction makes them durable at once."""
-    claim_by = min(_holding_of(book, piece).terms.claim_by for piece in payment.body.pieces)
-    write_book(wallet.store, hand_on(book, payment, operator=trust.operator))
-    wallet.store.run(
-        "add_payment_made", payment_id=payment.short_id, request_id=request_id, payee_key=payee_key,
-        payee_name=payee_name, amount_minor=payment.body.total, memo=memo, made_at=payment.body.paid_at,
-        claim_by=claim_by, is_hand_back=int(is_hand_back), code=to_code(bundle), refund_of=None,
-    )  # fmt: skip
-    wallet.store.run("add_to_outbox", payment_id=payment.short_id, kind="bundle", body=bundle.to_bytes())
-
-
-def _check_own_work(bundle: Bundle, trust: Trust, *, limits: Limits) -> None:
-    """Judge a payment as the operator will, before it is shown: a mistake of ours must not cost anybody money."""
-    try:
-        read_back = parse(bundle.to_bytes())
-        assert isinstance(read_back, Bundle)
-        check_chain(read_back, net=trust.net, issuer_keys=trust.issuer_keys, limits=limits)
-    except Rejected as rejected:
-        raise AssertionError(f"made a payment that nobody takes: {rejected}") from rejected
-
-
-def _explained(wallet: Wallet, rejected: Rejected) -> Exception:
-    """Return why nothing was paid: a freshly retired key says more than an empty wallet."""
-    restored = next((notice for notice in wallet.notices if isinstance(notice, WalletRestored)), None)
-    if rejected.code == "not_enough_offline_money" and restored is not None:
-        wallet.notices.remove(restored)
-        return restored
-    return ProtocolSaidNo(rejected)
-
-
-def _holding_of(book: Book, piece: Piece) -> Holding:
-    return next(
-        item
-        for item in book.holdings
-        if item.parent_id == piece.parent_id
-        and item.first <= piece.first
-        and piece.first + piece.count <= item.first + item.count
-    )
-
-
-def _document(wallet: Wallet, document_id: bytes) -> tuple[Any, Opening | None]:
-    row = wallet.store.row("document", document_id=document_id)
-    assert row is not None, document_id.hex()
-    return parse(row["body"]), read_opening(row["opening"])
-
-
 def _request_ref(request: Request) -> bytes:
     """Return what answers a request once: the payee and the nonce that he drew."""
     return key_id(request.payee_key) + request.nonce
-
-
-def _made(row: Row, *, shown_again: bool) -> Made:
-    return Made(
-        payment_id=row["payment_id"].hex(),
-        code=row["code"],
-        payee_name=row["payee_name"],
-        amount_minor=row["amount_minor"],
-        memo=row["memo"],
-        made_at=row["made_at"],
-        claim_by=row["claim_by"],
-        answer=row["answer"] or "",
-        shown_again=shown_again,
-    )

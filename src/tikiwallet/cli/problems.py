@@ -258,7 +258,7 @@ class NotForYou(Problem):
 
 
 class AlreadyAccepted(Problem):
-    """You accepted this payment, so it can't be refused any more. Pay it back with an ordinary payment."""
+    """You accepted this payment, so it can't be refused any more. Give it back with `tiki offline refund`."""
 
     code = "already_accepted"
 
@@ -273,6 +273,13 @@ class AlreadyRefused(Problem):
     """You refused this payment. Show the payer a new request if you want to be paid after all."""
 
     code = "already_refused"
+
+
+class RefundWaiting(Problem):
+    """You gave back another amount of this payment, and no receipt came yet. Run this without an amount to show it
+    again, or with --again to give back this amount as well."""  # fmt: skip
+
+    code = "refund_waiting"
 
 
 class PayeeIsYou(Problem):

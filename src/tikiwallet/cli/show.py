@@ -15,8 +15,10 @@ from rich.text import Text
 from tikiwallet.cli import codes
 from tikiwallet.cli.answers import MoneyLine
 from tikiwallet.cli.local import BalanceShown, Entry, Local
-from tikiwallet.cli.paying import Asked, Made
+from tikiwallet.cli.made_payments import Made
+from tikiwallet.cli.paying import Asked
 from tikiwallet.cli.receiving import MyRequest, Received, Refused
+from tikiwallet.cli.refunding import Refundable
 from tikiwallet.cli.screen import marked, sentence
 from tikiwallet.platform.money import format_decimal
 
@@ -134,12 +136,22 @@ def my_request(console: Console, item: MyRequest, currency: str, png: Path | Non
 
 def made(console: Console, item: Made, currency: str, png: Path | None) -> None:
     """Show a payment as a code, and what happens to it."""
-    again = "The same payment as before" if item.shown_again else "Paid"
+    what, word = ("refund", "Given back") if item.refund_of else ("payment", "Paid")
+    again = f"The same {what} as before" if item.shown_again else word
+    payee = item.payee_name or "the payer"
     done(
-        console, f"{again}: {money(item.amount_minor, currency)} to {item.payee_name}.",
-        f"It counts when {item.payee_name} or you bring it to the operator by {when(item.claim_by)}.",
+        console, f"{again}: {money(item.amount_minor, currency)} to {payee}.",
+        f"It counts when {payee} or you bring it to the operator by {when(item.claim_by)}.",
     )  # fmt: skip
-    code(console, item.code, png=png, caption=f"Let {item.payee_name} scan this now.")
+    code(console, item.code, png=png, caption=f"Let {payee} scan this now.")
+
+
+def refund_question(sale: Refundable, amount_minor: int, currency: str) -> str:
+    """Return what to ask before something is given back: how much, to whom, and what went back before."""
+    payer = sale.payer_name or "a phone without a certified name"
+    before_minor = sum(item.amount_minor for item in sale.refunds)
+    before = f" {money(before_minor, currency)} of it was given back before." if before_minor else ""
+    return f"Give {money(amount_minor, currency)} of {money(sale.amount_minor, currency)} back to {payer}?{before}"
 
 
 def verdict(console: Console, item: Received, currency: str) -> None:

@@ -122,6 +122,11 @@ FROM payment_made LEFT JOIN payment_answer USING (payment_id) WHERE payment_id =
 SELECT payment_made.*, payment_answer.answer, payment_answer.learned_at
 FROM payment_made LEFT JOIN payment_answer USING (payment_id) WHERE request_id = :request_id;
 
+-- refunds_made --
+-- What was given back of a payment that I received, oldest first.
+SELECT payment_made.*, payment_answer.answer, payment_answer.learned_at
+FROM payment_made LEFT JOIN payment_answer USING (payment_id) WHERE refund_of = :sale_id ORDER BY payment_made.rowid;
+
 -- add_payment_answer --
 INSERT INTO payment_answer (payment_id, answer, code, learned_at) VALUES (:payment_id, :answer, :code, :learned_at)
 ON CONFLICT (payment_id) DO UPDATE SET answer = excluded.answer, code = excluded.code, learned_at = excluded.learned_at
