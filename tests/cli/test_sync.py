@@ -38,6 +38,21 @@ def test_money_is_loaded_paid_offline_and_settled(people: Callable[..., list[Pho
     assert {item["state"] for item in ben.does("offline", "show")["items"]} == {"settled"}
 
 
+def test_a_refund_is_settled_whoever_brings_it(people: Callable[..., list[Phone]]) -> None:
+    asha, ben = people("asha", "ben")
+    asha.does("load", "15")
+    sale = pay_offline(asha, ben, "8.50")["payment_id"]
+    shown = ben.does("offline", "refund", sale, "2.50", "--yes")
+    taken = asha.does("offline", "accept", shown["code"], "--yes")
+    ben.does("offline", "accept", taken["receipt_code"])
+    assert [ben.does("sync")["rejected"], asha.does("sync")["rejected"]] == [[], []]
+    assert (asha.does("sync")["recorded"], asha.offline_balance(), ben.offline_balance()) == (0, 900, 600)
+    view = ben.does("balance")["view"]
+    assert minor(view["final"]) + minor(view["provisional"]) == 600
+    view = asha.does("balance")["view"]
+    assert minor(view["offline"]) + minor(view["final"]) + minor(view["provisional"]) == 900
+
+
 def test_an_offline_balance_is_kept_up_by_sync(people: Callable[..., list[Phone]]) -> None:
     asha, ben = people("asha", "ben")
     kept = asha.run("sync", "--keep", "20")

@@ -8,7 +8,7 @@ import { batch, computed, signal } from "./vendor/ui.js";
 /** @import { MoneyView, Person } from "./api.js" */
 /** @import { Asked } from "./tikicash/rules.js" */
 /** @import { Message } from "./tikicash/messages.js" */
-/** @import { Paid } from "./wallet/paying.js" */
+/** @import { Paid } from "./wallet/made-payments.js" */
 /** @import { AskedRow, Received, RefusedRow } from "./wallet/receiving.js" */
 /** @import { OutboxEntry } from "./wallet/sync.js" */
 /** @typedef {{ code: string, number: number, digits: number }} Currency */

@@ -20,6 +20,12 @@ function safeOf({ how_safe: safe }) {
   return { final_minor: final, protected_minor: covered, at_risk_minor: at_risk, claim_by };
 }
 
+/** Who gave it, and whether it gives back what I paid. @param {string | null} name @param {boolean} isRefund */
+function titleOf(name, isRefund) {
+  if (isRefund) return t("verdict.refund", { name: name || t("somebody") });
+  return name ? t("verdict.from", { name }) : t("verdict.from_somebody");
+}
+
 /** The payment that was scanned, before it is taken. */
 export function Judged() {
   const acceptance = useSignal(/** @type {Acceptance | null} */ (null));
@@ -56,7 +62,7 @@ export function Judged() {
   if (failure.value) return html`<${Refusing} error=${failure.value} onRefuse=${sayNo} />`;
   const found = acceptance.value;
   if (!found || !message) return html`<${Screen} title=${t("verdict")}><p class="lead">${t("checking")}</p><//>`;
-  const from = found.payer_name ? t("verdict.from", { name: found.payer_name }) : t("verdict.from_somebody");
+  const from = titleOf(found.payer_name, found.sale !== null);
   return html`<${Screen} title=${t("verdict")} actions=${html`
       <${Button} kind="main" name="accept" onPress=${() => take(message)}>${t("accept")}<//>
       <${Button} kind="danger" name="refuse" onPress=${() => sayNo("payee_declined")}>${t("refuse")}<//>`}>
@@ -88,7 +94,7 @@ function Refusing({ error, onRefuse }) {
 export function Received({ id }) {
   const row = received.value.find((item) => item.payment_id === id);
   if (!row) return html`<${Screen} title=${t("receipt")}><${Notice} kind="warn">${t("not_here")}<//><//>`;
-  const from = row.payer_name ? t("verdict.from", { name: row.payer_name }) : t("verdict.from_somebody");
+  const from = titleOf(row.payer_name, Boolean(row.refund_of));
   return html`<${Screen} title=${t("receipt")} actions=${html`
       <a class="button main" href="#/home">${t("done")}</a>`}>
     <${Verdict} safe=${row} totalMinor=${row.amount_minor} title=${from} isCompact />

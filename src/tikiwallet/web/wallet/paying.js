@@ -3,35 +3,25 @@
 // Everything is on the disk before it is on the screen, a request is answered once, and showing again shows the same
 // bytes. A phone that forgot a code it showed would sign the same units again and look like a cheat.
 import { randomHex, randomNumber, unixNow } from "../platform.js";
-import { all, exclusive, find, remember, write } from "../store.js";
-import { handOn, spendable } from "../tikicash/book.js";
-import { LIMITS, checkSize, operatorIds, rangeOf } from "../tikicash/chain.js";
+import { all, exclusive, find, write } from "../store.js";
+import { spendable } from "../tikicash/book.js";
 import { choosePieces } from "../tikicash/coins.js";
-import { PAYMENT, RECEIPT, REFUSAL } from "../tikicash/cose.js";
+import { RECEIPT, REFUSAL } from "../tikicash/cose.js";
 import { Rejected } from "../tikicash/errors.js";
 import { NONCE_BYTES, SALT_BYTES } from "../tikicash/fields.js";
 import { PIECES_MAX } from "../tikicash/layout.js";
 import * as messages from "../tikicash/messages.js";
 import { verifyReceipt, verifyRefusal, verifyRequest } from "../tikicash/rules.js";
-import { contains } from "../tikicash/units.js";
-import { checkChain } from "../tikicash/validity.js";
-import { certificateOf, currentKey, signerOf } from "./keys.js";
+import { certificateOf, currentKey } from "./keys.js";
+import { holdingOf, makePayment, outboxEntry } from "./made-payments.js";
 import { nowFor, readBook, readTrust } from "./trust.js";
 
-/** @import { Opening, Payment, Piece } from "../tikicash/bodies.js" */
+/** @import { Payment, Piece } from "../tikicash/bodies.js" */
 /** @import { Book } from "../tikicash/book.js" */
 /** @import { Bundle, Signed } from "../tikicash/messages.js" */
 /** @import { Asked } from "../tikicash/rules.js" */
 /** @import { Key } from "./keys.js" */
-/** @import { Trust } from "./trust.js" */
-
-/**
- * A row of the table `paid`. `request_ref` is the payee and the nonce that he drew, "" for a hand-back; `answer` is
- * "", "received", "refused" or "not_taken". Times in unix seconds.
- * @typedef {{ payment_id: string, request_ref: string, payee_key: string, payee_name: string, is_verified: boolean,
- *   amount_minor: number, memo: string, made_at: number, claim_by: number, is_hand_back: boolean, code: string,
- *   answer: string, answered_at: number | null }} Paid
- */
+/** @import { Paid } from "./made-payments.js" */
 
 /** The request is one of this very phone. */
 export class PayeeIsYou extends Error {
@@ -88,16 +78,17 @@ export function pay(asked, memo) {
     const usable = spendable(book, { owner_id: key.key_id, payee_id: payeeId, now, may_hand_on: mayHandOn });
     const pieces = choosePieces(usable, request.amount, { start: randomNumber() });
     const opening = memo ? { opens: messages.OPENS_MEMO, salt: randomHex(SALT_BYTES), text: memo } : null;
-    const signed = await signPayment(key, trust, {
-      pieces, currency: request.currency, payeeId, nonce: request.nonce, memo: opening,
-    });
-    return store(signed, { trust, book, key, memo: opening }, {
-      request_ref: requestRef(asked),
+    return makePayment(key, {
+      pieces,
+      currency: request.currency,
       payee_key: request.payee_key,
       payee_name: asked.verified_name ?? request.name ?? "",
       is_verified: asked.verified_name !== null,
-      memo,
+      nonce: request.nonce,
+      request_ref: requestRef(asked),
+      memo: opening,
       is_hand_back: false,
+      refund_of: "",
     });
   });
 }
@@ -112,14 +103,18 @@ export function pay(asked, memo) {
 export function handBack(amountMinor) {
   return exclusive(async () => {
     const [trust, key] = [await readTrust(), await currentKey()];
-    const payeeId = messages.keyId(trust.operator_key);
     for (const pieces of piecesToHandBack(await readBook(), key, amountMinor)) {
-      const book = await readBook();
-      const currency = await currencyOf(book, pieces[0]);
-      const nonce = randomHex(NONCE_BYTES);
-      const signed = await signPayment(key, trust, { pieces, currency, payeeId, nonce, memo: null });
-      await store(signed, { trust, book, key, memo: null }, {
-        request_ref: "", payee_key: trust.operator_key, payee_name: "", is_verified: true, memo: "", is_hand_back: true,
+      await makePayment(key, {
+        pieces,
+        currency: await currencyOf(await readBook(), pieces[0]),
+        payee_key: trust.operator_key,
+        payee_name: "",
+        is_verified: true,
+        nonce: randomHex(NONCE_BYTES),
+        request_ref: "",
+        memo: null,
+        is_hand_back: true,
+        refund_of: "",
       });
     }
   });
@@ -165,110 +160,6 @@ export function sayNotTaken(paymentId) {
       await write([{ table: "paid", put: { ...row, answer: "not_taken", answered_at: unixNow() } }]);
     }
   });
-}
-
-/**
- * Return a row of the outbox without its bytes. An entry is named after what it carries, so that it is there once.
- * @param {string} paymentId @param {"bundle" | "refusal"} kind
- */
-export function outboxEntry(paymentId, kind) {
-  return { entry_id: `${kind} ${paymentId}`, payment_id: paymentId, kind, outcome: "", code: "", detail: "" };
-}
-
-/**
- * @param {Key} key @param {Trust} trust
- * @param {{ pieces: Piece[], currency: number, payeeId: string, nonce: string, memo: Opening | null }} order
- * @returns {Promise<Signed<Payment>>}
- */
-function signPayment(key, trust, { pieces, currency, payeeId, nonce, memo }) {
-  /** @type {Payment} */
-  const body = {
-    net: trust.net,
-    currency,
-    pieces,
-    total: pieces.reduce((sum, piece) => sum + piece.count, 0),
-    payee_id: payeeId,
-    nonce,
-    paid_at: nowFor(trust),
-    memo_commit: memo && messages.commitment(memo),
-  };
-  return messages.sign(PAYMENT, body, signerOf(key));
-}
-
-/**
- * Write units, payment and outbox together.
- * @param {Signed<Payment>} payment @param {{ trust: Trust, book: Book, key: Key, memo: Opening | null }} given
- * @param {Pick<Paid, "request_ref" | "payee_key" | "payee_name" | "is_verified" | "memo" | "is_hand_back">} told
- * @returns {Promise<Paid>}
- */
-async function store(payment, { trust, book, key, memo }, told) {
-  const bundle = await assemble(payment, book, key, memo);
-  await checkOwnWork(bundle, trust);
-  const claimBys = payment.body.pieces.map((piece) => holdingOf(book, piece).terms.claim_by);
-  /** @type {Paid} */
-  const row = {
-    ...told,
-    payment_id: payment.short_id,
-    amount_minor: payment.body.total,
-    made_at: payment.body.paid_at,
-    claim_by: Math.min(...claimBys),
-    code: messages.toCode(bundle),
-    answer: told.is_hand_back ? "received" : "",
-    answered_at: null,
-  };
-  await write([
-    remember("book", handOn(book, payment, { operator: operatorIds(trust.issuer_keys) })),
-    { table: "paid", put: row },
-    { table: "outbox", put: { ...outboxEntry(row.payment_id, "bundle"), bytes: messages.toBytes(bundle) } },
-  ]);
-  return row;
-}
-
-/**
- * Return what a payment's code carries: ancestors (parents first), certificates, the payment, openings.
- * @param {Signed<Payment>} payment @param {Book} book @param {Key} key @param {Opening | null} memo
- */
-async function assemble(payment, book, key, memo) {
-  /** @type {Map<string, Signed<any>>} */
-  const documents = new Map();
-  /** @type {Map<string, Signed<any>>} */
-  const certificates = new Map();
-  /** @type {Opening[]} */
-  const openings = [];
-  const holdings = payment.body.pieces.map((piece) => holdingOf(book, piece));
-  for (const ancestor of holdings.flatMap((holding) => holding.ancestors)) {
-    const row = await find("documents", ancestor.id);
-    const document = /** @type {Signed<any>} */ (messages.parse(row.bytes));
-    (ancestor.is_certificate ? certificates : documents).set(document.id, document);
-    const isMine = messages.isVoucher(document) && document.body.key === key.public_key;
-    if (isMine && row.opening) openings.push(row.opening);
-  }
-  const certificate = certificateOf(key);
-  if (certificate && holdings.some((holding) => holding.depth > 0)) {
-    certificates.set(certificate.id, certificate);
-    if (key.certificate_opening) openings.push(key.certificate_opening);
-  }
-  const shown = [...openings.slice(0, 1), ...(memo ? [memo] : [])];
-  return messages.bundle([...documents.values(), payment], [...certificates.values()], shown);
-}
-
-/**
- * Judge a payment as the operator will, before it is shown: a mistake of ours must not cost anybody money.
- * @param {Bundle} bundle @param {Trust} trust
- */
-async function checkOwnWork(bundle, trust) {
-  const again = /** @type {Bundle} */ (messages.parse(messages.toBytes(bundle)));
-  checkSize(again, LIMITS);
-  await checkChain(again, { net: trust.net, issuerKeys: trust.issuer_keys });
-}
-
-/** @param {Book} book @param {Piece} piece */
-function holdingOf(book, piece) {
-  const found = book.holdings.find(
-    (item) => item.parent_id === piece.parent_id && contains(rangeOf(item), rangeOf(piece)),
-  );
-  if (!found) throw new Rejected("not_enough_offline_money");
-  return found;
 }
 
 /**

@@ -12,7 +12,7 @@ import { NONCE_BYTES } from "../tikicash/fields.js";
 import * as messages from "../tikicash/messages.js";
 import { accept, acceptClaim } from "../tikicash/rules.js";
 import { certificateOf, currentKey, signerOf } from "./keys.js";
-import { outboxEntry } from "./paying.js";
+import { outboxEntry } from "./made-payments.js";
 import { nowFor, readBook, readTrust } from "./trust.js";
 
 /** @import { Payment, Receipt, Refusal, Request } from "../tikicash/bodies.js" */
