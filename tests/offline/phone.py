@@ -1,7 +1,7 @@
 """A phone for tests: real keys, real documents, the real rules of tikicash, and HTTP to the wallet."""
 
 import hashlib
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 from typing import Any
 
@@ -9,8 +9,8 @@ from cryptography.hazmat.primitives.asymmetric import ec
 
 from tikicash import book as books
 from tikicash.book import Book
-from tikicash.chain import gather, operator_ids
-from tikicash.coins import choose_pieces
+from tikicash.chain import gather, operator_ids, sale_nonce
+from tikicash.coins import choose_pieces, refund_pieces
 from tikicash.cose import PrivateKeySigner
 from tikicash.errors import Rejected
 from tikicash.messages import (
@@ -183,14 +183,48 @@ class Phone:
         holdings = [item for item in self.book.holdings if item.owner_id == self.id]
         return self._reserve(self.sign_payment(request, choose_pieces(holdings, amount_minor, start=0)))
 
-    def accept(self, bundle: Bundle, request: Request) -> Acceptance:
-        acceptance = accept(
+    def hand_back_pieces(self, received: Acceptance) -> Bundle:
+        """Give the operator all of one payment, however deep."""
+        request = replace(self.request(received.payment.body.total), payee_key=self.issuer_keys[-1].key)
+        ranges = [(item.first, item.count) for item in books.new_holdings(received.chain, spend_by=0)]
+        parent_id = received.payment.short_id
+        return self.sign_payment(
+            request, tuple(Piece(parent_id=parent_id, first=first, count=count) for first, count in ranges)
+        )
+
+    def give_back(self, sale: Acceptance, amount_minor: int, *, from_book: bool = True) -> Bundle:
+        """Give back part of what was received; a cheat doesn't ask his book and gives back what he spent."""
+        payment = sale.payment
+        held = self.book.holdings if from_book else books.new_holdings(sale.chain, spend_by=sale.how_safe.spend_by)
+        certificate = self.certificate.body if self.certificate is not None else None
+        pieces = refund_pieces(
+            held, amount_minor, sale_id=payment.short_id, payee_id=sale.payer_id, certificate=certificate,
+            now=self._now(), start=0,
+        )  # fmt: skip
+        refund = sign(
+            replace(
+                payment.body, pieces=pieces, total=amount_minor, payee_id=sale.payer_id, nonce=sale_nonce(payment),
+                paid_at=self._now(), memo_commit=None,
+            ),
+            self.signer,
+        )  # fmt: skip
+        bundle = self.bundle_of(refund)
+        if from_book:
+            self.book = books.hand_on(self.book, refund, operator=self.operator)
+        self.bundles.append(bundle)
+        return bundle
+
+    def accept(
+        self, bundle: Bundle, request: Request | None, *, check: Callable[..., Acceptance] = accept
+    ) -> Acceptance:
+        """Take a payment that answers a request, or a refund if there is none."""
+        acceptance = check(
             bundle,
             context=AcceptContext(
                 net=self.net,
                 now=self._now(),
                 newest_signed_time=self.signed_at,
-                open_requests=(request,),
+                open_requests=() if request is None else (request,),
                 issuer_keys=self.issuer_keys,
                 revocations=self.revocations,
                 my_keys=(self.public_key,),
