@@ -27,7 +27,7 @@ PHONE = {"width": 390, "height": 844}
 SCHEMES = ("light", "dark")
 IN_README = ("home", "asked", "confirm", "paid", "verdict", "received")
 ARABIC = ROOT / "src" / "tikiwallet" / "web" / "locales" / "ar.json"
-COLOURS = 128
+QUALITY = 85
 KEPT_BYTES_MAX = 1_500_000
 SHEET_COLUMNS = 7
 SHEET_WIDTH, SHEET_GAP = 240, 16
@@ -63,19 +63,19 @@ def main() -> None:
             server.stop()
     KEPT.mkdir(exist_ok=True)
     for name in IN_README:
-        shutil.copyfile(ALL / "light" / f"{name}.png", KEPT / f"{name}.png")
+        shutil.copyfile(ALL / "light" / f"{name}.webp", KEPT / f"{name}.webp")
     for folder_of_scheme in sorted(ALL.iterdir()):
-        _sheet(folder_of_scheme, tour.seen).save(KEPT / f"all-{folder_of_scheme.name}.png", optimize=True)
+        _write(_sheet(folder_of_scheme, tour.seen), KEPT / f"all-{folder_of_scheme.name}.webp")
     size = sum(path.stat().st_size for path in KEPT.iterdir())
     click.echo(f"{len(tour.seen)} screens in {ALL}; {size / 1000:.0f} kB in {KEPT}.")
     if size > KEPT_BYTES_MAX:
-        sys.exit(f"That is more than {KEPT_BYTES_MAX / 1000:.0f} kB: keep fewer, or fewer colours.")
+        sys.exit(f"That is more than {KEPT_BYTES_MAX / 1000:.0f} kB: keep fewer, or make them coarser.")
 
 
 def _shoot(phone: Phone, name: str) -> None:
     for scheme in SCHEMES:
         phone.page.emulate_media(color_scheme=scheme)  # type: ignore[arg-type]
-        _save(phone.page.screenshot(), ALL / scheme / f"{name}.png")
+        _save(phone.page.screenshot(), ALL / scheme / f"{name}.webp")
     phone.page.emulate_media(color_scheme="light")
     if ARABIC.exists():
         _shoot_in_arabic(phone, name)
@@ -89,21 +89,25 @@ def _shoot_in_arabic(phone: Phone, name: str) -> None:
     page.locator("html[data-ready]").wait_for()
     page.locator("h1").wait_for()
     if f"#/{name}" in page.url:  # what is only in the memory of the other page leads elsewhere
-        _save(page.screenshot(), ALL / "arabic" / f"{name}.png")
+        _save(page.screenshot(), ALL / "arabic" / f"{name}.webp")
     page.close()
     phone.page.evaluate(SPEAK, "en")
 
 
 def _save(screenshot: bytes, path: Path) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
-    picture = Image.open(io.BytesIO(screenshot)).convert("RGB")
-    picture.quantize(COLOURS, Image.Quantize.MAXCOVERAGE, dither=Image.Dither.NONE).save(path, optimize=True)
+    _write(Image.open(io.BytesIO(screenshot)).convert("RGB"), path)
+
+
+def _write(picture: Image.Image, path: Path) -> None:
+    # Lossy, because a palette turns soft shadows into rings and rare colours, such as a refusal's red, into others.
+    picture.save(path, "WEBP", quality=QUALITY, method=6)
 
 
 def _sheet(folder: Path, names: list[str]) -> Image.Image:
     """Return one picture of all screens of a scheme, in the order of the walk."""
     pictures = [
-        Image.open(folder / f"{name}.png").convert("RGB") for name in names if (folder / f"{name}.png").exists()
+        Image.open(folder / f"{name}.webp").convert("RGB") for name in names if (folder / f"{name}.webp").exists()
     ]
     height = SHEET_WIDTH * PHONE["height"] // PHONE["width"]
     rows = -(-len(pictures) // SHEET_COLUMNS)
@@ -113,7 +117,7 @@ def _sheet(folder: Path, names: list[str]) -> Image.Image:
         left, top = (at % SHEET_COLUMNS) * (SHEET_WIDTH + SHEET_GAP), (at // SHEET_COLUMNS) * (height + SHEET_GAP)
         small = picture.resize((SHEET_WIDTH, height), Image.Resampling.LANCZOS)
         sheet.paste(small, (left + SHEET_GAP, top + SHEET_GAP))
-    return sheet.quantize(COLOURS, Image.Quantize.MAXCOVERAGE, dither=Image.Dither.NONE)
+    return sheet
 
 
 if __name__ == "__main__":
