@@ -33,12 +33,12 @@ class RunningServer:
                 return found[0]
         raise AssertionError(f"no code was sent to {number}")
 
-    def sign_up(self, phone: Phone) -> Phone:
-        """Sign a person up from the command line."""
+    def sign_up(self, phone: Phone, *options: str) -> Phone:
+        """Sign a person up from the command line; `options` are of `tiki register`."""
         self.phones += 1
         number = f"+659123{self.phones:04}"
         phone.env |= {"TIKI_SERVER": self.url, "TIKI_PASSWORD": PASSWORD}
-        phone.does("register", number, phone.name)
+        phone.does("register", number, phone.name, *options)
         assert phone.does("verify", self.code_sent_to(number))["username"] == phone.name
         return phone
 

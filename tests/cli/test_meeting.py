@@ -118,7 +118,10 @@ def test_locked_money_is_final_with_no_network(phone: Callable[[str], Phone], be
         key = wallet.signer().public_key
     asha = phone("asha").install(loaded=5000, audience_key=key)
     assert pay_offline(asha, ben, "7.00")["final_minor"] == 700
-    assert "FINAL  7.00 SGD" in ben.run("offline", "accept", asha.does("offline", "show")["items"][0]["code"]).stdout
+    shown = ben.run("offline", "accept", asha.does("offline", "show")["items"][0]["code"]).stdout
+    assert "FINAL  7.00 SGD" in shown
+    assert "You can pay with it offline" not in shown
+    assert "7.00 SGD that this phone was paid stays with you" in " ".join(ben.run("balance").stdout.split())
 
 
 def test_an_unregistered_payee_takes_everything_at_his_own_risk(phone: Callable[[str], Phone], asha: Phone) -> None:

@@ -56,7 +56,7 @@ def test_a_refund_is_settled_whoever_brings_it(people: Callable[..., list[Phone]
 def test_an_offline_balance_is_kept_up_by_sync(people: Callable[..., list[Phone]]) -> None:
     asha, ben = people("asha", "ben")
     kept = asha.run("sync", "--keep", "20")
-    assert "20.00 SGD more is ready to pay with no network." in kept.stdout
+    assert "20.00 SGD more is on this phone now." in kept.stdout
     pay_offline(asha, ben, "5")
     assert asha.does("sync", "--keep", "20")["loaded_minor"] == 500
     assert asha.does("sync", "--keep", "20")["loaded_minor"] == 0

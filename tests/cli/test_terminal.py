@@ -71,13 +71,20 @@ def test_a_refused_payment_says_so_across_the_counter(asha: Phone, ben: Phone, c
     assert "no_open_request" in refused.stderr
 
 
-def test_money_that_rests_is_pointed_out(phone: Callable[[str], Phone], asha: Phone) -> None:
+def test_money_that_rests_is_pointed_out(asha: Phone, ben: Phone) -> None:
+    pay_offline(asha, ben, "5")
+    ben.clock.now += 8 * 24 * 3600
+    shown = " ".join(ben.run("balance").stdout.split())
+    assert "5.00 SGD can't be paid with any more: run tiki sync." in shown
+
+
+def test_what_a_till_was_paid_is_called_its_own(phone: Callable[[str], Phone], asha: Phone) -> None:
     shop = phone("shop").install(certified=False)
     with shop.wallet() as wallet:
         shop.operator.certify(wallet, may_hand_on=False)
     pay_offline(asha, shop, "5")
     shown = " ".join(shop.run("balance").stdout.split())
-    assert "5.00 SGD can't be paid with any more: run tiki sync." in shown
+    assert "5.00 SGD that this phone was paid stays with you: it is credited once brought." in shown
     assert "1 payment is not with the operator yet" in shown
     assert "run tiki login, then tiki sync" in shown
 

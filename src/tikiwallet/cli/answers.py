@@ -176,6 +176,8 @@ class Loading(msgspec.Struct, frozen=True, kw_only=True):
     openings: list[OpeningSaid]
     code: str | None
     detail: str
+    locked_to: str = ""  # the username of the only person whom it may be paid to, "" for anybody
+    spend_by: datetime | None = None
 
 
 class SyncResult(msgspec.Struct, frozen=True, kw_only=True):
@@ -194,6 +196,7 @@ class VoucherSaid(msgspec.Struct, frozen=True, kw_only=True):
     voucher: str | None
     opening: OpeningSaid | None
     state: str
+    locked_to: str = ""
 
 
 class MoneyLine(msgspec.Struct, frozen=True, kw_only=True):

@@ -17,13 +17,14 @@ from PIL import Image, UnidentifiedImageError
 
 from tikicash.encoding import PREFIX, TEXT_MAX
 from tikicash.errors import Rejected
-from tikicash.messages import Message, parse_code
+from tikicash.messages import Bundle, Message, Request, parse_code
 from tikiwallet.cli.problems import (
     CodeFileUnreadable,
     NoCodeInPicture,
     PictureTooLarge,
     PictureUnwritable,
     ProtocolSaidNo,
+    WrongKindOfCode,
 )
 from tikiwallet.cli.problems_of_copies import FileTooLarge, FileUnwritable
 
@@ -33,6 +34,14 @@ QR_CHARACTERS_MAX: Final = 4296  # the largest QR code, 40-L, in its alphanumeri
 PICTURE_MODULE_PIXELS: Final = 8  # large enough for a camera at arm's length
 QUIET_MODULES: Final = 4  # ISO/IEC 18004: a code needs four empty modules around it
 PICTURE_STARTS: Final = (b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff")
+
+
+def read_request_code(given: str, stdin: BinaryIO) -> Bundle:
+    """Return the request that a code is. Problems: those of `read_code`, `WrongKindOfCode`."""
+    message = read_code(given, stdin)
+    if isinstance(message, Bundle) and message.documents and isinstance(message.documents[-1].body, Request):
+        return message
+    raise WrongKindOfCode(f"{WrongKindOfCode.sentence()} Scan the code of the payee's request.")
 
 
 def read_code(given: str, stdin: BinaryIO) -> Message:

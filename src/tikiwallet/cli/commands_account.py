@@ -7,6 +7,7 @@ import click
 
 from tikiwallet.cli import online, show_online, sync
 from tikiwallet.cli.groups import phones, tiki
+from tikiwallet.cli.locked import choose_receive_only
 from tikiwallet.cli.lost_phone import find_phone
 from tikiwallet.cli.problems import PhoneMissing, WalletMissing
 from tikiwallet.cli.run import Run
@@ -19,6 +20,13 @@ PASSWORD_FILE = click.option(
 )
 
 
+RECEIVE_ONLY = click.option(
+    "--receive-only/--no-receive-only",
+    default=None,
+    help="A till: this phone's key can only be paid, and gets its money sooner.",
+)
+
+
 def phone_name() -> str:
     """Return what this phone is called in the person's list: the name of the machine."""
     return socket.gethostname()[:40] or "tiki"
@@ -28,12 +36,14 @@ def phone_name() -> str:
 @click.argument("phone")
 @click.argument("username")
 @PASSWORD_FILE
+@RECEIVE_ONLY
 @click.pass_obj
-def register(run: Run, phone: str, username: str, password_file: Path | None) -> None:
+def register(run: Run, phone: str, username: str, password_file: Path | None, receive_only: bool | None) -> None:
     """Sign up; a code comes to PHONE by text message."""
     password = run.password(password_file, new=True)
     with run.wallet(create=True) as wallet, run.screen().waiting("Signing up"):
         started = online.register(wallet, run.server(wallet), phone=phone, username=username, password=password)
+        choose_receive_only(wallet, receive_only)
     run.screen().show(
         started,
         lambda console, item: done(
@@ -70,8 +80,9 @@ def verify(run: Run, code: str | None, resend: bool) -> None:
 @tiki.command()
 @click.argument("phone", required=False)
 @PASSWORD_FILE
+@RECEIVE_ONLY
 @click.pass_obj
-def login(run: Run, phone: str | None, password_file: Path | None) -> None:
+def login(run: Run, phone: str | None, password_file: Path | None, receive_only: bool | None) -> None:
     """Sign in, with the phone number of this wallet or PHONE."""
     try:
         with run.wallet() as wallet:
@@ -82,6 +93,7 @@ def login(run: Run, phone: str | None, password_file: Path | None) -> None:
         raise PhoneMissing
     password = run.password(password_file, new=False)
     with run.wallet(create=True) as wallet:
+        choose_receive_only(wallet, receive_only)
         with run.screen().waiting("Signing in"):
             signed_in = online.login(wallet, run.server(wallet), phone=phone, password=password)
         wallet.signer()
@@ -155,12 +167,14 @@ def retire_phone(run: Run, device_id: str, yes: bool) -> None:
 
 @phones.command("replace")
 @click.option("--yes", is_flag=True, help="Don't ask.")
+@RECEIVE_ONLY
 @click.pass_obj
-def replace_key(run: Run, yes: bool) -> None:
+def replace_key(run: Run, yes: bool, receive_only: bool | None) -> None:
     """Give this phone a new key, because the old one is lost, damaged or locked."""
     with run.wallet() as wallet:
         run.confirm("Give up this phone's key? The offline money it holds comes home only by its dates.", yes=yes)
         wallet.retire_key("replaced")
+        choose_receive_only(wallet, receive_only)
         wallet.signer()
         run.screen().show(
             wallet_status(wallet),

@@ -1,8 +1,10 @@
 """Commands that move or show money with a network: balance, pay, requests, top up, withdraw, load, sync."""
 
+import sys
+
 import click
 
-from tikiwallet.cli import local, online, paying, show, show_online, sync
+from tikiwallet.cli import codes, local, online, paying, show, show_online, sync
 from tikiwallet.cli.answers import MoneyRequest
 from tikiwallet.cli.commands_account import phone_name
 from tikiwallet.cli.groups import requests as requests_group
@@ -167,13 +169,30 @@ def history(run: Run, limit: int, cursor: str) -> None:
 
 @tiki.command(context_settings=AMOUNTS)
 @click.argument("amount")
+@click.option(
+    "--for",
+    "for_code",
+    default=None,
+    metavar="CODE",
+    help="Lock it to the phone that shows this request: final to that phone with no network, and for nobody else.",
+)
+@YES
 @click.pass_obj
-def load(run: Run, amount: str) -> None:
+def load(run: Run, amount: str, for_code: str | None, yes: bool) -> None:
     """Turn AMOUNT of your online money into offline money on this phone."""
+    request = None if for_code is None else codes.read_request_code(for_code, sys.stdin.buffer)
     with run.online() as me:
+        wanted = read_amount(amount, online.learn_currency(me))
+        audience_key = None
+        if request is not None:
+            with run.screen().waiting("Meeting the operator"):
+                sync.prepare(me, phone_name=phone_name())
+            asked = paying.read_request(me.wallet, request)
+            audience_key = asked.request.body.payee_key
+            text = show.money(wanted.amount_minor, wanted.currency)
+            run.confirm(f"Lock {text} to the phone of {show.payee(asked)}? Nobody else can be paid with it.", yes=yes)
         with run.screen().waiting("Loading"):
-            wanted = read_amount(amount, online.learn_currency(me))
-            loaded = sync.load(me, wanted, phone_name=phone_name())
+            loaded = sync.load(me, wanted, phone_name=phone_name(), audience_key=audience_key)
         run.screen().show(loaded, show_online.loaded)
 
 

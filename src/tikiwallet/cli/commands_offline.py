@@ -60,10 +60,8 @@ def ask(run: Run, amount: str, png: Path | None) -> None:
 @click.pass_obj
 def pay(run: Run, code: str, memo: str, png: Path | None, yes: bool) -> None:
     """Pay a request: shows the code that the payee scans. The same request again shows the same code."""
-    message = _read(code)
+    message = codes.read_request_code(code, sys.stdin.buffer)
     with run.wallet() as wallet:
-        if not isinstance(message, Bundle) or _kind(message) is not Request:
-            raise WrongKindOfCode(f"{WrongKindOfCode.sentence()} Scan the code of the payee's request.")
         asked = paying.read_request(wallet, message)
         currency = read_trust(wallet.store).currency
         made = paying.find_made(wallet, asked)

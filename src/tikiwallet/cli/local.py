@@ -6,6 +6,7 @@ from typing import Final
 from tikicash.book import spendable
 from tikiwallet.cli.answers import MoneyView
 from tikiwallet.cli.book_table import read_book
+from tikiwallet.cli.locked import Locked, locked_money
 from tikiwallet.cli.online import kept_view
 from tikiwallet.cli.problems import NothingStored
 from tikiwallet.cli.trust import my_certificate
@@ -27,7 +28,9 @@ class ComingHome:
 class Local:
     """Offline money as this folder knows it, in minor units."""
 
-    spendable_minor: int  # can be paid with now
+    spendable_minor: int  # can be paid to anybody now
+    locked: list[Locked]  # can be paid to one phone each
+    kept_minor: int  # received for good: by a phone that only receives, or locked to this phone
     received_minor: int  # the part of it that others paid: the operator's final and provisional count it too
     resting_minor: (
         int  # held, and too old or too often handed on to be paid with; `tiki sync` or `unload` bring it home
@@ -72,11 +75,19 @@ def local_money(wallet: Wallet) -> Local:
     may = certificate is not None and certificate.body.may_hand_on and certificate.body.valid_until >= now
     usable = spendable(book, owner_id=mine, payee_id=NOBODY, now=now, may_hand_on=may)
     spendable_minor = sum(item.count for item in usable)
-    held_minor = sum(item.count for item in book.holdings if item.owner_id == mine)
+    held = [item for item in book.holdings if item.owner_id == mine]
+    locked = locked_money(wallet, held, mine=mine, now=now)
+    only_receives = certificate is not None and not certificate.body.may_hand_on
+    kept_minor = sum(
+        item.count for item in held if item.depth > 0 and (only_receives or item.terms.audience_id == mine)
+    )
+    held_minor = sum(item.count for item in held)
     return Local(
         spendable_minor=spendable_minor,
         received_minor=sum(item.count for item in usable if item.depth > 0),
-        resting_minor=held_minor - spendable_minor,
+        locked=locked,
+        kept_minor=kept_minor,
+        resting_minor=held_minor - spendable_minor - kept_minor - sum(item.amount_minor for item in locked),
         unbrought=len(wallet.store.run("outbox")),
         coming_home=[ComingHome(**dict(item)) for item in wallet.store.run("coming_home", now=now)],
     )

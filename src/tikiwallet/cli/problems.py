@@ -166,6 +166,13 @@ class PhoneMissing(Problem):
     code = "phone_missing"
 
 
+class PhoneRegisteredOtherwise(Problem):
+    """This phone's key is registered, and whether it may pay never changes. Run `tiki phones replace` with this option
+    for a new key."""  # fmt: skip
+
+    code = "phone_registered_otherwise"
+
+
 class PhoneUnknown(Problem):
     """You have no phone with this id, or several whose ids begin so. Run `tiki phones` for the list."""
 

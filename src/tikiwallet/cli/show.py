@@ -15,6 +15,7 @@ from rich.text import Text
 from tikiwallet.cli import codes
 from tikiwallet.cli.answers import MoneyLine
 from tikiwallet.cli.local import BalanceShown, Entry, Local
+from tikiwallet.cli.locked import Locked
 from tikiwallet.cli.made_payments import Made
 from tikiwallet.cli.paying import Asked
 from tikiwallet.cli.receiving import MyRequest, Received, Refused
@@ -110,6 +111,11 @@ def facts(console: Console, rows: list[tuple[str, str]]) -> None:
     console.print(table)
 
 
+def payee(item: Asked) -> str:
+    """Return whom a request is to be paid to, and that the operator didn't certify the name where that is so."""
+    return item.name if item.name_is_verified else f"{item.name} (a name the operator didn't certify)"
+
+
 def asked(console: Console, item: Asked, currency: str) -> None:
     """Show whom and how much a request asks for, before the payer says yes."""
     whose = "" if item.name_is_verified else "  (a name the operator didn't certify)"
@@ -168,7 +174,7 @@ def verdict(console: Console, item: Received, currency: str) -> None:
     lines.append(sentence(f"Bring it to the operator by {when(item.claim_by)}: run `tiki sync`."))
     if item.is_claim_only:
         lines.append(Text("It is credited when you go online. This money went through too many hands to be paid on."))
-    elif item.spend_by < item.claim_by:
+    elif item.spend_by < item.claim_by and item.final_minor < item.amount_minor:  # final money isn't paid on
         lines.append(Text(f"You can pay with it offline until {when(item.spend_by)}."))
     worst = shown[-1][2]
     title = f"{money(item.amount_minor, currency)} from {item.payer_name or 'a phone without a certified name'}"
@@ -253,7 +259,7 @@ def balance(console: Console, item: BalanceShown) -> None:
     claimed_minor = sum(x.amount_minor for x in (*item.view.final, *item.view.provisional)) if item.view else 0
     if item.local.received_minor and claimed_minor:
         ready += f"; {money(item.local.received_minor, item.currency)} of it received, and counted below as well"
-    rows = [("offline", ready)]
+    rows = [("offline", ready), *locked(item.local, item.currency)]
     if item.view is not None:
         rows = [("online", ", ".join(money(x.amount_minor, x.currency) for x in item.view.online) or "-"), *rows]
         named = [
@@ -277,6 +283,22 @@ def balance(console: Console, item: BalanceShown) -> None:
         warn(console, "The online part isn't known here yet: run `tiki login`, then `tiki sync`.")
 
 
+def locked(item: Local, currency: str) -> list[tuple[str, str]]:
+    """Return a row for all money that only one phone may be paid with."""
+    return [
+        (
+            "locked",
+            f"{money(one.amount_minor, currency)}  only for {whose(one)}, until {when(one.spend_by)}",
+        )
+        for one in item.locked
+    ]
+
+
+def whose(item: Locked) -> str:
+    """Return what to call the phone that money is locked to."""
+    return f"{item.payee_name}'s phone" if item.payee_name else f"the phone with the key {item.payee_key_id[:8]}"
+
+
 def money_lines(console: Console, lines: list[MoneyLine]) -> None:
     """Show what happens to money on its way, and when; each line begins with its amount."""
     for line in lines:
@@ -286,6 +308,9 @@ def money_lines(console: Console, lines: list[MoneyLine]) -> None:
 
 
 def _local_lines(console: Console, item: Local, currency: str) -> None:
+    if item.kept_minor:
+        kept = money(item.kept_minor, currency)
+        console.print(sentence(f"{kept} that this phone was paid stays with you: it is credited once brought.", "dim"))
     if item.resting_minor:
         warn(console, f"{money(item.resting_minor, currency)} can't be paid with any more: run `tiki sync`.")
     if item.unbrought:

@@ -16,7 +16,7 @@ from tikiwallet.cli.answers import (
 )
 from tikiwallet.cli.lost_phone import Lost
 from tikiwallet.cli.screen import marked, sentence
-from tikiwallet.cli.show import done, facts, money, money_lines, waiting, warn, when
+from tikiwallet.cli.show import done, facts, locked, money, money_lines, waiting, warn, when
 from tikiwallet.cli.status import Status
 from tikiwallet.cli.sync import Loaded, Synced
 
@@ -118,7 +118,12 @@ def _movement(kind: str, direction: str, other: str) -> str:
 def loaded(console: Console, item: Loaded) -> None:
     """Show a loading and what came of it."""
     amount = money(item.loading.amount.amount_minor, item.loading.amount.currency)
-    if item.loaded_minor:
+    if item.loaded_minor and item.loading.locked_to and item.loading.spend_by is not None:
+        done(
+            console, f"{amount} is on this phone now, only for {item.loading.locked_to}'s phone.",
+            f"Pay it there until {when(item.loading.spend_by)}; what is left comes home.",
+        )  # fmt: skip
+    elif item.loaded_minor:
         done(console, f"{amount} is on this phone now, ready to pay with no network.")
     elif item.loading.state == "refused":
         warn(console, item.loading.detail, item.loading.code or "")
@@ -133,7 +138,7 @@ def synced(console: Console, item: Synced, *, currency: str) -> None:
     known = f" It knew {item.known} of them already." if item.known else ""
     done(console, f"In step with the operator. {what}{known}")
     if item.loaded_minor:
-        done(console, f"{money(item.loaded_minor, currency)} more is ready to pay with no network.")
+        done(console, f"{money(item.loaded_minor, currency)} more is on this phone now.")
     if item.loading is not None and item.loading.state == "refused":
         warn(console, item.loading.detail, item.loading.code or "")
     for rejection in item.rejected:
@@ -148,6 +153,7 @@ def phones(console: Console, items: list[Device], *, this: str) -> None:
         table.add_column(name)
     for item in items:
         state = "this phone" if item.device_id == this else "in use"
+        state += ", only receives" if item.receive_only else ""
         if item.blocked is not None:
             state = BLOCKED.get(item.blocked.reason, "blocked")
         since = item.blocked.blocked_at if item.blocked is not None else item.registered_at
@@ -187,7 +193,9 @@ def status(console: Console, item: Status) -> None:
             ("blocked phones", _list_age(item)),
             ("to bring", f"{item.local.unbrought}"),
             *(
-                [("offline", money(item.local.spendable_minor, item.currency))] if item.currency else []
+                [("offline", money(item.local.spendable_minor, item.currency)), *locked(item.local, item.currency)]
+                if item.currency
+                else []
             ),
             *(
                 ("coming home", f"{money(home.amount_minor, item.currency)} by {when(home.claim_by)}")

@@ -21,6 +21,7 @@ from tikiwallet.cli.answers import (
     OpeningSaid,
     SyncAnswer,
 )
+from tikiwallet.cli.locked import is_receive_only, remember_audience
 from tikiwallet.cli.online import keep_view, learn_currency
 from tikiwallet.cli.problems import PhoneBlocked, PhoneRetired, ServerUnexpected
 from tikiwallet.cli.server import Online, from_base64url, to_base64url
@@ -87,6 +88,9 @@ def sync(online: Online, *, keep: Amount | None, phone_name: str, progress: Prog
         known += sum(outcome == "known" for outcome, _ in outcomes)
         rejected += [rejection for _, rejection in outcomes if rejection is not None]
         loaded_minor += learn(online.wallet, said_in(answer))
+        for item in answer.vouchers:
+            if item.voucher is not None:
+                remember_audience(online.wallet, from_base64url(item.voucher), locked_to=item.locked_to)
     assert answer is not None
     progress("Bringing payments", len(entries), len(entries))
     _take_word(online.wallet, answer)
@@ -119,13 +123,16 @@ def prepare(online: Online, *, phone_name: str) -> str:
     return _registered(online, phone_name=phone_name)
 
 
-def load(online: Online, amount: Amount, *, phone_name: str) -> Loaded:
+def load(online: Online, amount: Amount, *, phone_name: str, audience_key: bytes | None = None) -> Loaded:
     """Turn online money into offline money on this phone; return what came of it.
 
+    With `audience_key` (33 bytes) only the phone with that key may be paid with it.
     Problems: those of `Online.moving_money`, `NetworkChanged`, those of `Wallet.signer`.
     """
     device_id = prepare(online, phone_name=phone_name)
-    body = {"device_id": device_id, "amount": amount}
+    body: dict[str, object] = {"device_id": device_id, "amount": amount}
+    if audience_key is not None:
+        body["audience_key"] = to_base64url(audience_key)
     fresh_minor: list[int] = []
     loading = online.moving_money(
         "/v1/offline/vouchers", Loading, body=body, keep=lambda said: fresh_minor.append(_take_voucher(online, said))
@@ -138,7 +145,10 @@ def _take_voucher(online: Online, loading: Loading) -> int:
     if loading.voucher is None:
         return 0
     opening = opening_said(loading.openings[0]) if loading.openings else None
-    return learn(online.wallet, Said(vouchers=((from_base64url(loading.voucher), opening),)))
+    voucher = from_base64url(loading.voucher)
+    fresh_minor = learn(online.wallet, Said(vouchers=((voucher, opening),)))
+    remember_audience(online.wallet, voucher, locked_to=loading.locked_to)
+    return fresh_minor
 
 
 def devices(online: Online) -> list[Device]:
@@ -248,7 +258,7 @@ def _registered(online: Online, *, phone_name: str) -> str:
         "public_key": to_base64url(signer.public_key),
         "signature": to_base64url(signature),
         "name": phone_name,
-        "receive_only": False,
+        "receive_only": is_receive_only(online.wallet),
     }
     device = online.post("/v1/offline/devices", Device, body=body)
     online.wallet.store.run("set_device", key_id=key_id(signer.public_key), device_id=device.device_id)
