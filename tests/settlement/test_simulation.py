@@ -65,6 +65,12 @@ def test_the_same_small_world_keeps_every_promise_without_a_mutant() -> None:
     assert found.broken == ()
     assert len(world.operator.named) > 5
     assert world.audit.conflicts > 5
+    # What the run is about does happen in it: money that goes on to a third hand, accidents, and every way of cheating.
+    stats = world.stats
+    assert 5 * (stats["depth 2"] + stats["depth 3"]) > stats["payments"]
+    happened = ("depth 3", "phones_lost", "couriers", "torn", "shown_again", "refused", "refunds", "hand_backs")
+    assert [name for name in happened if not stats[name]] == []
+    assert all(world.forum.tries.values())
 
 
 def test_every_promise_holds_with_real_signatures_too() -> None:
