@@ -54,6 +54,7 @@ class Parts:
             directory=self.identity.people,
             currencies=settings.currencies,
             wallet_limits=Limits(balance_max_minor=settings.wallet_balance_max_minor),
+            phone_owner=self.phone_owner,
         )
         self.funding = Funding(
             self.databases["funding"], settings, ledger=self.ledger, prepare_wallet=self.payments.wallets.prepare
@@ -79,6 +80,10 @@ class Parts:
     async def prepare_wallet(self, person_id: PersonId) -> None:
         """Open the accounts that a person needs before they exist. Repeatable."""
         await self.payments.wallets.prepare(person_id)
+
+    async def phone_owner(self, key_id: bytes) -> PersonId | None:
+        """Return whose phone has the key with this id; None if nobody's has, or the key is retired."""
+        return await self.offline.devices.owner(key_id)
 
     @contextlib.asynccontextmanager
     async def at_work(self, clock: http.Clock) -> AsyncIterator[None]:

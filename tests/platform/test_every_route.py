@@ -78,5 +78,6 @@ async def test_an_id_that_is_not_mine_is_an_id_of_nothing(world: World) -> None:
     for method, path, operation in operations(world):
         if operation.signed_in and re.search(r"/[0-9a-f-]{36}", path):
             headers: dict[str, Any] = signed_in(alice, idempotency_key=uuid4().hex)
-            status, code = await ask(world, method, path, **headers)
+            body = msgspec.json.encode(operation.example) if operation.body else b""
+            status, code = await ask(world, method, path, body, **headers)
             assert (status, code.endswith("_unknown")) == (404, True), (path, code)

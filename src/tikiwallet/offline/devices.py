@@ -151,6 +151,11 @@ class Devices:
         """Return a phone of this person. Refusal: `DeviceUnknown`, also for somebody else's phone."""
         return await find_device(self._db.pool, device_id, person_id)
 
+    async def owner(self, wanted: bytes) -> PersonId | None:
+        """Return whose phone has the key with this id (16 bytes); None if nobody's has, or the key is retired."""
+        rows = await self._db.pool.fetch(SQL["devices_by_key_id"], [wanted])
+        return next((device.person_id for device in map(to_device, rows) if device.retired_at is None), None)
+
     async def retire(self, device_id: DeviceId, person_id: PersonId, *, now: datetime) -> Registered:
         """Retire the key of a phone for ever; phones are told with the next list. Safe to repeat.
 

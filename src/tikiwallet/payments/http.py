@@ -20,6 +20,7 @@ from tikiwallet.payments.requests import (
     RequestUnknown,
 )
 from tikiwallet.payments.service import Payments
+from tikiwallet.payments.shown_requests import CodeDiffers, CodeNotYours, CodesTooMany, CodeUnknown
 from tikiwallet.payments.transfers import MemoInvalid, PayeeIsPayer, PayeeUnknown, TransferUnknown
 from tikiwallet.payments.types import (
     Balances,
@@ -32,6 +33,9 @@ from tikiwallet.payments.types import (
     RequestPage,
     RequestQuery,
     SendOrder,
+    ShownOrder,
+    ShownPayment,
+    ShownRequest,
 )
 from tikiwallet.platform import http
 from tikiwallet.platform.http import RequestInvalid, route
@@ -188,6 +192,54 @@ async def post_request_cancellation(request: AnyRequest, request_id: FromPath[UU
     return http.respond(await requests.cancel(request_id, payee_id=person_of(request), now=http.clock_now(request)))
 
 
+@route(
+    "POST", "/v1/shown-requests", summary="My phone shows a request code", tag="payments", body=ShownOrder,
+    answer=ShownRequest, refusals=(CurrencyNotOffered, CodeNotYours, CodeDiffers, CodesTooMany),
+    example=ShownOrder(reference="RPqV0m6e2Q1yFzqk0m7u9wABAgMEBQYH", amount=ONE_COFFEE),
+)  # fmt: skip
+async def post_shown_request(request: AnyRequest) -> Response[bytes]:
+    """Make a code payable online for two minutes more; to be repeated while it is shown. Answers how it stands."""
+    order = await http.read(request, ShownOrder)
+    shown = payments_of(request).shown_requests
+    return http.respond(await shown.show(order, payee_id=person_of(request), now=http.clock_now(request)))
+
+
+@route(
+    "GET", "/v1/shown-requests/{reference:str}", summary="How does a request code stand?", tag="payments",
+    answer=ShownRequest, refusals=(CodeUnknown,),
+)  # fmt: skip
+async def get_shown_request(request: AnyRequest, reference: FromPath[str]) -> Response[bytes]:
+    """Answer anybody who has seen the code; who paid it is told to the two parties only."""
+    shown = payments_of(request).shown_requests
+    return http.respond(await shown.get(reference, reader_id=person_of(request), now=http.clock_now(request)))
+
+
+@route(
+    "POST", "/v1/shown-requests/{reference:str}/payment", summary="Pay a request code online", tag="payments",
+    body=ShownPayment, answer=ShownRequest, status=201, idempotent=True,
+    refusals=(MemoInvalid, CodeUnknown, PayeeIsPayer, RequestNotOpen, PaymentUnderway, *MONEY_MOVES),
+    example=ShownPayment(memo="two mangoes"),
+)  # fmt: skip
+async def post_shown_request_payment(request: AnyRequest, reference: FromPath[str]) -> Response[bytes]:
+    """Pay the code, once and for ever, while the payee's phone is in touch, and answer it with its receipt."""
+    order = await http.read(request, ShownPayment)
+    paid = await payments_of(request).shown_requests.pay(
+        reference, memo=order.memo, payer_id=person_of(request), key=http.idempotency_key(request),
+        now=http.clock_now(request),
+    )  # fmt: skip
+    return http.respond(paid, status=201)
+
+
+@route(
+    "POST", "/v1/shown-requests/{reference:str}/cancellation", summary="My phone doesn't show this code any more",
+    tag="payments", answer=ShownRequest, refusals=(CodeUnknown, RequestNotYours, RequestNotOpen),
+)  # fmt: skip
+async def post_shown_request_cancellation(request: AnyRequest, reference: FromPath[str]) -> Response[bytes]:
+    """Take a code back, for the person whose phone showed it; from then on nobody can pay it online."""
+    shown = payments_of(request).shown_requests
+    return http.respond(await shown.cancel(reference, payee_id=person_of(request), now=http.clock_now(request)))
+
+
 def routes() -> list[HTTPRouteHandler]:
     """Return the routes; they find the context in `app.state.payments`."""
     return [
@@ -201,4 +253,8 @@ def routes() -> list[HTTPRouteHandler]:
         post_request_payment,
         post_request_decline,
         post_request_cancellation,
+        post_shown_request,
+        get_shown_request,
+        post_shown_request_payment,
+        post_shown_request_cancellation,
     ]

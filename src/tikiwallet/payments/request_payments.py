@@ -34,6 +34,8 @@ from tikiwallet.platform.http import IdempotencyKeyReused
 from tikiwallet.platform.jobs import Jobs, NotYet
 
 JOB_NAME = "pay_request"
+# A code that several scanned is paid once, and never after it was taken back.
+SHOWN_CODE_RULES = {"one_payment_per_shown_request", "a_cancelled_code_is_never_paid"}
 # Far longer than any call of the ledger can last: whoever leases it afterwards knows that the earlier call is over.
 LEASE_SECONDS = 4 * COMMAND_TIMEOUT_SECONDS
 # An equal request waits this long for the one that has the lease.
@@ -53,7 +55,7 @@ class RequestPayments:
     def __init__(self, db: Database, *, jobs: Jobs, requests: Requests, wallets: Wallets) -> None:
         self._db = db
         self._jobs = jobs
-        self._requests = requests
+        self.requests = requests
         self._wallets = wallets
 
     async def pay(self, request_id: UUID, *, payer_id: PersonId, key: str, now: datetime) -> MoneyRequest:
@@ -64,11 +66,11 @@ class RequestPayments:
         again, `InsufficientFunds`, `LimitExceeded`, `WalletClosed`.
         """
         for _ in range(WAIT_STEPS_MAX):
-            stored = await self._requests.visible(request_id, reader_id=payer_id, now=now)
+            stored = await self.requests.visible(request_id, reader_id=payer_id, now=now)
             if stored.payer_id != payer_id:
                 raise RequestNotYours
             if stored.state is RequestState.PAID and stored.payment_key == key:
-                return await self._requests.show_one(stored)
+                return await self.requests.show_one(stored)
             if stored.state is RequestState.OPEN:
                 leased = await self._accept(request_id, key, now)
             elif stored.state is RequestState.ACCEPTED and stored.payment_key == key:
@@ -76,7 +78,7 @@ class RequestPayments:
             else:
                 raise RequestNotOpen
             if leased is not None:
-                return await self._requests.show_one(await self._move_money(leased, now))
+                return await self.requests.show_one(await self._move_money(leased, now))
             await asyncio.sleep(WAIT_STEP_SECONDS)
         raise PaymentUnderway(retry_after_seconds=1)
 
@@ -109,7 +111,9 @@ class RequestPayments:
                     tx, JOB_NAME, key=f"{request_id}:{stored.attempt}", after_seconds=LEASE_SECONDS
                 )
                 return stored
-        except asyncpg.UniqueViolationError as error:
+        except asyncpg.IntegrityConstraintViolationError as error:
+            if error.constraint_name in SHOWN_CODE_RULES:
+                raise RequestNotOpen from error
             if error.constraint_name != "one_key_pays_one_request":
                 raise
             raise IdempotencyKeyReused from error

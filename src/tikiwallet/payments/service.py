@@ -9,6 +9,7 @@ from tikiwallet.ledger.types import Ledger, Limits
 from tikiwallet.payments.history import History
 from tikiwallet.payments.request_payments import JOB_NAME, RequestPayments
 from tikiwallet.payments.requests import Requests
+from tikiwallet.payments.shown_requests import PhoneOwner, ShownRequests
 from tikiwallet.payments.transfers import Transfers
 from tikiwallet.payments.wallets import Wallets
 from tikiwallet.platform.db import Database
@@ -16,7 +17,10 @@ from tikiwallet.platform.jobs import Jobs
 
 
 class Payments:
-    """Wallets, transfers, histories and requests for money; `wallet_limits` are those of a new wallet."""
+    """Wallets, transfers, histories and requests for money.
+
+    `wallet_limits` are those of a new wallet; `phone_owner` tells whose phone a key is on.
+    """
 
     def __init__(
         self,
@@ -26,6 +30,7 @@ class Payments:
         directory: Directory,
         currencies: Sequence[str],
         wallet_limits: Limits,
+        phone_owner: PhoneOwner,
     ) -> None:
         self._db = db
         self._jobs = Jobs("payments")
@@ -34,6 +39,9 @@ class Payments:
         self.history = History(ledger=ledger, directory=directory, wallets=self.wallets)
         self.requests = Requests(db, directory=directory, wallets=self.wallets)
         self.request_payments = RequestPayments(db, jobs=self._jobs, requests=self.requests, wallets=self.wallets)
+        self.shown_requests = ShownRequests(
+            db, directory=directory, wallets=self.wallets, payments=self.request_payments, phone_owner=phone_owner
+        )
 
     @contextlib.asynccontextmanager
     async def worker(self, clock: Callable[[], datetime]) -> AsyncIterator[None]:

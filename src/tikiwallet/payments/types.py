@@ -18,6 +18,8 @@ from tikiwallet.platform.money import Amount, Balance, CurrencyCode
 
 Instant = Annotated[datetime, msgspec.Meta(tz=True, description="RFC 3339, with its offset from UTC")]
 PageSize = Annotated[int, msgspec.Meta(ge=1, le=PAGE_SIZE_MAX)]
+# base64url of the 16 bytes of a key's id and the 8 bytes of the nonce that its phone drew.
+Reference = Annotated[str, msgspec.Meta(pattern="^[A-Za-z0-9_-]{32}$")]
 PostingNo = Annotated[int, msgspec.Meta(ge=1, le=2**63 - 1)]
 
 
@@ -152,3 +154,32 @@ class RequestPage(msgspec.Struct, frozen=True, kw_only=True):
 
     items: list[MoneyRequest]
     next_cursor: str | None
+
+
+class ShownOrder(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """My phone shows this request code, for this amount."""
+
+    reference: Reference
+    amount: Amount
+
+
+class ShownPayment(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Pay the code that I scanned."""
+
+    memo: str = ""
+
+
+class ShownRequest(msgspec.Struct, frozen=True, kw_only=True):
+    """A request code on a payee's screen: payable online until `payable_until`, which moves on while it is shown.
+
+    `payer` and `receipt` are there once it is paid, for the two parties; `payee_told_at` since the payee's phone knows.
+    """
+
+    reference: str
+    payee: PublicPerson
+    payer: PublicPerson | None
+    amount: Amount
+    state: RequestState
+    payable_until: datetime
+    payee_told_at: datetime | None
+    receipt: Receipt | None

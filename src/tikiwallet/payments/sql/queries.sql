@@ -17,7 +17,7 @@ ON CONFLICT (request_id) DO NOTHING;
 SELECT * FROM payments.request WHERE request_id = $1;
 
 -- open_requests_between --
-SELECT count(*) FROM payments.request WHERE payee_id = $1 AND payer_id = $2 AND state = 'open';
+SELECT count(*) FROM payments.request WHERE payee_id = $1 AND payer_id = $2 AND state = 'open' AND reference IS NULL;
 
 -- expire_requests --
 -- Those that this person would see. Locked in the order of their ids, so that two parties can't deadlock.
@@ -34,9 +34,11 @@ WHERE request.request_id = due.request_id;
 
 -- request_page --
 -- Newest first; the cursor is the last request seen, so that new requests never shift a page. Null: no such filter.
+-- An attempt to pay a scanned code isn't a request that anybody would answer later.
 SELECT *
 FROM payments.request
-WHERE (($2::boolean AND payer_id = $1) OR ($3::boolean AND payee_id = $1))
+WHERE reference IS NULL
+    AND (($2::boolean AND payer_id = $1) OR ($3::boolean AND payee_id = $1))
     AND ($4::text IS NULL OR state = $4)
     AND ($5::timestamptz IS NULL OR (created_at, request_id) < ($5, $6::uuid))
 ORDER BY created_at DESC, request_id DESC
@@ -70,3 +72,32 @@ WHERE request_id = $1 AND state = 'accepted' AND attempt = $2;
 UPDATE payments.request SET state = $2, changed_at = $3
 WHERE request_id = $1 AND state = 'open' AND expires_at > $3
 RETURNING *;
+
+-- shown_request --
+SELECT * FROM payments.shown_request WHERE reference = $1;
+
+-- codes_shown_by --
+SELECT count(*) FROM payments.shown_request WHERE payee_id = $1 AND payable_until > $2 AND cancelled_at IS NULL;
+
+-- insert_shown_request --
+INSERT INTO payments.shown_request (reference, payee_id, amount_minor, currency, shown_at, payable_until)
+VALUES ($1, $2, $3, $4, $5, $6)
+ON CONFLICT (reference) DO NOTHING;
+
+-- renew_shown_request --
+UPDATE payments.shown_request SET payable_until = $2 WHERE reference = $1 AND cancelled_at IS NULL;
+
+-- payee_told --
+UPDATE payments.shown_request SET payee_told_at = $2 WHERE reference = $1 AND payee_told_at IS NULL;
+
+-- insert_attempt --
+INSERT INTO payments.request (
+    request_id, payee_id, payer_id, amount_minor, currency, memo, created_at, expires_at, changed_at, reference
+) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $7, $9)
+ON CONFLICT (request_id) DO NOTHING;
+
+-- taken_attempt --
+SELECT * FROM payments.request WHERE reference = $1 AND state IN ('accepted', 'paid');
+
+-- cancel_shown_request --
+UPDATE payments.shown_request SET cancelled_at = $2 WHERE reference = $1 AND cancelled_at IS NULL;
