@@ -10,7 +10,7 @@ from collections.abc import Callable
 
 from playwright.sync_api import expect
 
-from browser.phones import Phone
+from browser.phones import SHOWN_CODES, Phone
 from browser.server import ROOT
 
 TABLE = ROOT / "src" / "tikiwallet" / "web" / "screens.js"
@@ -36,6 +36,9 @@ class Tour:
         self._sign_up()
         self._pay()
         self._refuse()
+        self._pay_online()
+        self._ask()
+        self._withdraw()
         for name in all_screens():
             if name not in self.seen:
                 self.asha.go(name)
@@ -100,3 +103,54 @@ class Tour:
         self.ben.press("Refuse")
         self.ben.code("Refusal code")
         self._stop(self.ben, "refused")
+
+    def _pay_online(self) -> None:
+        asha, ben = self.asha, self.ben
+        asha.go(f"send/{ben.name}")
+        asha.page.locator('[data-name="payee-phone"]').wait_for()
+        self._stop(asha, "send")
+        asha.page.get_by_label("Amount").fill("4.50")
+        asha.press("Continue")
+        asha.page.locator('[data-name="confirm"]').wait_for()
+        self._stop(asha, "confirm-order")
+        asha.page.locator('[data-name="confirm"]').click()
+        asha.page.locator('[role="timer"]').wait_for()
+        self._stop(asha, "order")
+        asha.verdict("paid")  # the ten seconds pass by themselves
+        asha.press("Where is my money?")
+        asha.page.locator(".timeline").wait_for()
+        self._stop(asha, "payment")
+        asha.go(f"person/{ben.name}")
+        self._stop(asha, "person")
+        for each in (asha, ben):
+            each.reconnect(SHOWN_CODES)
+        request = ben.ask("1.00")
+        ben.page.locator('[data-name="announced"]').wait_for()
+        asha.go("pay")
+        asha.enter(request)
+        asha.page.locator('[data-name="confirm"]').click()
+        asha.press("Send now")
+        ben.verdict("final")
+        self._stop(ben, "paid-online")
+
+    def _ask(self) -> None:
+        self.ben.go(f"ask/{self.asha.name}")
+        self.ben.page.locator('[data-name="payee-phone"]').wait_for()
+        self._stop(self.ben, "ask")
+        self.ben.page.get_by_label("Amount").fill("5")
+        self.ben.press("Ask now")
+        self.ben.page.locator("[data-state]").wait_for()
+        self.asha.sync()
+        self.asha.go("requests")
+        self._stop(self.asha, "requests")
+        self.asha.page.locator(".list button").first.click()
+        self.asha.page.locator("[data-state]").wait_for()
+        self._stop(self.asha, "request")
+
+    def _withdraw(self) -> None:
+        self.asha.go("withdraw")
+        self._stop(self.asha, "withdraw")
+        self.asha.page.get_by_label("Amount").fill("5")
+        self.asha.press("Withdraw now")
+        self.asha.page.locator('[data-state="settled"]').wait_for()
+        self._stop(self.asha, "operation")

@@ -6,7 +6,10 @@
 import { randomId } from "./platform.js";
 import { fact, remember, write } from "./store.js";
 
+/** @import { Change } from "./store.js" */
+
 const TIMEOUT_MS = 20_000;
+const GLANCE_MS = 3_000; // where somebody stands and waits, and there is another way
 
 /** The server said no: a problem document with a stable code and a sentence for the person. */
 export class Problem extends Error {
@@ -53,15 +56,32 @@ export class Unreachable extends Error {
  *   signed_time: string, issuer_keys: string[], money: MoneyView, loading: Loading | null }} SyncAnswer
  */
 /**
+ * @typedef {{ transfer_id: string, payer: PublicPerson, payee: PublicPerson, amount: Amount, memo: string,
+ *   sent_at: string }} Receipt
+ */
+/**
+ * @typedef {{ request_id: string, payer: PublicPerson, payee: PublicPerson, amount: Amount, memo: string,
+ *   state: string, created_at: string, expires_at: string, changed_at: string, receipt: Receipt | null }} MoneyRequest
+ */
+/**
+ * @typedef {{ reference: string, payee: PublicPerson, payer: PublicPerson | null, amount: Amount, state: string,
+ *   payable_until: string, payee_told_at: string | null, receipt: Receipt | null }} ShownRequest
+ */
+/**
+ * @typedef {{ operation_id: string, kind: "top_up" | "withdrawal", amount: Amount, state: string, sentence: string,
+ *   created_at: string, changed_at: string }} Operation
+ */
+/**
  * @typedef {{ transfer_id: string, kind: string, direction: "in" | "out", amount: Amount, balance: Amount,
  *   counterparty: PublicPerson | string, memo: string, at: string }} HistoryItem
  */
 
 /**
  * Ask the server. Throws Problem or Unreachable.
- * @param {string} method @param {string} path @param {{ body?: unknown, key?: string }} [given] @returns {Promise<any>}
+ * @param {string} method @param {string} path
+ * @param {{ body?: unknown, key?: string, timeoutMs?: number }} [given] @returns {Promise<any>}
  */
-async function call(method, path, { body, key } = {}) {
+async function call(method, path, { body, key, timeoutMs = TIMEOUT_MS } = {}) {
   const token = (await fact("session"))?.token;
   /** @type {Record<string, string>} */
   const headers = {};
@@ -75,7 +95,7 @@ async function call(method, path, { body, key } = {}) {
     credentials: "same-origin",
     cache: "no-store",
     redirect: "error",
-    signal: AbortSignal.timeout(TIMEOUT_MS),
+    signal: AbortSignal.timeout(timeoutMs),
   }).catch(unreachable);
   if (response.status === 204) return null;
   const type = response.headers.get("content-type") ?? "";
@@ -100,20 +120,22 @@ export async function readFile(path) {
 /**
  * POST something that moves money, once: the Idempotency-Key is on the disk before the order leaves, and an order
  * without an answer is repeated with its own key. Throws Problem or Unreachable.
- * @param {string} path @param {unknown} body
+ *
+ * `settled` forgets the key. It goes into the write that keeps what the answer brought: if it went before, an app
+ * killed between the two would order again under a new key.
+ * @template T @param {string} path @param {unknown} body @returns {Promise<{ answer: T, settled: Change }>}
  */
 async function moveMoney(path, body) {
   const name = `order ${path} ${JSON.stringify(body)}`;
   const key = (await fact(name)) ?? randomId();
   await write([remember(name, key)]);
-  const forget = () => write([{ table: "facts", remove: name }]);
+  /** @type {Change} */
+  const settled = { table: "facts", remove: name };
   try {
-    const answer = await call("POST", path, { body, key });
-    await forget();
-    return answer;
+    return { answer: await call("POST", path, { body, key }), settled };
   } catch (error) {
     // A "no" is final for this key; no answer at all means that it may have happened.
-    if (error instanceof Problem && error.status < 500) await forget();
+    if (error instanceof Problem && error.status < 500) await write([settled]);
     throw error;
   }
 }
@@ -136,17 +158,66 @@ export const signOut = () => call("DELETE", "/v1/sessions/current");
 /** @param {"phone" | "username"} by @param {string} who @returns {Promise<PublicPerson>} */
 export const findPerson = (by, who) => call("GET", `/v1/people?${by}=${encodeURIComponent(who)}`);
 
-/** @param {string} username @param {Amount} amount @param {string} memo */
-export const transfer = (username, amount, memo) => moveMoney("/v1/transfers", { to: { username }, amount, memo });
+/**
+ * Pay somebody; `key` is the order's own, so that a repetition is the same payment.
+ * @param {{ username: string, amount: Amount, memo: string, key: string }} order @returns {Promise<Receipt>}
+ */
+export const transfer = ({ username, amount, memo, key }) =>
+  call("POST", "/v1/transfers", { body: { to: { username }, amount, memo }, key });
 
-/** @param {string | null} cursor @returns {Promise<{ items: HistoryItem[], next_cursor: string | null }>} */
-export const history = (cursor) => call("GET", `/v1/history?limit=50${cursor ? `&cursor=${cursor}` : ""}`);
+/**
+ * @param {{ cursor?: string | null, direction?: string, kind?: string, since?: string, until?: string }} query
+ * @returns {Promise<{ items: HistoryItem[], next_cursor: string | null }>}
+ */
+export function history(query) {
+  const given = Object.entries(query).flatMap(([name, value]) => (value ? [[name, value]] : []));
+  return call("GET", `/v1/history?${new URLSearchParams([["limit", "50"], ...given])}`);
+}
 
-/** @param {Amount} amount @returns {Promise<{ operation_id: string, state: string, sentence: string }>} */
+/** My requests, by me and to me, newest first. @returns {Promise<{ items: MoneyRequest[] }>} */
+export const requests = () => call("GET", "/v1/requests?limit=100");
+
+/**
+ * @param {{ payer: { username: string }, amount: Amount, memo: string }} order
+ * @returns {Promise<{ answer: MoneyRequest, settled: Change }>}
+ */
+export const askFor = (order) => moveMoney("/v1/requests", order);
+
+/** @param {string} id @param {string} key @returns {Promise<MoneyRequest>} */
+export const payRequest = (id, key) => call("POST", `/v1/requests/${id}/payment`, { key });
+
+/** @param {string} id @returns {Promise<MoneyRequest>} */
+export const declineRequest = (id) => call("POST", `/v1/requests/${id}/decline`);
+
+/** @param {string} id @returns {Promise<MoneyRequest>} */
+export const cancelRequest = (id) => call("POST", `/v1/requests/${id}/cancellation`);
+
+/**
+ * Say that this phone shows a code.
+ * @param {string} reference @param {Amount} amount @returns {Promise<ShownRequest>}
+ */
+export const showCode = (reference, amount) =>
+  call("POST", "/v1/shown-requests", { body: { reference, amount }, timeoutMs: GLANCE_MS });
+
+/** @param {string} reference @returns {Promise<ShownRequest>} */
+export const shownCode = (reference) => call("GET", `/v1/shown-requests/${reference}`, { timeoutMs: GLANCE_MS });
+
+/** @param {string} reference @param {string} memo @param {string} key @returns {Promise<ShownRequest>} */
+export const payShownCode = (reference, memo, key) =>
+  call("POST", `/v1/shown-requests/${reference}/payment`, { body: { memo }, key });
+
+/** @param {string} reference @returns {Promise<ShownRequest>} */
+export const cancelShownCode = (reference) => call("POST", `/v1/shown-requests/${reference}/cancellation`);
+
+/** @param {Amount} amount @returns {Promise<{ answer: Operation, settled: Change }>} */
 export const topUp = (amount) => moveMoney("/v1/top-ups", { amount });
 
-/** @param {Amount} amount @returns {Promise<{ operation_id: string, state: string, sentence: string }>} */
+/** @param {Amount} amount @returns {Promise<{ answer: Operation, settled: Change }>} */
 export const withdraw = (amount) => moveMoney("/v1/withdrawals", { amount });
+
+/** How a top-up or withdrawal stands. @param {Operation} operation @returns {Promise<Operation>} */
+export const operation = ({ kind, operation_id: id }) =>
+  call("GET", kind === "top_up" ? `/v1/top-ups/${id}` : `/v1/withdrawals/${id}`);
 
 /**
  * @returns {Promise<{ network_id: number, root_key: string, issuer_keys: string[], operator_key: string,
@@ -169,7 +240,7 @@ export const registerDevice = (order) => call("POST", "/v1/offline/devices", { b
 /** @param {string} id */
 export const retireDevice = (id) => call("POST", `/v1/offline/devices/${id}/retirement`);
 
-/** @param {string} deviceId @param {Amount} amount @returns {Promise<Loading>} */
+/** @param {string} deviceId @param {Amount} amount @returns {Promise<{ answer: Loading, settled: Change }>} */
 export const load = (deviceId, amount) => moveMoney("/v1/offline/vouchers", { device_id: deviceId, amount });
 
 /**

@@ -33,6 +33,18 @@ export function t(key, gaps = {}) {
   return text.replace(/\{(\w+)\}/g, (gap, name) => String(gaps[name] ?? gap));
 }
 
+/**
+ * Return a text for a number of things: `key.one`, `key.other` ..., as the language counts.
+ * @param {string} key @param {number} count @param {Record<string, string | number>} [gaps]
+ */
+export function tCount(key, count, gaps = {}) {
+  const named = `${key}.${new Intl.PluralRules(language.value).select(count)}`;
+  return t(hasText(named) ? named : `${key}.other`, { ...gaps, count: formatCount(count) });
+}
+
+/** Return a whole number as people read it. @param {number} count */
+export const formatCount = (count) => new Intl.NumberFormat(language.value).format(count);
+
 /** Tell whether there is a text for a key. @param {string} key */
 export const hasText = (key) => key in texts.value || key in english;
 
@@ -79,7 +91,18 @@ export function formatTime(unixSeconds) {
   return new Intl.DateTimeFormat(language.value, parts).format(new Date(unixSeconds * 1000));
 }
 
+/** Return a day and time with the year, for what is kept. @param {number} unixSeconds */
+export function formatMoment(unixSeconds) {
+  const parts = /** @type {const} */ ({ dateStyle: "long", timeStyle: "short" });
+  return new Intl.DateTimeFormat(language.value, parts).format(new Date(unixSeconds * 1000));
+}
+
 /** Return a day as people read it. @param {number} unixSeconds */
 export function formatDay(unixSeconds) {
   return new Intl.DateTimeFormat(language.value, { dateStyle: "long" }).format(new Date(unixSeconds * 1000));
+}
+
+/** Return a day without its year, as people read it. @param {number} unixSeconds */
+export function formatShortDay(unixSeconds) {
+  return new Intl.DateTimeFormat(language.value, { day: "numeric", month: "short" }).format(unixSeconds * 1000);
 }

@@ -120,6 +120,24 @@ export async function shareText(text) {
   await navigator.share({ text }).catch(() => undefined);
 }
 
+/**
+ * Share a picture by the phone's share sheet; return false where it takes no files.
+ * @param {Blob} picture @param {string} name @returns {Promise<boolean>}
+ */
+export async function sharePicture(picture, name) {
+  const files = [new File([picture], name, { type: picture.type })];
+  if (!navigator.canShare?.({ files })) return false;
+  await navigator.share({ files }).catch(() => undefined); // the person changed their mind
+  return true;
+}
+
+/** Save a file to the phone's downloads. @param {Blob} file @param {string} name */
+export function saveFile(file, name) {
+  const address = URL.createObjectURL(file);
+  Object.assign(document.createElement("a"), { href: address, download: name }).click();
+  setTimeout(() => URL.revokeObjectURL(address), 60_000); // the browser reads it after the click
+}
+
 // Trusted Types: only these two files of ours may become code, whatever else goes wrong.
 const SCRIPTS = ["./sw.js", "./scan-worker.js"];
 /** @type {{ createScriptURL(url: string): string }} */

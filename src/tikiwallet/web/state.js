@@ -5,11 +5,13 @@ import { waiting } from "./wallet/sync.js";
 import { all, fact, remember, write } from "./store.js";
 import { batch, computed, signal } from "./vendor/ui.js";
 
-/** @import { MoneyView, Person } from "./api.js" */
+/** @import { HistoryItem, MoneyRequest, MoneyView, Operation, Person } from "./api.js" */
 /** @import { Asked } from "./tikicash/rules.js" */
 /** @import { Message } from "./tikicash/messages.js" */
 /** @import { Paid } from "./wallet/made-payments.js" */
 /** @import { AskedRow, Received, RefusedRow } from "./wallet/receiving.js" */
+/** @import { Draft, Order } from "./wallet/orders.js" */
+/** @import { Shown } from "./wallet/shown.js" */
 /** @import { OutboxEntry } from "./wallet/sync.js" */
 /** @typedef {{ code: string, number: number, digits: number }} Currency */
 /**
@@ -39,6 +41,18 @@ export const received = signal([]);
 export const refused = signal([]);
 /** @type {Signal<Paid[]>} */
 export const paid = signal([]);
+/** Online payments that I ordered. @type {Signal<Order[]>} */
+export const orders = signal([]);
+/** My codes that the operator knows. @type {Signal<Shown[]>} */
+export const shown = signal([]);
+/** What happened to the online balance, as far as this phone knows. @type {Signal<HistoryItem[]>} */
+export const movements = signal([]);
+/** Requests for money, by me and to me. @type {Signal<MoneyRequest[]>} */
+export const requests = signal([]);
+/** Top-ups and withdrawals. @type {Signal<Operation[]>} */
+export const operations = signal([]);
+/** What was brought to the operator or will be. @type {Signal<OutboxEntry[]>} */
+export const brought = signal([]);
 /** What the operator has not seen yet. @type {Signal<OutboxEntry[]>} */
 export const unseen = signal([]);
 /** What the operator does not count. @type {Signal<OutboxEntry[]>} */
@@ -56,6 +70,8 @@ export const update = signal(null);
 
 /** The request that was scanned last, before it is paid. @type {Signal<Asked | null>} */
 export const scannedRequest = signal(null);
+/** What is about to be paid online, before it is confirmed. @type {Signal<Draft | null>} */
+export const draft = signal(null);
 /** The payment that was scanned last, before it is taken. @type {Signal<Message | null>} */
 export const scannedPayment = signal(null);
 
@@ -64,6 +80,9 @@ export async function refresh() {
   const [who, session, view, heardAt, hidden, book, trust] = await Promise.all([
     fact("person"), fact("session"), fact("money"), fact("money_heard_at"), fact("is_hidden"), readBook(),
     fact("trust"),
+  ]);
+  const [orderRows, shownRows, movementRows, requestItems, operationItems] = await Promise.all([
+    all("orders"), all("shown"), all("movements"), fact("requests"), fact("operations"),
   ]);
   const [askedRows, receivedRows, refusedRows, paidRows, outbox, mine, key] = await Promise.all([
     all("asked"), all("received"), all("refused"), all("paid"), all("outbox"), waiting(), activeKeyId(),
@@ -81,6 +100,12 @@ export async function refresh() {
     received.value = receivedRows;
     refused.value = refusedRows;
     paid.value = paidRows;
+    orders.value = orderRows;
+    shown.value = shownRows;
+    movements.value = movementRows.sort((one, other) => Date.parse(other.at) - Date.parse(one.at));
+    requests.value = requestItems ?? [];
+    operations.value = operationItems ?? [];
+    brought.value = outbox;
     unseen.value = mine;
     notCounted.value = outbox.filter((entry) => entry.outcome === "rejected");
   });

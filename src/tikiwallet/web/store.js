@@ -5,7 +5,7 @@
 // tabs would otherwise pay with the same units. If this were spread over the app, one forgotten await would cost money.
 
 const NAME = "tikiwallet";
-const VERSION = 1;
+const VERSION = 2;
 const WRITER = "tikiwallet-writer";
 
 /** The tables and what each row is found by. */
@@ -18,6 +18,9 @@ const TABLES = /** @type {const} */ ({
   refused: "payment_id", // payments that I refused
   paid: "payment_id", // payments that I made
   outbox: "entry_id", // what the operator has not seen yet
+  orders: "order_id", // online payments that I ordered, from the moment I pressed Pay
+  shown: "reference", // my requests that the operator knows, so that they can be paid online
+  movements: "transfer_id", // what happened to my online balance, as the operator told it
 });
 
 /** @typedef {keyof typeof TABLES} Table */
@@ -34,7 +37,9 @@ function database() {
   opened ??= new Promise((resolve, reject) => {
     const request = indexedDB.open(NAME, VERSION);
     request.onupgradeneeded = () => {
-      for (const [table, keyPath] of Object.entries(TABLES)) request.result.createObjectStore(table, { keyPath });
+      for (const [table, keyPath] of Object.entries(TABLES)) {
+        if (!request.result.objectStoreNames.contains(table)) request.result.createObjectStore(table, { keyPath });
+      }
     };
     request.onsuccess = () => {
       // A newer app in another tab wants to change the tables: let it, and start again with it.
@@ -93,10 +98,16 @@ export async function write(changes) {
     transaction.onerror = () => reject(transaction.error);
     transaction.onabort = () => reject(transaction.error);
   });
-  for (const change of changes) {
-    const table = transaction.objectStore(change.table);
-    if ("put" in change) table.put(change.put);
-    else table.delete(change.remove);
+  try {
+    for (const change of changes) {
+      const table = transaction.objectStore(change.table);
+      if ("put" in change) table.put(change.put);
+      else table.delete(change.remove);
+    }
+  } catch (error) {
+    transaction.abort(); // else what was asked for until here would be kept
+    await done.catch(() => undefined);
+    throw error;
   }
   await done;
 }
@@ -108,4 +119,20 @@ export async function write(changes) {
  */
 export function exclusive(work) {
   return /** @type {Promise<T>} */ (navigator.locks.request(WRITER, work));
+}
+
+/**
+ * Do some work that belongs to this tab until it is done; a tab that dies gives it up at once.
+ * @template T @param {string} name @param {() => Promise<T>} work @returns {Promise<T>}
+ */
+export function whileMine(name, work) {
+  return /** @type {Promise<T>} */ (navigator.locks.request(`tikiwallet-${name}`, work));
+}
+
+/**
+ * Do some work if no tab has this name to itself: whoever began it is gone.
+ * @param {string} name @param {() => Promise<void>} work @returns {Promise<void>}
+ */
+export async function ifNobodys(name, work) {
+  await navigator.locks.request(`tikiwallet-${name}`, { ifAvailable: true }, (lock) => lock && work());
 }

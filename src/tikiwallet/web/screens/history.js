@@ -1,48 +1,96 @@
-// What happened: this phone's own payments, and the movements of the online balance as the server tells them.
-import { history } from "../api.js";
+// What happened: one list of this phone's payments and of the online balance, to search, to filter, to go back in.
 import { activities } from "../activity.js";
-import { formatTime, hasText, t } from "../i18n.js";
-import { Button, Failure, Row, Screen, html, useEffect, useSignal } from "../ui.js";
+import { Problem, Unreachable } from "../api.js";
+import { t } from "../i18n.js";
+import { refresh } from "../state.js";
+import { Button, Field, Notice, Row, Screen, html, sentenceOf, useEffect, useSignal } from "../ui.js";
+import { WeeksChart } from "../ui/weeks-chart.js";
+import { fetchMovements } from "../wallet/online.js";
 
-/** @import { HistoryItem } from "../api.js" */
+/** @import { Activity } from "../activity.js" */
 
-/** @param {HistoryItem} item */
-function rowOf({ transfer_id, kind, direction, amount, counterparty, memo, at }) {
-  const name = typeof counterparty === "string" ? "" : counterparty.username;
-  const key = name ? (direction === "in" ? "activity.received" : "activity.paid") : `kind.${kind}`;
+const WAYS = ["", "in", "out"];
+const KINDS = ["", "payment", "offline", "top_up", "withdrawal", "load", "release", "settlement", "correction"];
+
+/**
+ * Dates as the fields give them: 2026-11-26.
+ * @typedef {{ way: string, kind: string, from: string, to: string }} Filter
+ */
+
+/** The beginning of a day on the phone's calendar, in unix seconds. @param {string} day @param {number} [later] days */
+const startOf = (day, later = 0) => {
+  const [year, month, date] = day.split("-").map(Number);
+  return new Date(year, month - 1, date + later).getTime() / 1000;
+};
+
+/** @param {Activity} item @param {Filter} filter @param {string} typed */
+function isWanted(item, { way, kind, from, to }, typed) {
+  const text = `${item.title} ${item.memo ?? ""}`.toLowerCase();
+  return (
+    (way === "" || item.way === way) &&
+    (kind === "" || item.kind === kind) &&
+    (from === "" || item.at >= startOf(from)) &&
+    (to === "" || item.at < startOf(to, 1)) &&
+    text.includes(typed.trim().toLowerCase())
+  );
+}
+
+/** What the server is asked for a filter. @param {Filter} filter */
+function queryOf({ way, kind, from, to }) {
+  const instant = (/** @type {number} */ seconds) => new Date(seconds * 1000).toISOString();
   return {
-    key: transfer_id,
-    icon: direction === "in" ? "receive" : "pay",
-    title: hasText(key) ? t(key, { name }) : kind,
-    detail: [formatTime(Date.parse(at) / 1000), memo].filter(Boolean).join(" · "),
-    minor: direction === "in" ? amount.amount_minor : -amount.amount_minor,
+    direction: way,
+    kind: kind === "offline" ? "" : kind,
+    since: from && instant(startOf(from)),
+    until: to && instant(startOf(to, 1)),
   };
 }
 
 export function History() {
-  const items = useSignal(/** @type {HistoryItem[]} */ ([]));
+  const [typed, way, kind, from, to] = ["", "", "", "", ""].map((empty) => useSignal(empty));
   const cursor = useSignal(/** @type {string | null} */ (null));
+  // Older rows of another filter lie in the store: shown only as far back as this filter was fetched without a gap.
+  const fetchedTo = useSignal(0);
   const failure = useSignal(/** @type {unknown} */ (null));
-  const more = async () => {
+  const filter = { way: way.value, kind: kind.value, from: from.value, to: to.value };
+  const fetchPage = async (/** @type {string | null} */ after) => {
     try {
-      const page = await history(cursor.value);
-      items.value = [...items.value, ...page.items];
+      const page = await fetchMovements({ ...queryOf(filter), cursor: after });
+      const last = page.items.at(-1);
       cursor.value = page.next_cursor;
+      fetchedTo.value = page.next_cursor && last ? Date.parse(last.at) / 1000 : 0;
       failure.value = null;
+      await refresh();
     } catch (error) {
-      failure.value = error;
+      if (!(error instanceof Problem || error instanceof Unreachable)) throw error;
+      [cursor.value, fetchedTo.value, failure.value] = [null, 0, error];
     }
   };
-  useEffect(() => void more(), []);
+  useEffect(() => void fetchPage(null), [way.value, kind.value, from.value, to.value]);
+  const isFiltered = Object.values(filter).some(Boolean) || typed.value !== "";
+  const found = activities.value.filter((item) => item.at >= fetchedTo.value && isWanted(item, filter, typed.value));
   return html`<${Screen} title=${t("history")}>
-    <section><div class="section-title"><h2>${t("history.phone")}</h2></div>
-      ${activities.value.length > 0
-        ? html`<ul class="list">${activities.value.map((item) => html`<${Row} key=${item.key} ...${item} />`)}</ul>`
-        : html`<p class="lead">${t("nothing_yet")}</p>`}</section>
-    <section><div class="section-title"><h2>${t("history.online")}</h2></div>
-      <${Failure} error=${failure.value} />
-      ${items.value.length > 0 &&
-      html`<ul class="list">${items.value.map(rowOf).map((item) => html`<${Row} key=${item.key} ...${item} />`)}</ul>`}
-      ${cursor.value && html`<${Button} onPress=${more}>${t("more")}<//>`}</section>
+    <${WeeksChart} />
+    <${Field} label=${t("history.search")} signal=${typed} type="search" autocomplete="off" />
+    <div class="chips" role="group" aria-label=${t("direction")}>${WAYS.map(
+      (item) => html`<button type="button" class="chip" data-name=${`way-${item || "all"}`}
+        aria-pressed=${way.value === item} onClick=${() => (way.value = item)}>${t(`way.${item || "all"}`)}</button>`,
+    )}</div>
+    <details class="filters"><summary>${t("history.filters")}</summary>
+      <label class="field"><span>${t("history.kind")}</span><select value=${kind.value} data-name="kind"
+        onChange=${(/** @type {any} */ event) => (kind.value = event.target.value)}>${KINDS.map(
+          (item) => html`<option value=${item}>${t(item ? `kind.${item}` : "way.all")}</option>`,
+        )}</select></label>
+      <div class="side-by-side"><${Field} label=${t("history.from")} signal=${from} type="date" />
+        <${Field} label=${t("history.to")} signal=${to} type="date" /></div></details>
+    ${failure.value !== null &&
+    html`<${Notice} kind="warn" icon="offline"><span>${sentenceOf(failure.value)} ${t("history.known")}</span><//>`}
+    <p class="unseen" role="status">${t("history.count", { count: found.length })}</p>
+    ${found.length > 0
+      ? html`<ul class="list" data-name="history">${found.map(
+          (item) => html`<${Row} key=${item.key} ...${item} />`,
+        )}</ul>`
+      : html`<p class="lead">${t(isFiltered ? "history.none_found" : "nothing_yet")}</p>`}
+    ${cursor.value && html`<${Button} name="more" onPress=${() => fetchPage(cursor.value)}>${t("more")}<//>`}
   <//>`;
 }

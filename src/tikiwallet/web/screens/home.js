@@ -1,6 +1,6 @@
 // Home: two big actions, what there is, what is underway, what happened last.
-import { activities, underway } from "../activity.js";
-import { t } from "../i18n.js";
+import { activities, openToMe, underway } from "../activity.js";
+import { t, tCount } from "../i18n.js";
 import { isHidden, isSignedIn, money, offlineMinor, person, toggleHidden, unseen, update } from "../state.js";
 import { Icon, Logo, Money, Notice, Row, html } from "../ui.js";
 import { isOnline, syncState } from "../wallet/autosync.js";
@@ -8,10 +8,12 @@ import { isOnline, syncState } from "../wallet/autosync.js";
 const SHOWN = 5;
 /** @type {[string, string, string][]} */
 const SHORTCUTS = [
-  ["top-up", "plus", "top_up"],
+  ["requests", "ask", "requests"],
+  ["people", "people", "people"],
+  ["history", "list", "history"],
+  ["top-up", "bank", "bank"],
   ["move", "swap", "move"],
   ["sync", "sync", "sync"],
-  ["history", "list", "history"],
 ];
 
 export function Home() {
@@ -28,7 +30,8 @@ export function Home() {
         <a class="big-action get" href="#/get-paid"><${Icon} name="receive" />${t("get_paid")}</a>
       </nav>
       <nav class="shortcuts" aria-label=${t("more_actions")}>${SHORTCUTS.map(
-        ([to, icon, key]) => html`<a href=${`#/${to}`}><${Icon} name=${icon} />${t(key)}</a>`,
+        ([to, icon, key]) => html`<a href=${`#/${to}`}><${Icon} name=${icon} />${t(key)}
+          ${to === "requests" && html`<${Badge} />`}</a>`,
       )}</nav>
       ${underway.value.length > 0 &&
       html`<section><div class="section-title"><h2>${t("underway")}</h2></div>
@@ -39,6 +42,14 @@ export function Home() {
           : html`<p class="lead">${t("nothing_yet")}</p>`}</section>
     </main>
   </div>`;
+}
+
+/** How many people wait for my answer. */
+function Badge() {
+  const count = openToMe.value.length;
+  if (count === 0) return null;
+  return html`<b class="badge" data-name="badge"><span aria-hidden="true">${count}</span>
+    <span class="unseen">${tCount("requests.waiting", count)}</span></b>`;
 }
 
 function Status() {

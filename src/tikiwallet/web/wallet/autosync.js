@@ -3,6 +3,8 @@ import { Problem, Unreachable } from "../api.js";
 import { onPerhapsOnline, unixNow } from "../platform.js";
 import { isSignedIn, refresh } from "../state.js";
 import { signal } from "../vendor/ui.js";
+import { meetOnline } from "./online.js";
+import { settleAbandoned } from "./orders.js";
 import { forgetSession } from "./session.js";
 import { sync } from "./sync.js";
 
@@ -45,7 +47,8 @@ export function syncNow() {
 
 async function once() {
   clearTimeout(timer);
-  if (!isSignedIn.value) return;
+  await settleAbandoned();
+  if (!isSignedIn.value) return void (await refresh());
   syncState.value = { ...syncState.value, isRunning: true, done: 0, of: 0 };
   const code = await attempt();
   await refresh();
@@ -62,6 +65,7 @@ async function attempt() {
       syncState.value = { ...syncState.value, done, of };
     };
     await sync({ phoneName: "Web wallet", keep: null, progress });
+    await meetOnline();
     return "";
   } catch (error) {
     if (error instanceof Problem && error.status === 401) await forgetSession();

@@ -19,8 +19,9 @@ const CHALLENGE_TAG = new TextEncoder().encode("TK1/device");
 
 /**
  * A row of the table `outbox`; `outcome` is "" until the operator answered, then "recorded", "known" or "rejected".
+ * `seen_at` (unix seconds) is when; entries of older versions lack it.
  * @typedef {{ entry_id: string, payment_id: string, kind: "bundle" | "refusal", bytes: Uint8Array, outcome: string,
- *   code: string, detail: string }} OutboxEntry
+ *   code: string, detail: string, seen_at?: number }} OutboxEntry
  */
 /** @typedef {{ brought: number, rejected: number, loaded_minor: number, loading: api.Loading | null }} Synced */
 
@@ -75,10 +76,10 @@ export async function waiting() {
  */
 export async function load(amount, phoneName) {
   const deviceId = await prepare(phoneName);
-  const loading = await api.load(deviceId, amount);
-  if (loading.voucher !== null) {
-    await learn({ vouchers: [{ voucher: loading.voucher, opening: loading.openings[0] ?? null }] });
-  }
+  const { answer: loading, settled } = await api.load(deviceId, amount);
+  const vouchers =
+    loading.voucher === null ? [] : [{ voucher: loading.voucher, opening: loading.openings[0] ?? null }];
+  await learn({ vouchers }, [settled]);
   await keepMoney(await api.money());
   return loading;
 }
@@ -130,7 +131,8 @@ async function settle(portion, answer) {
     const entry = portion.filter((item) => item.kind === result.kind)[result.index];
     if (!entry) return [];
     const { outcome, detail } = result;
-    return [{ table: /** @type {const} */ ("outbox"), put: { ...entry, outcome, code: result.code ?? "", detail } }];
+    const put = { ...entry, outcome, code: result.code ?? "", detail, seen_at: unixNow() };
+    return [{ table: /** @type {const} */ ("outbox"), put }];
   });
   await write(changes);
   const rejected = changes.filter((change) => change.put.outcome === "rejected").length;

@@ -14,6 +14,7 @@ import { fromBase64Url } from "./base64url.js";
 import { currentKey } from "./keys.js";
 
 /** @import { OpeningSaid } from "../api.js" */
+/** @import { Change } from "../store.js" */
 /** @import { IssuerKey, Opening, Revocations } from "../tikicash/bodies.js" */
 /** @import { Book } from "../tikicash/book.js" */
 /** @import { Signed } from "../tikicash/messages.js" */
@@ -75,9 +76,10 @@ export function pinNetwork(said) {
  * many minor units of fresh vouchers came. A voucher is taken into the book once for ever, even if it is sent again.
  *
  * Throws NetworkChanged, and Rejected for what the operator did not sign.
- * @param {Said} said @returns {Promise<number>}
+ * `also` are changes of the caller that must happen together with it.
+ * @param {Said} said @param {readonly Change[]} [also] @returns {Promise<number>}
  */
-export function learn(said) {
+export function learn(said, also = []) {
   return exclusive(async () => {
     const trust = await readTrust();
     const { issuerKeys, documents } = await checkSaid(said, trust);
@@ -105,6 +107,7 @@ export function learn(said) {
     await write([
       remember("trust", learned),
       ...taken.changes,
+      ...also,
       ...(certificate ? [{ table: /** @type {const} */ ("keys"), put: certified }] : []),
     ]);
     return taken.fresh_minor;

@@ -1,0 +1,216 @@
+"""Pay online: seconds to undo, no surprise afterwards, and the same button with and without a network."""
+
+import re
+from collections.abc import Callable
+
+import httpx
+import pytest
+from playwright.sync_api import Route, expect
+
+from browser.phones import SHOWN_CODES, Phone
+from world import PASSWORD
+
+MakePhone = Callable[[str], Phone]
+
+
+@pytest.fixture
+def two(phone: MakePhone) -> tuple[Phone, Phone]:
+    """Asha with 35.00 online and 15.00 on her phone, and Ben."""
+    asha, ben = phone("asha"), phone("ben")
+    asha.fund(offline="15.00")
+    return asha, ben
+
+
+def begin(payer: Phone, payee: Phone, amount: str, *, memo: str = "") -> None:
+    """Pick a person, say how much, and press Pay: the seconds begin."""
+    payer.go(f"send/{payee.name}")
+    payer.page.get_by_label("Amount").fill(amount)
+    payer.page.get_by_label("Note (optional)").fill(memo)
+    payer.press("Continue")
+    payer.page.locator('[data-name="confirm"]').click()
+    payer.page.locator('[role="timer"]').wait_for()
+
+
+def test_a_person_is_found_seen_undone_and_paid(two: tuple[Phone, Phone]) -> None:
+    asha, ben = two
+    asha.go("pay")
+    asha.page.get_by_label("Find a person").fill(ben.number)
+    asha.page.locator('[data-name="find"]').click()
+    asha.page.get_by_label("Amount").fill("4.50")
+    asha.page.get_by_label("Note (optional)").fill("two mangoes")
+    asha.press("Continue")
+    expect(asha.page.locator('[data-name="payee"]')).to_have_text(ben.name)
+    expect(asha.page.locator('[data-name="payee-phone"]')).to_contain_text(ben.number[-2:])
+    expect(asha.page.locator('[data-name="payee-phone"]')).not_to_contain_text(ben.number)
+    expect(asha.page.locator(".facts")).to_contain_text("Fee$0.00Arrives$4.50Left online$30.50")
+    asha.page.locator('[data-name="confirm"]').click()
+    asha.page.get_by_role("timer", name=re.compile(r"(10|9|8) seconds left to undo")).wait_for()
+    asha.press("Undo")
+    asha.verdict("undone")
+    assert asha.money()["online"] == "$35.00"
+    begin(asha, ben, "4.50", memo="two mangoes")
+    asha.press("Send now")
+    expect(asha.verdict("paid")).to_contain_text(f"to {ben.name}")
+    ben.sync()
+    assert (asha.money()["online"], ben.money()["online"]) == ("$30.50", "$4.50")
+    expect(ben.page.get_by_text("two mangoes")).to_be_visible()
+
+
+def test_nothing_is_sent_by_a_wallet_that_was_closed_in_between(two: tuple[Phone, Phone]) -> None:
+    asha, ben = two
+    begin(asha, ben, "3.00")
+    asha.reopen()  # the tab is killed, and opened again at once
+    expect(asha.verdict("not_sent")).to_contain_text("Nothing was sent")
+    ben.sync()
+    assert ben.money()["online"] == "$0.00"
+    asha.page.clock.install()
+    asha.page.locator('[data-name="again"]').click()
+    asha.page.locator('[role="timer"]').wait_for()
+    asha.page.clock.run_for(10_500)
+    asha.verdict("paid")
+    ben.sync()
+    assert ben.money()["online"] == "$3.00"
+
+
+def test_a_phone_that_slept_through_the_seconds_sends_nothing(two: tuple[Phone, Phone]) -> None:
+    asha, ben = two
+    asha.page.clock.install()
+    begin(asha, ben, "3.00")
+    asha.page.clock.fast_forward(600_000)
+    asha.verdict("not_sent")
+    ben.sync()
+    assert ben.money()["online"] == "$0.00"
+
+
+def test_an_answer_that_is_lost_pays_once(two: tuple[Phone, Phone]) -> None:
+    asha, ben = two
+
+    def lose_the_answer(route: Route) -> None:
+        route.fetch()
+        route.abort()
+
+    asha.context.route("**/v1/transfers", lose_the_answer)
+    begin(asha, ben, "3.00")
+    asha.press("Send now")
+    expect(asha.verdict("unknown")).to_contain_text("It may be paid, or not.")
+    asha.reopen()
+    asha.verdict("unknown")
+    asha.context.unroute("**/v1/transfers")
+    asha.page.locator('[data-name="repeat"]').click()
+    asha.verdict("paid")
+    ben.sync()
+    assert (asha.money()["online"], ben.money()["online"]) == ("$32.00", "$3.00")
+
+
+def test_a_refusal_is_a_sentence_and_moves_nothing(two: tuple[Phone, Phone]) -> None:
+    asha, ben = two
+    begin(asha, ben, "30.00")
+    pay_elsewhere(asha, ben, 2000)  # the balance is spent by the time it is sent
+    asha.press("Send now")
+    refused = asha.verdict("refused")
+    assert refused.get_attribute("data-code") == "insufficient_funds"
+    expect(refused).to_contain_text("Top up")
+    ben.sync()
+    assert ben.money()["online"] == "$20.00"
+    asha.go("send/nobody_at_all")
+    asha.page.get_by_label("Amount").fill("1")
+    asha.press("Continue")
+    expect(asha.page.locator('[data-code="person_unknown"]')).to_contain_text("Check the spelling")
+    asha.forgive("status of 422")
+    asha.forgive("status of 404")
+
+
+def pay_elsewhere(payer: Phone, payee: Phone, amount_minor: int) -> None:
+    """Pay from another device of the payer."""
+    server = payer.server.address.rstrip("/")
+    signed_in = httpx.post(f"{server}/v1/sessions", json={"phone": payer.number, "password": PASSWORD})
+    headers = {"authorization": f"Bearer {signed_in.json()['token']}", "idempotency-key": "elsewhere"}
+    order = {"to": {"username": payee.name}, "amount": {"amount_minor": amount_minor, "currency": "SGD"}}
+    assert httpx.post(f"{server}/v1/transfers", json=order, headers=headers).status_code == 201
+
+
+def pay_online(payer: Phone, request: str) -> None:
+    """Scan a code that the server knows, and send at once."""
+    payer.go("pay")
+    payer.enter(request)
+    expect(payer.page.locator('[data-name="way"]')).to_contain_text("Goes online")
+    payer.page.locator('[data-name="confirm"]').click()
+    payer.press("Send now")
+    payer.verdict("paid")
+
+
+def test_a_shown_code_is_paid_online_and_by_code_no_more(two: tuple[Phone, Phone], phone: MakePhone) -> None:
+    asha, ben = two
+    chi = phone("chi")
+    chi.fund(offline="15.00")
+    for each in (asha, ben):
+        each.reconnect(SHOWN_CODES)
+    request = ben.ask("6.00")
+    ben.page.locator('[data-name="announced"]').wait_for()
+    payment = chi.pay(request)  # chi is cut off, and pays the same code by code
+    pay_online(asha, request)
+    expect(ben.verdict("final")).to_contain_text(f"from {asha.name}")
+    expect(asha.page.locator('[data-name="told"]')).to_contain_text("has seen it")
+    ben.go("scan-payment")
+    ben.enter(payment)
+    assert ben.verdict("refused").get_attribute("data-code") == "no_open_request"
+    asha.go("pay")
+    asha.enter(request)  # scanned again: the same payment
+    asha.verdict("paid")
+    assert (asha.money(), ben.money()["online"]) == ({"online": "$29.00", "offline": "$15.00"}, "$6.00")
+
+
+def test_a_payee_who_is_cut_off_learns_at_the_next_contact(two: tuple[Phone, Phone]) -> None:
+    asha, ben = two
+    for each in (asha, ben):
+        each.reconnect(SHOWN_CODES)
+    request = ben.ask("6.00")
+    ben.page.locator('[data-name="announced"]').wait_for()
+    ben.cut_off(SHOWN_CODES)
+    ben.page.locator('[data-name="by-code"]').wait_for()
+    pay_online(asha, request)
+    expect(asha.page.locator('[data-name="not-told"]')).to_contain_text("cannot see it yet")
+    ben.reconnect(SHOWN_CODES)
+    ben.verdict("final")
+    asha.page.locator('[data-name="told"]').wait_for()
+
+
+def test_a_code_that_was_paid_by_code_is_not_paid_online(two: tuple[Phone, Phone], phone: MakePhone) -> None:
+    asha, ben = two
+    chi = phone("chi")
+    chi.fund(offline="10.00")
+    for each in (ben, chi):
+        each.reconnect(SHOWN_CODES)
+    request = ben.ask("6.00")
+    ben.page.locator('[data-name="announced"]').wait_for()
+    asha.finish(ben.accept(asha.pay(request)))  # asha is cut off
+    ben.sync()
+    chi.go("pay")
+    chi.enter(request)
+    expect(chi.page.locator('[data-name="way"]')).to_contain_text("Goes by code")
+    assert (ben.money()["online"], ben.money()["offline"]) == ("$0.00", "$6.00")
+
+
+def test_a_load_that_was_killed_before_it_was_stored_loads_once(two: tuple[Phone, Phone]) -> None:
+    _, ben = two
+    ben.go("top-up")
+    ben.page.get_by_label("Amount").fill("50")
+    ben.press("Top up now")
+    ben.page.locator(".hero").wait_for()
+    ben.page.evaluate("""() => {
+      const put = IDBObjectStore.prototype.put;
+      IDBObjectStore.prototype.put = function (...row) {
+        if (this.name === "documents") throw new DOMException("killed here", "AbortError");
+        return put.apply(this, row);
+      };
+    }""")
+    ben.go("move")
+    ben.page.get_by_label("Amount").fill("10")
+    ben.press("Move to this phone")
+    ben.page.locator("[data-code]").wait_for()
+    ben.forgive("killed here")
+    ben.reopen()
+    ben.page.get_by_label("Amount").fill("10")
+    ben.press("Move to this phone")
+    ben.page.locator(".hero").wait_for()
+    assert ben.money() == {"online": "$40.00", "offline": "$10.00"}
