@@ -16,6 +16,10 @@ class Crash(Exception):
     """The process died here."""
 
 
+class Death(BaseException):
+    """The process died here, and with it the loops that survive every mistake of ours."""
+
+
 class FailingLedger:
     """The real ledger, except that its n-th post fails: `before` it happens, or `after`, when nobody hears of it."""
 

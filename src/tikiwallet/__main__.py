@@ -22,7 +22,7 @@ from tikiwallet.identity.operators import Change
 from tikiwallet.identity.types import Tier
 from tikiwallet.ledger.reconcile import Reconciliation, reconcile
 from tikiwallet.offline.double_spends import Found
-from tikiwallet.offline.exposure import Exposure
+from tikiwallet.offline.figures import Figures
 from tikiwallet.offline.key_folder import rotate_issuer_key as rotate
 from tikiwallet.offline.policy import DAY_SECONDS, read_policy
 from tikiwallet.offline.service import keys_folder
@@ -31,11 +31,13 @@ from tikiwallet.platform.config import ConfigError, Settings, read_settings
 from tikiwallet.platform.embedded_postgres import EmbeddedPostgresError
 from tikiwallet.platform.errors import Refused
 from tikiwallet.platform.http import utc_now
+from tikiwallet.platform.jobs import Jobs, RetryOutcome
 from tikiwallet.platform.migrate import MigrationError, migrate
 from tikiwallet.platform.serving import StartError
 from tikiwallet.platform.telemetry import configure_logs
 
 T = TypeVar("T")
+JOB_CONTEXTS = ("payments", "funding", "offline")
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
@@ -219,20 +221,89 @@ def close_due_command() -> None:
     click.echo(f"Vouchers closed: {_with_parts(close)}.")
 
 
+@commands.group("jobs", invoke_without_command=True)
+@click.pass_context
+def jobs_command(context: click.Context) -> None:
+    """List what is stuck: jobs that failed too often, and closes that fail. Exit code 1 if there is anything."""
+    if context.invoked_subcommand is not None:
+        return
+
+    async def collect(parts: Parts) -> list[str]:
+        lines = [
+            f"{name}/{job.job_id}  {job.name} {job.key}, parked {job.parked_at:%Y-%m-%d %H:%M}: {job.error}"
+            for name in JOB_CONTEXTS
+            for job in await Jobs(name).parked(parts.databases[name].pool)
+        ]
+        return lines + [
+            f"close of voucher {item.voucher_id}, failed {item.failure_count} times since "
+            f"{item.first_failed_at:%Y-%m-%d %H:%M}, tried again each minute: {item.error}"
+            for item in await parts.offline.closes.stuck()
+        ]
+
+    stuck = _with_parts(collect)
+    click.echo("\n".join(stuck) or "Nothing is stuck.")
+    if stuck:
+        sys.exit(1)
+
+
+@jobs_command.command("retry")
+@click.argument("job_ids", metavar="ID...", nargs=-1, required=True)
+def retry_jobs(job_ids: tuple[str, ...]) -> None:
+    """Run parked jobs again, named as `tikiwallet jobs` lists them (offline/12), with all their attempts."""
+
+    async def retry(parts: Parts) -> dict[str, RetryOutcome]:
+        found = {}
+        for job_id in job_ids:
+            name, _, number = job_id.partition("/")
+            known = name in JOB_CONTEXTS and number.isdecimal()
+            found[job_id] = (
+                await Jobs(name).retry(parts.databases[name].pool, int(number)) if known else RetryOutcome.NOT_PARKED
+            )
+        return found
+
+    outcomes = _with_parts(retry)
+    for job_id, outcome in outcomes.items():
+        click.echo(f"{job_id}: {RETRY_SENTENCES[outcome]}")
+    if set(outcomes.values()) != {RetryOutcome.QUEUED}:
+        sys.exit(1)
+
+
+RETRY_SENTENCES = {
+    RetryOutcome.QUEUED: "runs again as soon as a server with job workers sees it.",
+    RetryOutcome.NOT_PARKED: "no parked job has this name; see `tikiwallet jobs`.",
+    RetryOutcome.PROMISED_AGAIN: "the same was promised again meanwhile and runs by itself; nothing is to be done.",
+}
+
+
 @commands.command("exposure")
 def exposure_command() -> None:
-    """Show the most that the operator can lose on the offline money that is out now."""
+    """Show the most that the operator can lose on the offline money that is out now, and what it has cost."""
 
-    async def measure(parts: Parts) -> Exposure:
-        return await parts.offline.exposures.measure()
+    async def measure(parts: Parts) -> Figures:
+        return await parts.offline.figures(now=utc_now())
 
     found = _with_parts(measure)
-    limit = "no limit" if found.limit_minor is None else f"limit {found.limit_minor}"
-    parts = (
-        f"cover {found.cover_minor} + guarantees {found.guarantee_minor} + early release {found.early_release_minor}"
+    exposure = found.exposure
+    promised = (
+        f"cover {exposure.cover_minor} + guarantees {exposure.guarantee_minor} "
+        f"+ early release {exposure.early_release_minor}"
     )
-    state = "PAUSED: nothing new is promised" if found.is_paused else "within it"
-    click.echo(f"{parts} = {found.total_minor} minor units; {limit}; {state}.")
+    limit, state = "no limit", "within it"
+    if exposure.limit_minor is not None:
+        used_percent = exposure.total_minor * 100 // max(1, exposure.limit_minor)
+        limit = f"limit {exposure.limit_minor} ({used_percent} % of it)"
+    if exposure.is_paused:
+        state = "PAUSED: nothing new is promised"
+    click.echo(f"Promised: {promised} = {exposure.total_minor} minor units; {limit}; {state}.")
+    click.echo(
+        f"Paid out so far: guarantees {found.paid_guarantee_minor}, cover {found.paid_cover_minor}; "
+        f"owed back by people: {found.debt_minor}; balance of the guarantee account: {found.guarantee_balance_minor}."
+    )
+    click.echo(
+        f"Vouchers: {found.vouchers_open} open, {found.closes_due} due, {found.closes_stuck} stuck; "
+        f"payouts waiting: {found.payouts_waiting} of {found.payouts_waiting_minor} minor units."
+    )
+    click.echo(f"Signing keys last until {found.key_ends_at:%d %B %Y}.")
 
 
 def _with_parts(work: Callable[[Parts], Awaitable[T]]) -> T:

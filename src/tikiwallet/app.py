@@ -19,6 +19,7 @@ from tikiwallet.identity.types import PersonId
 from tikiwallet.ledger.service import PostgresLedger
 from tikiwallet.ledger.types import Ledger, Limits
 from tikiwallet.offline import http as offline_http
+from tikiwallet.offline.gauges import ABOUT, gauges
 from tikiwallet.offline.service import Offline
 from tikiwallet.payments import http as payments_http
 from tikiwallet.payments.service import Payments
@@ -27,6 +28,7 @@ from tikiwallet.platform.config import Settings
 from tikiwallet.platform.db import Database
 from tikiwallet.platform.errors import Refused
 from tikiwallet.platform.http import route
+from tikiwallet.platform.metrics import metrics_port
 from tikiwallet.web import http as web_http
 
 CONTEXTS = ("ledger", "identity", "payments", "offline", "funding")
@@ -95,6 +97,17 @@ class Parts:
                 await stack.enter_async_context(self.offline.worker(clock))
             yield
 
+    @contextlib.asynccontextmanager
+    async def measured(self, clock: http.Clock) -> AsyncIterator[None]:
+        """Show the operator's figures for as long as the context lasts, if the settings say where."""
+
+        async def read() -> dict[str, int]:
+            now = clock()
+            return gauges(await self.offline.figures(now=now), now=now)
+
+        async with metrics_port(self.settings, read, about=ABOUT):
+            yield
+
 
 def build_app(settings: Settings, *, database_url: str, clock: http.Clock = http.utc_now) -> Litestar:
     """Return the ASGI application that serves the wallet on a migrated database.
@@ -109,7 +122,7 @@ def build_app(settings: Settings, *, database_url: str, clock: http.Clock = http
 
     @contextlib.asynccontextmanager
     async def lifespan(_: Litestar) -> AsyncIterator[None]:
-        async with parts.open(now=clock()), parts.at_work(clock):
+        async with parts.open(now=clock()), parts.at_work(clock), parts.measured(clock):
             yield
 
     application = Litestar(

@@ -5,7 +5,7 @@ import re
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from typing import Any
 
-from crashes import Crash
+from crashes import Death
 from offline.conftest import OfflineParts
 from tikiwallet.ledger.types import Ledger
 from tikiwallet.offline.queries import SQL
@@ -29,7 +29,7 @@ class CountedSteps:
         result = await step()
         self.done.append(name)
         if len(self.done) == self._die_after:
-            raise Crash
+            raise Death
         return result
 
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from crashes import Crash
+from crashes import Death
 from offline.closes import assert_books_are_right, guarantee, online_of, states
 from offline.conftest import OfflineParts, PhoneOf, let_claims_end
 from offline.counted import CountedSteps, counting
@@ -45,7 +45,7 @@ async def test_a_close_that_dies_after_a_step_is_finished_by_the_next(
 ) -> None:
     phones = await a_double_spend(phone_of)
     await let_claims_end(database_url)
-    with counting(offline_parts, CountedSteps(number)), pytest.raises(Crash):
+    with counting(offline_parts, CountedSteps(number)), pytest.raises(Death):
         await offline_parts.offline.keep_up()
     await offline_parts.offline.keep_up()
     assert await states(database_url) == ["closed"]

@@ -7,7 +7,7 @@ from uuid import UUID
 
 import pytest
 
-from crashes import Crash
+from crashes import Death
 from offline.closes import assert_books_are_right, everything_paid, guarantee, online_of, states
 from offline.conftest import OfflineParts, PhoneOf, let_claims_end, run_sql
 from offline.phone import Phone, double_spend
@@ -208,11 +208,11 @@ async def test_a_closer_that_fails_leaves_no_lock_behind(
     finish = closes._finish
 
     async def fail(*_: object) -> None:
-        raise Crash
+        raise Death
 
     closes._finish = fail  # type: ignore[method-assign,assignment]
     for _ in range(6):  # more often than this process has connections
-        with pytest.raises(Crash):
+        with pytest.raises(Death):
             await closes.close_due()
     closes._finish = finish  # type: ignore[method-assign]
     assert await states(database_url) == ["closing"]

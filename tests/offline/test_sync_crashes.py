@@ -6,7 +6,7 @@ from uuid import UUID
 
 import pytest
 
-from crashes import Crash
+from crashes import Death
 from offline.closes import assert_books_are_right
 from offline.conftest import OfflineParts, PhoneOf, parts, run_sql
 from offline.counted import CountedSteps, counting
@@ -101,7 +101,7 @@ async def test_a_sync_that_dies_after_a_step_is_only_repeated(
     phone_of: PhoneOf, offline_parts: OfflineParts, database_url: str, number: int
 ) -> None:
     order = await a_full_sync(phone_of)
-    with counting(offline_parts, CountedSteps(number)), pytest.raises(Crash):
+    with counting(offline_parts, CountedSteps(number)), pytest.raises(Death):
         await order.sync(offline_parts)
     await keep_promises(offline_parts, database_url)
     await order.sync(offline_parts)

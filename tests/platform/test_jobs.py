@@ -10,7 +10,7 @@ import pytest
 import structlog
 
 from tikiwallet.platform.db import Database
-from tikiwallet.platform.jobs import DELAY_SECONDS_MAX, Jobs, NotYet, ddl, delay_seconds_after
+from tikiwallet.platform.jobs import DELAY_SECONDS_MAX, Jobs, NotYet, RetryOutcome, ddl, delay_seconds_after
 
 MIGRATIONS = Path(__file__).parents[2] / "src" / "tikiwallet"
 
@@ -140,6 +140,33 @@ async def test_a_job_that_never_succeeds_is_parked_for_a_person(database: Databa
         await until_statuses(owner, {"hopeless": "failed"})
     assert facts.seen == ["tried"] * 3
     assert await statuses(owner) == {"hopeless": "failed"}  # kept, not deleted
+
+
+async def test_a_parked_job_is_listed_with_its_error_and_runs_again_when_a_person_says_so(
+    database: Database, owner: asyncpg.Connection
+) -> None:
+    facts, jobs = Facts(), impatient(attempts_max=2)
+
+    async def work(_: bytes) -> None:
+        await facts.add("tried")
+        if len(facts.seen) <= 2:
+            raise ZeroDivisionError("a bug of ours")
+
+    assert await jobs.parked(database.pool) == []
+    await promise(jobs, database, "mended")
+    async with jobs.worker(database.pool, {"work": work}):
+        await until_statuses(owner, {"mended": "failed"})
+    (parked,) = await jobs.parked(database.pool)
+    assert (parked.name, parked.key, parked.error) == ("work", "mended", "ZeroDivisionError: a bug of ours")
+    assert await jobs.retry(database.pool, parked.job_id + 1) is RetryOutcome.NOT_PARKED
+    await promise(jobs, database, "mended")
+    assert await jobs.retry(database.pool, parked.job_id) is RetryOutcome.PROMISED_AGAIN
+    await owner.execute("DELETE FROM payments_jobs.pgqueuer WHERE status = 'queued'")
+    assert await jobs.retry(database.pool, parked.job_id) is RetryOutcome.QUEUED
+    assert await jobs.retry(database.pool, parked.job_id) is RetryOutcome.NOT_PARKED
+    async with jobs.worker(database.pool, {"work": work}):
+        await until_statuses(owner, {})
+    assert facts.seen == ["tried"] * 3
 
 
 async def test_an_open_promise_is_not_made_twice(database: Database, owner: asyncpg.Connection) -> None:

@@ -40,11 +40,23 @@ from tikiwallet.platform.db import Connection, Database
 
 LOCK: Final = 0x74696B69_636C6F73  # "tikiclos"
 CLOSES_MAX: Final = 1000  # in one go; the next tick goes on
+FAILURES_MAX: Final = 10  # in one go; more than that is no matter of one voucher
+ERROR_LENGTH_MAX: Final = 500
 # A wallet that changes between counting and moving is counted again. Past this number its owner is taken for somebody
 # who moves money in circles so that nobody's voucher closes, and the guarantee pays in his place.
 ATTEMPTS_WITH_OWN_MAX: Final = 5
 
 log = structlog.get_logger()
+
+
+class Stuck(msgspec.Struct, frozen=True, kw_only=True):
+    """A voucher whose time for claims is over and whose close fails."""
+
+    voucher_id: UUID
+    failure_count: int
+    first_failed_at: datetime
+    last_failed_at: datetime
+    error: str
 
 
 class Closes:
@@ -62,15 +74,48 @@ class Closes:
 
         An outage of the operator's is noticed first and moves that time. Repeatable, and safe to call at once from
         several processes: the second one waits. Payouts that a wallet doesn't take yet are not waited for.
+
+        A voucher whose close fails is noted (`stuck`) and tried again the next time. Those after it go on, except where
+        one of its people takes part: budgets, guarantees and wallets pass from one close to the next in order of dates.
+        Raises the last failure if many fail, for then it is no matter of a voucher.
         """
         async with self._alone() as connection:
             await note_outage(connection)
-            for closed in range(CLOSES_MAX):
-                voucher_id = await connection.fetchval(SQL["next_to_close"])
+            closed, waiting, people = 0, list[UUID](), set[UUID]()
+            failures_left = FAILURES_MAX
+            for _ in range(CLOSES_MAX):
+                voucher_id = await connection.fetchval(SQL["next_to_close"], waiting)
                 if voucher_id is None:
-                    return closed
-                await self._close(connection, VoucherId(voucher_id))
-            return CLOSES_MAX
+                    break
+                taking_part = await self._people_on(connection, voucher_id) if people else frozenset()
+                if people & taking_part:
+                    waiting.append(voucher_id)
+                    people |= taking_part
+                    continue
+                try:
+                    await self._close(connection, VoucherId(voucher_id))
+                    closed += 1
+                except Exception as error:  # a loop that must survive (STYLE.md, section 4)
+                    failures_left -= 1
+                    if failures_left == 0 or connection.is_closed():
+                        raise
+                    await self._note_failure(connection, voucher_id, error)
+                    waiting.append(voucher_id)
+                    people |= await self._people_on(connection, voucher_id)
+            return closed
+
+    async def stuck(self) -> list[Stuck]:
+        """Return the vouchers whose close failed and didn't succeed since, the oldest first."""
+        rows = await self._db.pool.fetch(SQL["stuck_closes"])
+        return [msgspec.convert(dict(row), Stuck, builtin_types=(UUID, datetime)) for row in rows]
+
+    async def _people_on(self, connection: Connection, voucher_id: UUID) -> frozenset[UUID]:
+        return frozenset(row["person_id"] for row in await connection.fetch(SQL["people_on"], voucher_id))
+
+    async def _note_failure(self, connection: Connection, voucher_id: UUID, error: Exception) -> None:
+        log.error("voucher can't be closed", voucher_id=str(voucher_id), exc_info=error)
+        text = f"{type(error).__name__}: {error}"[:ERROR_LENGTH_MAX]
+        await connection.execute(SQL["note_close_failure"], voucher_id, text)
 
     async def move_claims(self, *, began_at: datetime, ended_at: datetime) -> int:
         """Make good for an outage that nobody noticed by itself: see `outages.move_claims`. Returns how many moved."""

@@ -1,9 +1,10 @@
 """The offline context as one object: built once by `app.py`, started with the database, asked by `http.py`."""
 
 import contextlib
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from datetime import datetime, timedelta
 from pathlib import Path
+from typing import TypeVar
 from uuid import UUID
 
 import structlog
@@ -16,6 +17,7 @@ from tikiwallet.offline.debts import Debts
 from tikiwallet.offline.devices import Devices, Registration
 from tikiwallet.offline.double_spends import Found, found_double_spends
 from tikiwallet.offline.exposure import Exposures
+from tikiwallet.offline.figures import Figures, read_figures
 from tikiwallet.offline.issuer import ENDS_SOON_SECONDS, Issuer
 from tikiwallet.offline.key_folder import open_key_folder
 from tikiwallet.offline.money import Money
@@ -33,6 +35,7 @@ from tikiwallet.platform.jobs import Handler, Jobs
 WATCH = "watch"  # the job that runs again and again
 WATCH_SECONDS = 60
 
+T = TypeVar("T")
 log = structlog.get_logger()
 
 
@@ -98,7 +101,11 @@ class Offline:
             await self.releases.post(TransferId(UUID(key.decode())))
 
         async def watch(key: bytes) -> None:
-            await self.keep_up()
+            # The next watch is the repetition: a failed one that parked would leave nobody watching.
+            try:
+                await self.keep_up()
+            except ExceptionGroup as failed:
+                log.error("watch failed", exc_info=failed)  # noqa: TRY400 -- the same, and structlog likes the error
             self._tell_key_end(clock())
             await self.watch_again(clock(), after=int(key))
 
@@ -119,12 +126,32 @@ class Offline:
             log.warning("the signing key ends soon: rotate it", ends_at=ends_at.isoformat())
 
     async def keep_up(self) -> int:
-        """Do what time made due: close vouchers, and try what waits. Returns how many were closed. Repeatable."""
-        closed = await self.closes.close_due()
-        await self.payouts.post_waiting()
-        await self.debts.collect_all()
-        await self.exposures.measure()
+        """Do what time made due: close vouchers, and try what waits. Returns how many were closed. Repeatable.
+
+        One thing that fails holds up none of the others; raises an `ExceptionGroup` of what failed, at the end.
+        """
+        failures = list[Exception]()
+
+        async def attempt(due: Callable[[], Awaitable[T]]) -> T | None:
+            try:
+                return await due()
+            except Exception as error:  # a loop that must survive (STYLE.md, section 4)
+                failures.append(error)
+                return None
+
+        closed = await attempt(self.closes.close_due)
+        await attempt(self.payouts.post_waiting)
+        await attempt(self.debts.collect_all)
+        await attempt(self.exposures.measure)
+        if failures or closed is None:
+            raise ExceptionGroup("what time made due can't all be done", failures)
         return closed
+
+    async def figures(self, *, now: datetime) -> Figures:
+        """Return what the operator looks at."""
+        return await read_figures(
+            self._db, exposures=self.exposures, ledger=self._ledger, issuer=self.issuer, policy=self.policy, now=now
+        )
 
     async def register(
         self, order: Registration, person: Person, *, device_id: DeviceId, name_salt: bytes, now: datetime

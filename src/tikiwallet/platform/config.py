@@ -47,6 +47,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     password_lanes: int = 1
     session_ttl_seconds: int = SESSION_TTL_SECONDS_MAX
     log_level: str = "info"  # one of LOG_LEVELS
+    metrics_host: str = "127.0.0.1"  # they tell how the business stands
+    metrics_port: int = 0  # 0: no metrics
     jobs: bool = True  # run the job workers in this process
     offline_keys_dir: str = ""  # where the offline issuer's key files are; empty: <data_dir>/keys
     offline_policy: str = ""  # a TOML file that replaces numbers of the offline tiers; empty: the design's table
@@ -145,6 +147,8 @@ def _check_numbers(settings: Settings) -> None:
         )
     if not 0 <= settings.port <= 65535:
         raise ConfigError("TIKIWALLET_PORT must be from 0 to 65535.")
+    if not 0 <= settings.metrics_port <= 65535:
+        raise ConfigError("TIKIWALLET_METRICS_PORT must be from 1 to 65535, or 0 for none.")
     if not 1 <= settings.pool_size_max <= POOL_SIZE_MAX:
         raise ConfigError(f"TIKIWALLET_POOL_SIZE_MAX must be from 1 to {POOL_SIZE_MAX}.")
     if not 1 <= settings.wallet_balance_max_minor <= AMOUNT_MINOR_MAX:

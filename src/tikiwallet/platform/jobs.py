@@ -9,15 +9,18 @@ without that, one restart of PostgreSQL would leave every promise unkept until s
 import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
-from datetime import timedelta
+from datetime import datetime, timedelta
+from enum import StrEnum
 
 import asyncpg
+import msgspec
 import structlog
 from pgqueuer import AsyncpgDriver, AsyncpgPoolDriver, Job, PgQueuer, Queries, RetryRequested
 from pgqueuer.adapters.persistence.qb import QueryBuilderEnvironment, QueryQueueBuilder, QuerySchedulerBuilder
 from pgqueuer.db import Driver
+from pgqueuer.domain.models import Log
 from pgqueuer.domain.settings import DBSettings
-from pgqueuer.types import Channel
+from pgqueuer.types import Channel, JobId
 
 from tikiwallet.platform.db import Connection
 
@@ -26,6 +29,8 @@ DELAY_SECONDS_MAX = 3600
 STOP_TIMEOUT_SECONDS = 10
 RESTART_DELAY_SECONDS = 1.0
 POLL_SECONDS = 5.0
+HISTORY_MAX = 1000  # of one job: every attempt leaves a few rows
+PARKED_MAX = 1000  # listed for a person; each is a fault that somebody has to look at
 
 Handler = Callable[[bytes], Awaitable[None]]
 log = structlog.get_logger()
@@ -59,6 +64,24 @@ def _queries(driver: Driver, context: str) -> Queries:
     return Queries(
         driver, QueryBuilderEnvironment(settings), QueryQueueBuilder(settings), QuerySchedulerBuilder(settings)
     )
+
+
+class Parked(msgspec.Struct, frozen=True, kw_only=True):
+    """A job that failed too often and waits for a person."""
+
+    job_id: int  # within its context
+    name: str
+    key: str
+    parked_at: datetime
+    error: str  # the last one: its kind and what it said
+
+
+class RetryOutcome(StrEnum):
+    """What became of the wish to run a parked job again."""
+
+    QUEUED = "queued"
+    NOT_PARKED = "not_parked"  # there is no such job, or it runs again already
+    PROMISED_AGAIN = "promised_again"  # the same promise was made once more meanwhile, and that one is kept instead
 
 
 class Jobs:
@@ -112,13 +135,38 @@ class Jobs:
             with contextlib.suppress(asyncio.CancelledError):
                 await task
 
+    async def parked(self, pool: asyncpg.Pool) -> list[Parked]:
+        """Return the jobs that wait for a person, the newest first, at most `PARKED_MAX`."""
+        queries = _queries(AsyncpgPoolDriver(pool), self._context)
+        return [
+            Parked(
+                job_id=job.id,
+                name=job.entrypoint,
+                key=(job.payload or b"").decode(),
+                parked_at=job.updated,
+                error=_last_error(await queries.job_log_history(job.id, HISTORY_MAX)),
+            )
+            for job in await queries.list_failed_jobs(PARKED_MAX)
+        ]
+
+    async def retry(self, pool: asyncpg.Pool, job_id: int) -> RetryOutcome:
+        """Queue a parked job again, with all its attempts. Safe to repeat: a handler is repeatable."""
+        queries = _queries(AsyncpgPoolDriver(pool), self._context)
+        if job_id not in {job.id for job in await queries.list_failed_jobs(PARKED_MAX)}:
+            return RetryOutcome.NOT_PARKED
+        try:
+            await queries.requeue_jobs([JobId(job_id)])
+        except asyncpg.UniqueViolationError:
+            return RetryOutcome.PROMISED_AGAIN
+        return RetryOutcome.QUEUED
+
     async def _run_until(self, stop: asyncio.Event, pool: asyncpg.Pool, handlers: Mapping[str, Handler]) -> None:
         while not stop.is_set():
             queue = self._queue(pool, handlers)
             stopping = asyncio.create_task(_pass_on(stop, queue.shutdown))
             try:
                 await queue.run(dequeue_timeout=timedelta(seconds=self._poll_seconds))
-            except Exception as error:  # one of the two loops that must survive (STYLE.md, section 4)
+            except Exception as error:  # a loop that must survive (STYLE.md, section 4)
                 log.warning("job worker starts again", context=self._context, exc_info=error)
                 with contextlib.suppress(TimeoutError):
                     await asyncio.wait_for(stop.wait(), RESTART_DELAY_SECONDS)
@@ -152,6 +200,16 @@ class Jobs:
                 raise RetryRequested(delay, reason=type(error).__name__) from error
 
         return run
+
+
+def _last_error(history: list[Log]) -> str:
+    """Return the newest error in what the queue noted of a job."""
+    errors = [item for item in history if item.traceback is not None]
+    if not errors:
+        return "unknown: see the logs"
+    newest = max(errors, key=lambda item: item.created).traceback
+    assert newest is not None
+    return f"{newest.exception_type}: {newest.exception_message}"
 
 
 async def _pass_on(stop: asyncio.Event, shutdown: asyncio.Event) -> None:

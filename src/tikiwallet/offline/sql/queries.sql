@@ -359,8 +359,28 @@ SELECT pg_advisory_unlock($1);
 -- next_to_close --
 -- A close that was begun is finished first; then in the order of the dates that were signed.
 SELECT voucher_id FROM offline.voucher
-WHERE state = 'closing' OR (state = 'open' AND claim_until < clock_timestamp())
+WHERE (state = 'closing' OR (state = 'open' AND claim_until < clock_timestamp())) AND voucher_id <> ALL($1::uuid[])
 ORDER BY state = 'open', claim_by, voucher_id LIMIT 1;
+
+-- people_on --
+-- Everybody whose budget, guarantee or wallet the close of a voucher can touch.
+SELECT person_id FROM offline.voucher WHERE voucher_id = $1
+UNION
+SELECT device.person_id
+FROM offline.piece
+JOIN offline.payment USING (document_id)
+JOIN offline.device ON device.key_id IN (payment.payer_key_id, payment.payee_key_id)
+WHERE piece.voucher_id = $1;
+
+-- note_close_failure --
+INSERT INTO offline.close_failure (voucher_id, error) VALUES ($1, $2)
+ON CONFLICT (voucher_id) DO UPDATE SET
+    error = $2, failure_count = close_failure.failure_count + 1, last_failed_at = clock_timestamp();
+
+-- stuck_closes --
+SELECT voucher_id, failure_count, first_failed_at, last_failed_at, error
+FROM offline.close_failure JOIN offline.voucher USING (voucher_id)
+WHERE state <> 'closed' ORDER BY first_failed_at, voucher_id;
 
 -- begin_closing --
 -- Waits for the syncs that touch the voucher; what they appended in time counts, and whatever comes later is late.
@@ -555,3 +575,25 @@ ON CONFLICT (only_row) DO UPDATE SET total_minor = $1, paused = $2, measured_at 
 
 -- is_paused --
 SELECT coalesce((SELECT paused FROM offline.exposure), false);
+
+-- figures --
+SELECT
+    (SELECT coalesce(sum(debt_minor), 0)::bigint FROM offline.holder WHERE debt_minor > 0) AS debt_minor,
+    (SELECT coalesce(sum(from_guarantee_minor), 0)::bigint FROM offline.liability) AS paid_guarantee_minor,
+    (
+        SELECT coalesce(-sum(amount_minor), 0)::bigint FROM offline.budget_change WHERE reason = 'used'
+    ) AS paid_cover_minor,
+    vouchers.open AS vouchers_open, vouchers.closing AS vouchers_closing, vouchers.due AS closes_due,
+    (
+        SELECT count(*) FROM offline.close_failure JOIN offline.voucher USING (voucher_id) WHERE state <> 'closed'
+    ) AS closes_stuck,
+    payouts.waiting AS payouts_waiting, payouts.minor AS payouts_waiting_minor,
+    (SELECT revocation_epoch FROM offline.network) AS revocation_epoch
+FROM (
+    SELECT count(*) FILTER (WHERE state = 'open') AS open, count(*) FILTER (WHERE state = 'closing') AS closing,
+        count(*) FILTER (WHERE state = 'closing' OR claim_until < clock_timestamp()) AS due
+    FROM offline.voucher WHERE state IN ('open', 'closing')
+) AS vouchers CROSS JOIN (
+    SELECT count(*) AS waiting, coalesce(sum(amount_minor), 0)::bigint AS minor
+    FROM offline.payout WHERE posted_at IS NULL
+) AS payouts;

@@ -162,6 +162,16 @@ CREATE TABLE offline.close_attempt (
     CONSTRAINT attempt_no_from_one CHECK ((attempt_no >= 1))
 );
 
+CREATE TABLE offline.close_failure (
+    voucher_id uuid NOT NULL,
+    failure_count integer DEFAULT 1 NOT NULL,
+    first_failed_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    last_failed_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    error text NOT NULL,
+    CONSTRAINT close_error_length CHECK (((char_length(error) >= 1) AND (char_length(error) <= 500))),
+    CONSTRAINT failures_from_one CHECK ((failure_count >= 1))
+);
+
 CREATE TABLE offline.debt (
     voucher_id uuid NOT NULL,
     person_id uuid NOT NULL,
@@ -415,6 +425,9 @@ ALTER TABLE ONLY offline.challenge
 ALTER TABLE ONLY offline.close_attempt
     ADD CONSTRAINT close_attempt_pkey PRIMARY KEY (voucher_id, attempt_no);
 
+ALTER TABLE ONLY offline.close_failure
+    ADD CONSTRAINT close_failure_pkey PRIMARY KEY (voucher_id);
+
 ALTER TABLE ONLY offline.debt_payment
     ADD CONSTRAINT debt_paid_once UNIQUE (transfer_id);
 
@@ -576,6 +589,9 @@ ALTER TABLE ONLY offline.budget_change
 ALTER TABLE ONLY offline.close_attempt
     ADD CONSTRAINT close_attempt_voucher_id_fkey FOREIGN KEY (voucher_id) REFERENCES offline.voucher(voucher_id);
 
+ALTER TABLE ONLY offline.close_failure
+    ADD CONSTRAINT close_failure_voucher_id_fkey FOREIGN KEY (voucher_id) REFERENCES offline.voucher(voucher_id);
+
 ALTER TABLE ONLY offline.debt_payment
     ADD CONSTRAINT debt_payment_person_id_fkey FOREIGN KEY (person_id) REFERENCES offline.holder(person_id);
 
@@ -639,6 +655,14 @@ GRANT SELECT,INSERT,DELETE ON TABLE offline.challenge TO tikiwallet_offline;
 GRANT UPDATE(consumed_at) ON TABLE offline.challenge TO tikiwallet_offline;
 
 GRANT SELECT,INSERT ON TABLE offline.close_attempt TO tikiwallet_offline;
+
+GRANT SELECT,INSERT ON TABLE offline.close_failure TO tikiwallet_offline;
+
+GRANT UPDATE(failure_count) ON TABLE offline.close_failure TO tikiwallet_offline;
+
+GRANT UPDATE(last_failed_at) ON TABLE offline.close_failure TO tikiwallet_offline;
+
+GRANT UPDATE(error) ON TABLE offline.close_failure TO tikiwallet_offline;
 
 GRANT SELECT,INSERT ON TABLE offline.debt TO tikiwallet_offline;
 
