@@ -184,6 +184,7 @@ def double_spends_command(as_json: bool, png: Path | None) -> None:
                 "phone_name": item.device_name,
                 "key_id": item.spend.key_id.hex(),
                 "amount_minor": item.spend.count,
+                "notice": item.is_notice,
                 "proof": to_code(item.proof),
                 **({"picture": pictures.get(_picture_name(item))} if png is not None else {}),
             }
@@ -195,7 +196,7 @@ def double_spends_command(as_json: bool, png: Path | None) -> None:
             click.echo(json.dumps(line))
         else:
             text = "{found_at}  {username}, phone {phone_name!r} (key {key_id}): {amount_minor} minor units twice"
-            click.echo(text.format(**line))
+            click.echo(text.format(**line) + (" (a notice: nobody lost by it)" if line["notice"] else ""))
             click.echo(f"  {line.get('picture') or line['proof']}")
 
 

@@ -72,6 +72,11 @@ def _sentences(row: asyncpg.Record, currency: str) -> Iterable[str]:
         yield f"{text('received_minor')} that you were paid is yours."
     if row["made_good_minor"]:
         yield f"{text('made_good_minor')} of your money went to people whom you paid with the same offline money."
+    if row["is_notice"]:
+        yield (
+            "A phone of yours spent money twice, as a phone does that was restored from a copy. Nobody lost by it, so "
+            "you may load again: the phone's old key stays blocked, and it makes a new one. A next time stops loading."
+        )
     if row["released_minor"]:
         yield f"{text('released_minor')} had been released to you early."
     if row["debt_minor"]:

@@ -20,7 +20,7 @@ import msgspec
 import structlog
 
 from tikicash.closing import CloseInput, settle
-from tikiwallet.identity.types import Directory, PersonId
+from tikiwallet.identity.types import Directory, Person, PersonId
 from tikiwallet.ledger.types import (
     AccountKind,
     Ledger,
@@ -32,6 +32,7 @@ from tikiwallet.offline.certificates import lock_holder
 from tikiwallet.offline.close_plan import GUARANTOR_ID, NOTE, TAKEN_IN_MAX, ClosePlan, make_plan, taken_in_id
 from tikiwallet.offline.documents import Touched, read_touched
 from tikiwallet.offline.issuer import Issuer
+from tikiwallet.offline.notices import harmless, note
 from tikiwallet.offline.outages import move_claims, note_outage
 from tikiwallet.offline.policy import Policy
 from tikiwallet.offline.queries import SQL
@@ -208,10 +209,14 @@ class Closes:
         used = {row["person_id"]: row["amount_minor"] for row in rows}
         found: dict[UUID, int] = {}
         for person_id in culprits:
-            person = await self._directory.person(person_id)
-            assert person is not None, person_id
+            person = await self._person(person_id)
             found[person_id] = max(0, self._policy.of(person.tier).guarantee_minor - used.get(person_id, 0))
         return found
+
+    async def _person(self, person_id: UUID) -> Person:
+        person = await self._directory.person(PersonId(person_id))
+        assert person is not None, person_id
+        return person
 
     async def _take_in(self, connection: Connection, plan: ClosePlan) -> ClosePlan | None:
         """Move into the escrow what a plan adds to it. Returns the plan that stands now, or None if this one can't."""
@@ -246,7 +251,15 @@ class Closes:
     async def _finish(self, connection: Connection, plan: ClosePlan) -> None:
         """Write down who gets what, and close the voucher: one transaction."""
         voucher_id = plan.voucher_id
-        people = {item.person_id for item in plan.debts} | {item.person_id for item in plan.shares if item.top_minor}
+        limits_minor = {
+            person_id: self._policy.of((await self._person(person_id)).tier).notice_limit_minor
+            for person_id in harmless(plan)
+        }
+        people = (
+            limits_minor.keys()
+            | {item.person_id for item in plan.debts}
+            | {item.person_id for item in plan.shares if item.top_minor}
+        )
         async with connection.transaction():
             for person_id in sorted(person_id for person_id in people if person_id is not None):
                 await lock_holder(connection, PersonId(person_id))
@@ -268,6 +281,7 @@ class Closes:
                     for item in plan.payouts
                 ],
             )
+            await note(connection, plan, limits_minor=limits_minor)
             for debt in plan.debts:
                 await connection.execute(SQL["insert_debt"], voucher_id, debt.person_id, debt.amount_minor)
                 await connection.execute(SQL["change_debt"], debt.person_id, debt.amount_minor)

@@ -34,6 +34,7 @@ class Found:
     spend: DoubleSpend
     proof: Proof
     found_at: datetime
+    is_notice: bool  # it cost nobody else, and the person may load again (notices.py)
 
 
 async def found_double_spends(db: Database, *, issuer: Issuer) -> list[Found]:
@@ -49,6 +50,7 @@ async def found_double_spends(db: Database, *, issuer: Issuer) -> list[Found]:
                 spend=verify_proof(proof, root_key=issuer.root_key),
                 proof=proof,
                 found_at=row["recorded_at"],
+                is_notice=row["is_notice"],
             )
         )
     return found

@@ -34,8 +34,14 @@ class TierPolicy(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
     guarantee_minor: int  # G: what the operator adds for one culprit
     early_release_minor: int  # L: handed back money that is released before the close
     certificate_seconds: int
+    notice_max_minor: int | None = None  # a first double spend up to this, made good, is a notice; None: payment_max
     receive_only: bool  # phones of this tier can't load or hand on
     phones_max: int  # not retired, per person
+
+    @property
+    def notice_limit_minor(self) -> int:
+        """Return up to what a first double spend that cost nobody else is a notice; 0: none is."""
+        return self.payment_max_minor if self.notice_max_minor is None else self.notice_max_minor
 
 
 class Policy(msgspec.Struct, frozen=True, kw_only=True):
@@ -115,7 +121,7 @@ def _tables(path: str) -> dict[str, object]:
 def _check(tier: Tier, policy: TierPolicy) -> None:
     amounts = {
         name: value for name, value in msgspec.structs.asdict(policy).items()
-        if name.endswith("_minor")
+        if name.endswith("_minor") and value is not None
     }  # fmt: skip
     for name, value in amounts.items():
         if not 0 <= value <= AMOUNT_MINOR_MAX:

@@ -155,7 +155,32 @@ SELECT * FROM offline.voucher WHERE device_id = $1 AND state = 'open' ORDER BY i
 SELECT count(*) FROM offline.voucher WHERE person_id = $1 AND state IN ('draft', 'open', 'closing');
 
 -- is_named --
-SELECT EXISTS (SELECT FROM offline.proof WHERE person_id = $1);
+-- Whether more double spends are proved against a person than their one notice covers.
+SELECT (SELECT count(*) FROM offline.proof WHERE person_id = $1)
+    > coalesce((SELECT proof_count FROM offline.notice WHERE person_id = $1), 0);
+
+-- insert_notice --
+-- Only for somebody against whom nothing is proved but double spends of this voucher, all of them brought in time: who
+-- came late got nothing, and so it cost somebody.
+INSERT INTO offline.notice (person_id, voucher_id, owed_minor, proof_count)
+SELECT $1::uuid, $2::uuid, $3::bigint, count(*)
+FROM offline.proof
+JOIN offline.payment AS first ON first.document_id = proof.first_id
+JOIN offline.payment AS second ON second.document_id = proof.second_id
+JOIN offline.voucher ON voucher.voucher_id = $2::uuid
+WHERE proof.person_id = $1::uuid
+HAVING count(*) > 0 AND bool_and(
+    greatest(first.recorded_at, second.recorded_at) <= voucher.claim_until AND NOT EXISTS (
+        SELECT FROM offline.piece AS one
+        JOIN offline.piece AS other ON other.voucher_id = one.voucher_id AND other.units && one.units
+        WHERE one.document_id = proof.first_id AND other.document_id = proof.second_id AND one.voucher_id <> $2::uuid
+    )
+)
+ON CONFLICT (person_id) DO NOTHING RETURNING person_id;
+
+-- retire_named --
+UPDATE offline.device SET retired_at = clock_timestamp()
+WHERE person_id = $1 AND retired_at IS NULL AND key_id IN (SELECT key_id FROM offline.proof WHERE proof.person_id = $1);
 
 -- payments_touching --
 -- For each voucher every payment that touches it in time, and everything below it, which may be of other vouchers.
@@ -269,8 +294,11 @@ SELECT first_id, second_id FROM offline.proof WHERE first_id = ANY($1::bytea[]) 
 
 -- all_proofs --
 SELECT proof.first_id, proof.second_id, proof.key_id, proof.document, proof.recorded_at,
-    device.person_id, device.name AS device_name
-FROM offline.proof JOIN offline.device USING (key_id)
+    device.person_id, device.name AS device_name, notice.person_id IS NOT NULL AS is_notice
+FROM offline.proof
+JOIN offline.device USING (key_id)
+LEFT JOIN offline.notice
+    ON notice.person_id = device.person_id AND proof.recorded_at <= notice.recorded_at
 ORDER BY proof.recorded_at, proof.first_id;
 
 -- advanced_to_key --
@@ -534,7 +562,7 @@ SELECT settlement.voucher_id, voucher.claim_until, coalesce(home_minor, 0) AS ho
     coalesce(payouts.paid_minor, 0) AS paid_minor, coalesce(waiting_minor, 0) AS waiting_minor,
     coalesce(advances.released_minor, 0) AS released_minor,
     coalesce(liability.from_shares_minor + liability.from_online_minor, 0) AS made_good_minor,
-    coalesce(debt.amount_minor, 0) AS debt_minor
+    coalesce(debt.amount_minor, 0) AS debt_minor, notice.person_id IS NOT NULL AS is_notice
 FROM offline.settlement
 JOIN offline.voucher USING (voucher_id)
 LEFT JOIN shares USING (voucher_id)
@@ -542,6 +570,7 @@ LEFT JOIN payouts USING (voucher_id)
 LEFT JOIN advances USING (voucher_id)
 LEFT JOIN offline.liability ON liability.voucher_id = settlement.voucher_id AND liability.person_id = $1
 LEFT JOIN offline.debt ON debt.voucher_id = settlement.voucher_id AND debt.person_id = $1
+LEFT JOIN offline.notice ON notice.voucher_id = settlement.voucher_id AND notice.person_id = $1
 WHERE settlement.recorded_at > $2
     AND (shares.voucher_id IS NOT NULL OR advances.voucher_id IS NOT NULL OR liability.voucher_id IS NOT NULL)
 ORDER BY settlement.recorded_at DESC, settlement.voucher_id LIMIT $3;

@@ -1,6 +1,31 @@
 -- Made by `make schema`. The source is sql/migrations/.
 CREATE SCHEMA offline;
 
+CREATE FUNCTION offline.notice_cost_nobody() RETURNS trigger
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog'
+    AS $$
+BEGIN
+    IF NOT EXISTS (
+            SELECT FROM offline.liability WHERE voucher_id = NEW.voucher_id AND person_id = NEW.person_id
+                AND owed_minor = NEW.owed_minor AND from_shares_minor + from_online_minor = owed_minor
+        )
+        OR EXISTS (
+            SELECT FROM offline.liability
+            WHERE voucher_id = NEW.voucher_id AND from_shares_minor + from_online_minor < owed_minor
+        )
+        OR EXISTS (SELECT FROM offline.share WHERE voucher_id = NEW.voucher_id AND top_minor > 0)
+        OR EXISTS (SELECT FROM offline.debt WHERE voucher_id = NEW.voucher_id AND person_id = NEW.person_id)
+        OR EXISTS (
+            SELECT FROM offline.liability WHERE voucher_id <> NEW.voucher_id AND person_id = NEW.person_id
+        )
+    THEN
+        RAISE EXCEPTION 'the double spend of % on voucher % is no notice', NEW.person_id, NEW.voucher_id
+            USING ERRCODE = 'check_violation', CONSTRAINT = 'notice_cost_nobody';
+    END IF;
+    RETURN NEW;
+END $$;
+
 CREATE FUNCTION offline.settled_once() RETURNS trigger
     LANGUAGE plpgsql
     SET search_path TO 'pg_catalog'
@@ -260,6 +285,16 @@ CREATE TABLE offline.network (
     CONSTRAINT root_key_is_a_point CHECK ((octet_length(root_key) = 33))
 );
 
+CREATE TABLE offline.notice (
+    person_id uuid NOT NULL,
+    voucher_id uuid NOT NULL,
+    owed_minor bigint NOT NULL,
+    proof_count integer NOT NULL,
+    recorded_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    CONSTRAINT notice_has_a_proof CHECK ((proof_count >= 1)),
+    CONSTRAINT notice_positive CHECK ((owed_minor > 0))
+);
+
 CREATE TABLE offline.outage (
     began_at timestamp with time zone NOT NULL,
     ended_at timestamp with time zone NOT NULL,
@@ -470,6 +505,9 @@ ALTER TABLE ONLY offline.revocation
 ALTER TABLE ONLY offline.liability
     ADD CONSTRAINT one_liability_per_account UNIQUE NULLS NOT DISTINCT (voucher_id, person_id, key_id);
 
+ALTER TABLE ONLY offline.notice
+    ADD CONSTRAINT one_notice_per_person PRIMARY KEY (person_id);
+
 ALTER TABLE ONLY offline.payout
     ADD CONSTRAINT one_payout_per_account UNIQUE NULLS NOT DISTINCT (voucher_id, person_id, key_id);
 
@@ -554,9 +592,13 @@ CREATE INDEX voucher_to_close ON offline.voucher USING btree (claim_by, voucher_
 
 CREATE TRIGGER claims_begin BEFORE INSERT ON offline.voucher FOR EACH ROW EXECUTE FUNCTION offline.voucher_moves_forward();
 
+CREATE CONSTRAINT TRIGGER notice_cost_nobody AFTER INSERT ON offline.notice DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION offline.notice_cost_nobody();
+
 CREATE TRIGGER settled_once BEFORE INSERT ON offline.debt FOR EACH ROW EXECUTE FUNCTION offline.settled_once();
 
 CREATE TRIGGER settled_once BEFORE INSERT ON offline.liability FOR EACH ROW EXECUTE FUNCTION offline.settled_once();
+
+CREATE TRIGGER settled_once BEFORE INSERT ON offline.notice FOR EACH ROW EXECUTE FUNCTION offline.settled_once();
 
 CREATE TRIGGER settled_once BEFORE INSERT ON offline.payout FOR EACH ROW EXECUTE FUNCTION offline.settled_once();
 
@@ -606,6 +648,12 @@ ALTER TABLE ONLY offline.device
 
 ALTER TABLE ONLY offline.liability
     ADD CONSTRAINT liability_voucher_id_fkey FOREIGN KEY (voucher_id) REFERENCES offline.voucher(voucher_id);
+
+ALTER TABLE ONLY offline.notice
+    ADD CONSTRAINT notice_person_id_fkey FOREIGN KEY (person_id) REFERENCES offline.holder(person_id);
+
+ALTER TABLE ONLY offline.notice
+    ADD CONSTRAINT notice_voucher_id_fkey FOREIGN KEY (voucher_id) REFERENCES offline.voucher(voucher_id);
 
 ALTER TABLE ONLY offline.payout
     ADD CONSTRAINT payout_voucher_id_fkey FOREIGN KEY (voucher_id) REFERENCES offline.voucher(voucher_id);
@@ -701,6 +749,8 @@ GRANT SELECT,INSERT ON TABLE offline.liability TO tikiwallet_offline;
 GRANT SELECT,INSERT ON TABLE offline.network TO tikiwallet_offline;
 
 GRANT UPDATE(revocation_epoch) ON TABLE offline.network TO tikiwallet_offline;
+
+GRANT SELECT,INSERT ON TABLE offline.notice TO tikiwallet_offline;
 
 GRANT SELECT,INSERT ON TABLE offline.outage TO tikiwallet_offline;
 
