@@ -216,10 +216,14 @@ def _picture_name(found: Found) -> str:
 def close_due_command() -> None:
     """Close every voucher whose time for claims is over, as a running server does each minute."""
 
-    async def close(parts: Parts) -> int:
-        return await parts.offline.keep_up()
+    async def close(parts: Parts) -> tuple[int, int]:
+        return await parts.offline.keep_up(), len(await parts.offline.closes.stuck())
 
-    click.echo(f"Vouchers closed: {_with_parts(close)}.")
+    closed, stuck = _with_parts(close)
+    click.echo(f"Vouchers closed: {closed}.")
+    if stuck:
+        click.echo(f"Vouchers that can't be closed: {stuck}; `tikiwallet jobs` says why.")
+        sys.exit(1)
 
 
 @commands.group("jobs", invoke_without_command=True)

@@ -4,6 +4,7 @@ import socket
 from datetime import timedelta
 from pathlib import Path
 
+import msgspec
 import pytest
 import urllib3
 
@@ -45,6 +46,9 @@ async def test_the_figures_tell_what_is_promised_owed_and_paid(
     shown = gauges(after, now=after.key_ends_at - timedelta(days=1))
     assert shown.keys() == ABOUT.keys() - {LIMIT}
     assert shown["tikiwallet_issuer_key_seconds_left"] == 86400
+    limited = msgspec.structs.replace(after, exposure=msgspec.structs.replace(after.exposure, limit_minor=5))
+    assert gauges(limited, now=now)[LIMIT] == 5
+    assert gauges(limited, now=now)["tikiwallet_offline_paused"] == 1
     assert (shown["tikiwallet_guarantee_balance_minor"], shown["tikiwallet_offline_paused"]) == (-2000, 0)
 
 
