@@ -15,10 +15,10 @@ from uuid import UUID
 
 import msgspec
 
-from tikicash.chain import LIMITS, Chain, Limits, is_payment, payer_id, traces
+from tikicash.chain import LIMITS, Chain, Limits, is_payment, operator_ids, payer_id, traces
 from tikicash.cose import verify_signature
 from tikicash.errors import SENTENCES, Rejected
-from tikicash.messages import Bundle, Payment, Refusal, Signed, key_id, parse, signed
+from tikicash.messages import Bundle, IssuerKey, Payment, Refusal, Signed, key_id, parse, signed
 from tikicash.rules import verify_refusal
 from tikicash.validity import check_chain
 from tikiwallet.identity.types import PersonId
@@ -90,9 +90,13 @@ class Claims:
 
     def _judge_all(self, readable: Sequence[Bundle | Rejected | str], known: Known) -> list[Judged]:
         verify = _remembering(known)
-        return [self._judge(item, verify) for item in readable]
+        issuer_keys = self._issuer.issuer_keys  # looked up once: the folder is looked at each time
+        return [self._judge(item, issuer_keys, verify) for item in readable]
 
-    def _judge(self, readable: Bundle | Rejected | str, verify: Callable[[bytes, bytes, bytes], bool]) -> Judged:
+    def _judge(
+        self, readable: Bundle | Rejected | str, issuer_keys: tuple[IssuerKey, ...],
+        verify: Callable[[bytes, bytes, bytes], bool],
+    ) -> Judged:  # fmt: skip
         if isinstance(readable, str):
             return Judged(chain=None, payment_id=None, code=readable, detail=sentence_of(readable))
         if isinstance(readable, Rejected):
@@ -103,17 +107,13 @@ class Claims:
             chain = check_chain(
                 readable,
                 net=self._issuer.net,
-                issuer_keys=self._issuer.issuer_keys,
-                limits=self._limits_for(last),
+                issuer_keys=issuer_keys,
+                limits=_limits_for(last, operator=operator_ids(issuer_keys)),
                 verify=verify,
             )
         except Rejected as rejected:
             return Judged(chain=None, payment_id=payment_id, code=rejected.code, detail=rejected.sentence)
         return Judged(chain=chain, payment_id=payment_id, code=None, detail="")
-
-    def _limits_for(self, last: Signed[Any] | None) -> Limits:
-        is_hand_back = last is not None and is_payment(last) and last.body.payee_id in self._issuer.operator_ids
-        return HAND_BACK_LIMITS if is_hand_back else LIMITS
 
     async def append(
         self, tx: Connection, chains: Sequence[Chain], refusals: Sequence[bytes | None], person_id: PersonId
@@ -172,6 +172,11 @@ class Claims:
             )
             return "", payment.id, inserted is not None
         return min(codes), rows[0]["document_id"], False
+
+
+def _limits_for(last: Signed[Any] | None, *, operator: frozenset[bytes]) -> Limits:
+    is_hand_back = last is not None and is_payment(last) and last.body.payee_id in operator
+    return HAND_BACK_LIMITS if is_hand_back else LIMITS
 
 
 def _read(data: bytes | None) -> Bundle | Rejected | str:

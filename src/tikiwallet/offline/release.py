@@ -68,7 +68,8 @@ class Releases:
 
     async def beneficiaries(self, connection: Connection | asyncpg.Pool, chains: Iterable[Chain]) -> list[Device]:
         """Return the phones that some claims could release money to: those that hand back, and receive-only ones."""
-        payers = {chain.payer_id for chain in chains if chain.payment.body.payee_id in self._issuer.operator_ids}
+        operator = self._issuer.operator_ids
+        payers = {chain.payer_id for chain in chains if chain.payment.body.payee_id in operator}
         payees = {payment.body.payee_id for chain in chains for payment in chain.payments}
         rows = await connection.fetch(SQL["devices_by_key_id"], list(payers | payees))
         devices = [to_device(row) for row in rows]
@@ -87,12 +88,13 @@ class Releases:
             return []
         touched = await read_touched(tx, [voucher.voucher_id for voucher in open_vouchers.values()])
         # Each voucher is judged once, however many documents of this sync touch it.
-        holders_of = cache(lambda voucher_id: touched.holders(voucher_id, operator=self._issuer.operator_ids))
+        operator = self._issuer.operator_ids
+        holders_of = cache(lambda voucher_id: touched.holders(voucher_id, operator=operator))
         found: list[TransferId] = []
         by_key = {device.key_id: device for device in devices}
         for chain in chains:
             device = by_key.get(chain.payer_id)
-            if device is not None and chain.payment.body.payee_id in self._issuer.operator_ids:
+            if device is not None and chain.payment.body.payee_id in operator:
                 found += await self._hand_back(tx, chain, device, open_vouchers, holders_of)
         for device in by_key.values():
             if device.receive_only:
