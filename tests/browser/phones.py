@@ -1,6 +1,7 @@
 """A phone as a test holds it: a browser context with its own storage, a camera, and a person who taps."""
 
 import base64
+import json
 import re
 from collections.abc import Callable
 from itertools import count
@@ -8,26 +9,31 @@ from itertools import count
 from playwright.sync_api import Browser, BrowserContext, Locator, Page, expect
 
 from browser import optics
-from browser.server import Server
+from browser.server import ROOT, Server
 from world import PASSWORD
 
 SCREEN = {"width": 412, "height": 860}
 # What the browser itself writes when nobody answers.
 NETWORK_REMARK = re.compile(r"Failed to load resource: net::ERR_|Failed to fetch|service worker|ERR_CONNECTION")
 SHOWN_CODES = "/v1/shown-requests"
+LOCALES = ROOT / "src" / "tikiwallet" / "web" / "locales"
+LOCALE_OF = {"en": "en-US"}
 _numbers = count(1)
 
 
 class Phone:
     """One person with one phone."""
 
-    def __init__(self, browser: Browser, server: Server, name: str, *, has_own_camera: bool = False) -> None:
+    def __init__(
+        self, browser: Browser, server: Server, name: str, *, has_own_camera: bool = False, language: str = "en"
+    ) -> None:
         self.server = server
         self.name = name
         self.number = f"+65912{next(_numbers):05d}"
         self.complaints: list[str] = []
+        self.texts: dict[str, str] = json.loads((LOCALES / f"{language}.json").read_text())
         self.context: BrowserContext = browser.new_context(
-            viewport=SCREEN, device_scale_factor=2, reduced_motion="reduce"
+            viewport=SCREEN, device_scale_factor=2, reduced_motion="reduce", locale=LOCALE_OF.get(language, language)
         )
         self.context.set_default_timeout(15_000)
         self._looks_at: Callable[[], Locator] | None = None
@@ -73,23 +79,23 @@ class Phone:
 
     def sign_up(self) -> None:
         """Open a wallet, and wait until it is ready to work without a network."""
-        self.page.get_by_role("link", name="Open a wallet").click()
+        self.page.get_by_role("link", name=self.texts["sign_up"]).click()
         self.begin_sign_up()
         self.end_sign_up()
 
     def begin_sign_up(self) -> None:
         """Say who one is, up to the code from the text message."""
         page = self.page
-        page.get_by_label("Phone number").fill(self.number)
-        page.get_by_label("Username").fill(self.name)
-        page.get_by_label("Password").fill(PASSWORD)
-        page.get_by_role("button", name="Continue").click()
-        page.get_by_label("Code from the text message").wait_for()
+        page.get_by_label(self.texts["phone"]).fill(self.number)
+        page.get_by_label(self.texts["username"]).fill(self.name)
+        page.get_by_label(self.texts["password"]).fill(PASSWORD)
+        page.get_by_role("button", name=self.texts["continue"]).click()
+        page.get_by_label(self.texts["code"]).wait_for()
 
     def end_sign_up(self) -> None:
         """Give the code, and wait until the wallet is ready to work without a network."""
-        self.page.get_by_label("Code from the text message").fill(self.server.code_sent_to(self.number))
-        self.page.get_by_role("button", name="Open my wallet").click()
+        self.page.get_by_label(self.texts["code"]).fill(self.server.code_sent_to(self.number))
+        self.page.get_by_role("button", name=self.texts["open_wallet"]).click()
         self.wait_until_synced()
         self.page.evaluate("navigator.serviceWorker.ready.then(() => true)")
 

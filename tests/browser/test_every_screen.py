@@ -3,6 +3,7 @@
 from playwright.sync_api import Browser
 
 from browser.phones import Phone
+from browser.room import CHEAP_PHONE, CUT_OFF
 from browser.server import ROOT, Server
 from browser.tour import Tour, all_screens
 
@@ -10,7 +11,6 @@ AXE = (ROOT / "node_modules" / "axe-core" / "axe.min.js").read_text()
 RULES = ["wcag2a", "wcag2aa", "wcag21aa", "wcag22aa", "best-practice"]
 SCHEMES = ("light", "dark")
 TARGET_PX_MIN = 44
-CHEAP_PHONE = {"width": 360, "height": 640}
 
 # What a finger aims at. A link inside a sentence is as tall as its line, and no rule asks for more; a field's label
 # belongs to it.
@@ -27,23 +27,6 @@ SMALL_TARGETS = """(least) => {
   }
   return found;
 }"""
-# What doesn't fit with letters of twice the size: a page that scrolls sideways, an action outside it, or one of which
-# something is cut off.
-CUT_OFF = """() => {
-  const page = document.documentElement;
-  const found = page.scrollWidth > innerWidth ? [`the page is ${page.scrollWidth} wide`] : [];
-  for (const item of document.querySelectorAll("a, button, input, select, textarea, summary, h1, h2, label")) {
-    if (!item.checkVisibility({ visibilityProperty: true }) || item.matches(".file input")) continue;
-    const { left, right } = item.getBoundingClientRect();
-    const isCut = item.matches("a, button, summary, h1, h2") && item.scrollWidth > item.clientWidth + 1 &&
-      getComputedStyle(item).display !== "inline";
-    if (left < -0.5 || right > innerWidth + 0.5 || isCut) {
-      found.push(`${left.toFixed(0)} to ${right.toFixed(0)}${isCut ? ", cut" : ""}: ${item.outerHTML.slice(0, 90)}`);
-    }
-  }
-  return found;
-}"""
-
 # Phones of the tests ask for reduced motion.
 MOVING = """() => document.getAnimations().filter((one) => one.effect.getTiming().duration > 0)
   .map((one) => one.effect.target.outerHTML.slice(0, 90))"""

@@ -211,7 +211,7 @@ export const underway = computed(() => {
       at: 0,
       icon: "clock",
       title: line.counterparty ? t("activity.received", { name: line.counterparty }) : t("underway.home"),
-      detail: line.claim_by ? t("underway.by", { date: formatDay(Date.parse(line.claim_by) / 1000) }) : line.title,
+      detail: line.claim_by ? t("underway.by", { date: formatDay(secondsOf(line.claim_by)) }) : "",
       minor: line.amount.amount_minor,
     }));
   return [...going, ...openToMe.value.map(requestRow), ...codes, ...payments, ...bank, ...coming];

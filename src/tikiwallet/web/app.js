@@ -1,5 +1,5 @@
 // The wallet starts here: what it remembers, its language, its screens, then the network.
-import { language, speakLanguage, t } from "./i18n.js";
+import { firstLanguage, speakLanguage, t } from "./i18n.js";
 import { keepStorage, startServiceWorker } from "./platform.js";
 import { place } from "./router.js";
 import { loadScreen, shownFor } from "./screens.js";
@@ -19,13 +19,13 @@ function App() {
   const { id } = place.value;
   const name = screenNow();
   document.title = `${t("app")}${person.value ? ` · ${person.value.username}` : ""}`;
-  return html`<${Shown} key=${`${name}/${id}/${language.value}`} name=${name} id=${id} />`;
+  return html`<${Shown} key=${`${name}/${id}`} name=${name} id=${id} />`;
 }
 
 async function start() {
   const root = /** @type {HTMLElement} */ (document.getElementById("app"));
   try {
-    await Promise.all([speakLanguage((await fact("language")) ?? "en"), learnAbout(), refresh()]);
+    await Promise.all([speakLanguage((await fact("language")) ?? firstLanguage()), learnAbout(), refresh()]);
   } catch (error) {
     console.error(error);
     render(html`<main role="alert"><p>${NOT_STARTED} <a href="./">try again</a>.</p></main>`, root);

@@ -1,6 +1,7 @@
 // The people of this wallet: whom I paid or asked, and who paid or asked me, newest first. Kept on the phone.
 import { findPerson } from "./api.js";
 import { secondsOf } from "./activity.js";
+import { plainDigits } from "./i18n.js";
 import { movements, orders, paid, person, received, requests, shown } from "./state.js";
 import { computed } from "./vendor/ui.js";
 
@@ -46,10 +47,10 @@ export function matching(among, typed) {
 }
 
 /** Tell whether a text can be a phone number or a username as a whole. @param {string} typed */
-export const canBeFound = (typed) => /^\s*(\+[\d\s()-]{6,}|[A-Za-z]\w{2,29})\s*$/.test(typed);
+export const canBeFound = (typed) => /^\s*(\+[\d\s()-]{6,}|[A-Za-z]\w{2,29})\s*$/.test(plainDigits(typed));
 
 /** Find somebody at the operator by phone number or username. Throws Problem, Unreachable. @param {string} typed */
 export function lookUp(typed) {
-  const wanted = typed.trim();
+  const wanted = plainDigits(typed.trim());
   return wanted.startsWith("+") ? findPerson("phone", wanted.replace(/[\s()-]/g, "")) : findPerson("username", wanted);
 }

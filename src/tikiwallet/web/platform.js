@@ -10,6 +10,9 @@ const INSTALL_ID_BYTES = 16;
 /** Return the phone's clock in unix seconds. */
 export const unixNow = () => Math.floor(Date.now() / 1000);
 
+/** Return the languages that the phone's owner reads, the best first, as tags like "fr-SN". */
+export const wantedLanguages = () => navigator.languages;
+
 /** Return random bytes as hex. @param {number} size */
 export const randomHex = (size) => hex(crypto.getRandomValues(new Uint8Array(size)));
 

@@ -1,5 +1,6 @@
 // What the screens show: signals, filled from the store. Screens read them and never the store itself.
 import { readFile } from "./api.js";
+import { speakLanguage } from "./i18n.js";
 import { nowFor, readBook } from "./wallet/trust.js";
 import { waiting } from "./wallet/sync.js";
 import { all, fact, remember, write } from "./store.js";
@@ -119,6 +120,12 @@ async function activeKeyId() {
 /** Learn which currencies there are; kept with the app's files, so it works without a network. */
 export async function learnAbout() {
   about.value = await readFile("./wallet.json");
+}
+
+/** Speak another language from now on. Throws Unreachable and stays with the old one. @param {string} wanted */
+export async function chooseLanguage(wanted) {
+  await speakLanguage(wanted);
+  await write([remember("language", wanted)]);
 }
 
 /** Hide or show the balances, for good. */

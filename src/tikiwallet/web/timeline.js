@@ -1,7 +1,9 @@
 // Where is my money? The steps of one payment, each with the time when it happened or the date when it is due.
 import { secondsOf } from "./activity.js";
-import { formatDay, t } from "./i18n.js";
-import { brought, money, movements, operations, orders, paid, person, received, requests, shown } from "./state.js";
+import { formatDay, formatMoney, sentenceOfCode, t } from "./i18n.js";
+import {
+  brought, currency, money, movements, operations, orders, paid, person, received, requests, shown,
+} from "./state.js";
 import { fromBase64Url } from "./wallet/base64url.js";
 import { hex } from "./tikicash/encoding.js";
 
@@ -46,7 +48,7 @@ const failed = (key, at, note = "") => ({ key, state: "failed", at: at ?? 0, not
 function seenStep(id) {
   const entry = brought.value.find((item) => item.payment_id === id && item.kind === "bundle");
   if (!entry || entry.outcome === "") return due("seen", 0, t("step.seen.due"));
-  if (entry.outcome === "rejected") return failed("seen", entry.seen_at ?? 0, entry.detail);
+  if (entry.outcome === "rejected") return failed("seen", entry.seen_at ?? 0, sentenceOfCode(entry.code, entry.detail));
   return done("seen", entry.seen_at);
 }
 
@@ -57,13 +59,20 @@ function linesOf(id) {
   return (money.value?.lines ?? []).filter(isIt);
 }
 
-/** @param {string} id @param {number} claimBy @returns {Step} */
-function closedStep(id, claimBy) {
-  const line = linesOf(id).find((item) => item.line === "closed");
-  if (line) return done("closed", 0, line.sentence);
-  const waiting = linesOf(id).find((item) => item.sentence);
-  return due("closed", claimBy, waiting?.sentence ?? "");
+/** What an operator's line says about when money is mine, in the person's language. @param {MoneyLine} line */
+function expectation({ line, state, amount, final, provisional, claim_by }) {
+  const date = claim_by ? formatDay(secondsOf(claim_by)) : "";
+  const said = (/** @type {string} */ key, /** @type {number} */ minor) =>
+    minor > 0 ? t(`line.${key}`, { amount: formatMoney(minor, currency.value), date }) : "";
+  if (line === "advance") return said("advance", amount.amount_minor);
+  return [
+    said("final", final.amount_minor),
+    said(state === "shared" ? "shared" : "provisional", provisional.amount_minor),
+  ].filter(Boolean).join(" ");
 }
+
+/** @param {string} id @param {number} claimBy @returns {Step} */
+const closedStep = (id, claimBy) => due("closed", claimBy, linesOf(id).map(expectation).join(" "));
 
 /** @param {Paid} row @returns {Story} */
 function sentOffline(row) {

@@ -1,5 +1,5 @@
 // The pieces that screens are made of. One visual language: style.css has its colours and measures.
-import { formatMoney, hasText, t, toDecimal, toMinor } from "./i18n.js";
+import { formatDecimal, formatMoney, hasText, plainDigits, sentenceOfCode, t, toMinor } from "./i18n.js";
 import { go } from "./router.js";
 import { currency, isHidden } from "./state.js";
 import { Icon } from "./ui/icons.js";
@@ -75,15 +75,17 @@ export function Form({ onSend, label, children, isReady = true }) {
 }
 
 /**
- * A labelled field. `signal` holds what was typed.
+ * A labelled field. `signal` holds what was typed; where only digits are wanted, those of any script are 0 to 9 there.
  * @param {{ label: string, signal: { value: string }, hint?: string, type?: string, autocomplete?: string,
  *   inputmode?: string, maxlength?: number, autofocus?: boolean }} props
  */
 export function Field({ label, signal, hint, ...attributes }) {
+  const isNumber = attributes.type === "tel" || attributes.inputmode === "numeric";
+  const take = (/** @type {string} */ typed) => (signal.value = isNumber ? plainDigits(typed) : typed);
   return html`<label class="field">
     <span>${label}</span>
-    <input ...${attributes} value=${signal.value}
-      onInput=${(/** @type {any} */ event) => (signal.value = event.target.value)} />
+    <input ...${attributes} value=${signal.value} dir=${isNumber ? "ltr" : undefined}
+      onInput=${(/** @type {any} */ event) => take(event.target.value)} />
     ${hint && html`<small>${hint}</small>`}
   </label>`;
 }
@@ -97,7 +99,7 @@ export function AmountField({ signal, label, hint }) {
   return html`<label class="amount-field">
     <span>${label}</span>
     <span class="amount-box"><b>${code}</b><input inputmode="decimal" autocomplete="off" maxlength="14" autofocus
-      placeholder=${toDecimal(0, digits)} value=${signal.value} dir="ltr"
+      placeholder=${formatDecimal(0, digits)} value=${signal.value} dir="ltr"
       onInput=${(/** @type {any} */ event) => (signal.value = event.target.value)} /></span>
     ${hint && html`<small>${hint}</small>`}
   </label>`;
@@ -133,11 +135,11 @@ export function codeOf(error) {
   return error instanceof Error && "code" in error ? String(error.code) : "internal_error";
 }
 
-/** Return the sentence for what went wrong, in the person's language if there is one. @param {unknown} error */
+/** Return the sentence for what went wrong, in the person's language. @param {unknown} error */
 export function sentenceOf(error) {
-  const key = `code.${codeOf(error)}`;
-  if (hasText(key)) return t(key);
-  if (error instanceof Error && "sentence" in error) return String(error.sentence);
+  const code = codeOf(error);
+  if (hasText(`code.${code}`)) return t(`code.${code}`);
+  if (error instanceof Error && "sentence" in error) return sentenceOfCode(code, String(error.sentence));
   console.error(error);
   return t("code.internal_error");
 }

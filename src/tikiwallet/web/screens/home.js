@@ -1,6 +1,6 @@
 // Home: two big actions, what there is, what is underway, what happened last.
 import { activities, openToMe, underway } from "../activity.js";
-import { t, tCount } from "../i18n.js";
+import { formatCount, t, tCount } from "../i18n.js";
 import { isHidden, isSignedIn, money, offlineMinor, person, toggleHidden, unseen, update } from "../state.js";
 import { Icon, Logo, Money, Notice, Row, html } from "../ui.js";
 import { isOnline, syncState } from "../wallet/autosync.js";
@@ -48,7 +48,7 @@ export function Home() {
 function Badge() {
   const count = openToMe.value.length;
   if (count === 0) return null;
-  return html`<b class="badge" data-name="badge"><span aria-hidden="true">${count}</span>
+  return html`<b class="badge" data-name="badge"><span aria-hidden="true">${formatCount(count)}</span>
     <span class="unseen">${tCount("requests.waiting", count)}</span></b>`;
 }
 

@@ -1,6 +1,6 @@
 // An online payment after "Pay" was pressed: the seconds to undo it, then what became of it.
 import { Problem } from "../api.js";
-import { formatMoney, formatTime, t, tCount } from "../i18n.js";
+import { formatCount, formatMoney, formatTime, t, tCount } from "../i18n.js";
 import { unixNow, vibrate } from "../platform.js";
 import { replace } from "../router.js";
 import { currency, orders, refresh } from "../state.js";
@@ -57,7 +57,7 @@ function Held({ row }) {
       <svg viewBox="0 0 120 120" aria-hidden="true"><circle cx="60" cy="60" r="54" />
         <circle class="left" cx="60" cy="60" r="54" stroke-dasharray=${circle}
           stroke-dashoffset=${circle * (1 - left.value / HOLD_SECONDS)} /></svg>
-      <b data-name="seconds">${left.value}</b>
+      <b data-name="seconds">${formatCount(left.value)}</b>
     </div>
     <p class="lead" role="status">${tCount("order.held", HOLD_SECONDS)}</p>
     <${Notice} icon="lock">${t("order.held.explained")}<//>

@@ -4,6 +4,7 @@ import { keepStorage, storageBytes } from "../platform.js";
 import { go } from "../router.js";
 import { isSignedIn, isStorageKept, offlineMinor, person, refresh, unseen } from "../state.js";
 import { Button, Money, Notice, Screen, html, useEffect, useSignal } from "../ui.js";
+import { LanguagePicker } from "../ui/language-picker.js";
 import { syncState } from "../wallet/autosync.js";
 import { signOut } from "../wallet/session.js";
 
@@ -27,6 +28,7 @@ export function Settings() {
       <dt>${t("storage")}</dt><dd>${t(isStorageKept.value ? "storage.kept" : "storage.not_kept")}</dd>
       ${bytes.value !== null && html`<dt>${t("storage.used")}</dt><dd>${Math.ceil(bytes.value / 1024)} KB</dd>`}
     </dl></section>
+    <section class="card"><h2>${t("language")}</h2><${LanguagePicker} /></section>
     ${!isStorageKept.value && html`<${Notice} kind="warn">${t("storage.explained")}<//>
       <${Button} onPress=${askToKeep}>${t("storage.ask")}<//>`}
     ${isSignedIn.value

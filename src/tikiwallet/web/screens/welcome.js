@@ -2,6 +2,7 @@
 import { t } from "../i18n.js";
 import { about } from "../state.js";
 import { Icon, Logo, html } from "../ui.js";
+import { LanguagePicker } from "../ui/language-picker.js";
 
 /** @type {[string, string][]} */
 const PROMISES = [
@@ -14,6 +15,7 @@ export function Welcome() {
   return html`<div class="screen">
     <main>
       <div class="welcome">
+        <${LanguagePicker} />
         <${Logo} />
         <h1>${t("welcome.title")}</h1>
         <ul class="promises">${PROMISES.map(

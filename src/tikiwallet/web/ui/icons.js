@@ -24,6 +24,7 @@ const PATHS = {
   picture: "M4 5h16v14H4zM4 16l5-5 4 4 3-3 4 4M15.5 9h.01",
   search: "M11 18a7 7 0 1 0 0-14 7 7 0 0 0 0 14zM16 16l4.5 4.5",
   next: "M9 5l7 7-7 7",
+  globe: "M12 21a9 9 0 1 0 0-18 9 9 0 0 0 0 18zM3 12h18M12 3c3 3 3 15 0 18M12 3c-3 3-3 15 0 18",
   people: "M9 12a4 4 0 1 0 0-8 4 4 0 0 0 0 8zM2 20c0-4 3-6 7-6s7 2 7 6M16 4.5a4 4 0 0 1 0 7M18 14.5c2.5.8 4 2.7 4 5.5",
   ask: "M4 5h16v11H9l-5 4zM9 10.5h6",
   bank: "M3 10l9-6 9 6zM5 10v8M10 10v8M14 10v8M19 10v8M3 20h18",
@@ -31,9 +32,13 @@ const PATHS = {
   offline: "M4 4l16 16M5 12.5a10 10 0 0 1 4-2.3M8.5 16a5 5 0 0 1 6-.8M2 9l4.3-2.7M11 5a15 15 0 0 1 11 4M12 20h.01",
 };
 
+// What points along the line of reading points the other way where that runs from right to left.
+const POINTING = ["back", "next", "undo", "list"];
+
 /** An icon; it says nothing to a screen reader, the text beside it does. @param {{ name: string }} props */
 export function Icon({ name }) {
-  return html`<svg class="icon" viewBox="0 0 24 24" aria-hidden="true"><path d=${PATHS[name]} /></svg>`;
+  const kind = POINTING.includes(name) ? "icon pointing" : "icon";
+  return html`<svg class=${kind} viewBox="0 0 24 24" aria-hidden="true"><path d=${PATHS[name]} /></svg>`;
 }
 
 /** The logo: a torch whose flame is two hands of one payment. */

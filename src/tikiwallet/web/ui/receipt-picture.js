@@ -1,5 +1,5 @@
 // A receipt as a picture, to share or to keep. A picture proves nothing, and it says so on itself.
-import { formatMoment, formatMoney, language, t } from "../i18n.js";
+import { formatMoment, formatMoney, isRightToLeft, language, t } from "../i18n.js";
 import { currency } from "../state.js";
 
 /** @import { Story } from "../timeline.js" */
@@ -31,9 +31,8 @@ export async function drawReceipt(story) {
   canvas.width = WIDTH;
   canvas.height = 330 + lines.length * LINE + 130;
   const pen = /** @type {CanvasRenderingContext2D} */ (canvas.getContext("2d"));
-  const isRightToLeft = document.documentElement.dir === "rtl";
-  const [start, end] = isRightToLeft ? [WIDTH - MARGIN, MARGIN] : [MARGIN, WIDTH - MARGIN];
-  pen.direction = isRightToLeft ? "rtl" : "ltr";
+  const [start, end] = isRightToLeft.value ? [WIDTH - MARGIN, MARGIN] : [MARGIN, WIDTH - MARGIN];
+  pen.direction = isRightToLeft.value ? "rtl" : "ltr";
   pen.fillStyle = COLOURS.paper;
   pen.fillRect(0, 0, canvas.width, canvas.height);
   pen.fillStyle = COLOURS.ground;

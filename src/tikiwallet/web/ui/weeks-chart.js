@@ -1,5 +1,5 @@
 // In and out by week: a picture of bars, and the same as a table for whoever does not see the picture.
-import { formatMoney, formatShortDay, t } from "../i18n.js";
+import { formatMoney, formatShortDay, isRightToLeft, t } from "../i18n.js";
 import { currency } from "../state.js";
 import { html } from "../vendor/ui.js";
 import { weeks } from "../weeks.js";
@@ -26,7 +26,9 @@ export function WeeksChart() {
       </pattern></defs>
       <line x1="0" x2=${WIDTH} y1=${BASE} y2=${BASE} />
       ${rows.map((week, at) => {
-        const x = at * step + (step - 2 * BAR - GAP) / 2;
+        // Time runs as the reading does.
+        const place = isRightToLeft.value ? rows.length - 1 - at : at;
+        const x = place * step + (step - 2 * BAR - GAP) / 2;
         return html`<g key=${week.from}>${bar("in", week.in, x)}${bar("out", week.out, x + BAR + GAP)}
           ${at % 2 === 1 && html`<text x=${x + BAR} y=${HEIGHT - 2}>${formatShortDay(week.from)}</text>`}</g>`;
       })}
