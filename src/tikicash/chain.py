@@ -96,15 +96,12 @@ def operator_ids(issuer_keys: Iterable[IssuerKey]) -> frozenset[bytes]:
 
 
 def enclosing(source: Source, piece: Piece) -> Piece | None:
-    """Return the piece of a payment that a child's piece lies in (for a voucher: all of it), or None if outside."""
-    if isinstance(source.body, Voucher):
-        candidates: tuple[Piece, ...] = (
-            Piece(parent_id=source.short_id, first=source.body.first, count=source.body.count),
-        )
-    else:
-        candidates = source.body.pieces
-    for candidate in candidates:
-        if units.contains((candidate.first, candidate.count), (piece.first, piece.count)):
+    """Return the piece of a payment that a child's piece lies in (for a voucher: that itself), or None if outside."""
+    body, inner = source.body, (piece.first, piece.count)
+    if isinstance(body, Voucher):
+        return piece if units.contains((body.first, body.count), inner) else None
+    for candidate in body.pieces:
+        if units.contains((candidate.first, candidate.count), inner):
             return candidate
     return None
 

@@ -240,7 +240,8 @@ class Sweep:
             claim = self._claim_of(leaf)
             claim.count += view.units - units
             claim.shared += view.shared - shared
-            self._exact[leaf.key] += view.part - part
+            if view.part is not part:
+                self._exact[leaf.key] += view.part - part
             view.leaves[leaf] = view.meters
 
     def _claim_of(self, leaf: _Node) -> Claim:

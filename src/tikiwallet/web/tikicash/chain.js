@@ -63,14 +63,14 @@ export function rangeOf(piece) {
 }
 
 /**
- * Return the piece of a payment that a child's piece lies in (for a voucher: all of it), or null if outside.
+ * Return the piece of a payment that a child's piece lies in (for a voucher: that itself), or null if outside.
  * @param {Source} source @param {Piece} piece @returns {Piece | null}
  */
 export function enclosing(source, piece) {
-  const candidates = isVoucher(source)
-    ? [{ parent_id: source.short_id, first: source.body.first, count: source.body.count }]
-    : /** @type {Payment} */ (source.body).pieces;
-  return candidates.find((candidate) => units.contains(rangeOf(candidate), rangeOf(piece))) ?? null;
+  const { body } = source;
+  if (isVoucher(source)) return units.contains(rangeOf(/** @type {Voucher} */ (body)), rangeOf(piece)) ? piece : null;
+  const { pieces } = /** @type {Payment} */ (body);
+  return pieces.find((candidate) => units.contains(rangeOf(candidate), rangeOf(piece))) ?? null;
 }
 
 /**
