@@ -14,6 +14,7 @@ export const LANGUAGES = Object.freeze({
   id: "Bahasa Indonesia",
   sw: "Kiswahili",
   fr: "Français",
+  ar: "العربية",
 });
 const RIGHT_TO_LEFT = ["ar"];
 // The zeros of the digits with which the languages are written beside 0 to 9: Arabic, Persian and Urdu, Devanagari.
