@@ -76,6 +76,9 @@ test("an amount is read as its language writes it, and never as another amount",
     ["ar", "١٬٢٥٠٫٥٠", 2, 125050],
     ["ar", "1,250.50", 2, 125050],
     ["ar", "١٢٫٥٠٥", 2, null],
+    ["hi", "१,२५,०००.५०", 2, 12500050],
+    ["hi", "1,25,000.50", 2, 12500050],
+    ["hi", "१२.५०५", 2, null],
     ["en", "١٢٫٥٠", 2, 1250],
     ["en", "١٬٢٥٠٫٥٠", 2, 125050],
     ["en", "۱۲٫۵", 2, 1250],
@@ -88,7 +91,8 @@ test("an amount is read as its language writes it, and never as another amount",
 });
 
 test("an amount that was written can be typed again in every language and region", async () => {
-  for (const tag of [...Object.keys(LANGUAGES), "en-IN", "fr-CH", "fr-SN", "sw-KE", "id-ID", "ar-EG", "ar-MA"]) {
+  const regions = ["en-IN", "fr-CH", "fr-SN", "sw-KE", "id-ID", "ar-EG", "ar-MA", "hi-IN"];
+  for (const tag of [...Object.keys(LANGUAGES), ...regions]) {
     await speak(tag.split("-")[0], [tag]);
     for (const [minor, digits] of [[1, 2], [1250, 2], [123456789, 2], [5000000, 0], [1250, 0]]) {
       assert.equal(i18n.toMinor(formatDecimal(minor, digits), digits), minor, `${tag} ${formatDecimal(minor, digits)}`);

@@ -15,6 +15,7 @@ export const LANGUAGES = Object.freeze({
   sw: "Kiswahili",
   fr: "Français",
   ar: "العربية",
+  hi: "हिन्दी",
 });
 const RIGHT_TO_LEFT = ["ar"];
 // The zeros of the digits with which the languages are written beside 0 to 9: Arabic, Persian and Urdu, Devanagari.
