@@ -116,3 +116,16 @@ def test_a_language_that_cannot_be_had_leaves_the_one_that_is_spoken(browser: Br
     expect(page.get_by_role("heading", name=texts_of("sw")["welcome.title"])).to_be_visible()
     expect(page.get_by_role("alert")).to_have_count(0)
     context.close()
+
+
+def test_an_amount_is_typed_in_the_digits_of_the_language(browser: Browser, server: Server) -> None:
+    asha = Phone(browser, server, "asha_counts", language="ar")
+    asha.sign_up()
+    texts = texts_of("ar")
+    asha.go("top-up")
+    asha.page.get_by_label(texts["amount"]).fill("\u0661\u0662\u066b\u0665\u0660")  # 12.50
+    asha.page.get_by_role("button", name=texts["bank.top_up.now"], exact=True).click()
+    shown = re.compile("12[.,]50|\u0661\u0662\u066b\u0665\u0660")  # as Intl decides
+    expect(asha.page.locator('[data-name="online"] .money')).to_have_text(shown)
+    asha.check()
+    asha.context.close()

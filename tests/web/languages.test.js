@@ -4,9 +4,10 @@ import { readFile } from "node:fs/promises";
 import { test } from "node:test";
 
 const WEB = new URL("../../src/tikiwallet/web/", import.meta.url);
+const page = { lang: "", dir: "" };
 let wanted = ["en-US"];
 Object.defineProperty(globalThis, "navigator", { value: { get languages() { return wanted; } }, configurable: true });
-globalThis.document = { documentElement: {} };
+globalThis.document = { documentElement: page };
 globalThis.fetch = async (path) => new Response(await readFile(new URL(path, WEB)));
 
 const i18n = await import(new URL("i18n.js", WEB));
@@ -27,6 +28,13 @@ test("the first language is the first of the phone's that the wallet speaks", ()
     wanted = tags;
     assert.equal(firstLanguage(), language);
   }
+});
+
+test("a page is turned the way of its language", async () => {
+  await speak("ar");
+  assert.deepEqual({ ...page }, { lang: "ar", dir: "rtl" });
+  await speak("fr");
+  assert.deepEqual({ ...page }, { lang: "fr", dir: "ltr" });
 });
 
 test("an unknown language is English", async () => {
@@ -102,6 +110,13 @@ test("an amount that was written can be typed again in every language and region
 
 test("digits of any script are digits", () => {
   assert.equal(plainDigits("+٩٦٦ ۵۱ १२3"), "+966 51 123");
+});
+
+test("a name keeps its own direction inside a text that runs from right to left", async () => {
+  await speak("ar");
+  assert.ok(t("activity.paid", { name: "asha_1" }).includes("\u2068asha_1\u2069"));
+  await speak("sw");
+  assert.ok(!t("activity.paid", { name: "asha_1" }).includes("\u2068"));
 });
 
 test("a code that only a newer server knows is said in English to English readers alone", async () => {

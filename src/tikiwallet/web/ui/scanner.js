@@ -77,7 +77,7 @@ function OtherWays({ take, isOpen }) {
   return html`<details class="other-ways" open=${isOpen}>
     <summary>${t("without_camera")}</summary>
     <label class="field"><span>${t("paste_code")}</span>
-      <textarea rows="3" autocomplete="off" spellcheck=${false} data-name="code" value=${typed.value}
+      <textarea rows="3" dir="ltr" autocomplete="off" spellcheck=${false} data-name="code" value=${typed.value}
         onInput=${(/** @type {any} */ event) => (typed.value = event.target.value)}></textarea></label>
     <div class="side-by-side">
       <button type="button" class="button plain" data-name="use-code" disabled=${!typed.value}
