@@ -13,19 +13,37 @@ from browser.server import ROOT, Server
 from world import PASSWORD
 
 SCREEN = {"width": 412, "height": 860}
-# What the browser itself writes when nobody answers.
-NETWORK_REMARK = re.compile(r"Failed to load resource: net::ERR_|Failed to fetch|service worker|ERR_CONNECTION")
+# What the browser itself writes when nobody answers, or when the answer is a no, which the screen says.
+NETWORK_REMARK = re.compile(
+    r"responded with a status of 4\d\d|Failed to load resource: net::ERR_|Failed to fetch|service worker|ERR_CONNECTION"
+)
 SHOWN_CODES = "/v1/shown-requests"
 LOCALES = ROOT / "src" / "tikiwallet" / "web" / "locales"
 LOCALE_OF = {"en": "en-US"}
 _numbers = count(1)
+# What the wallet remembers under a name, read beside the wallet.
+READ_FACT = """(name) => new Promise((resolve) => {
+  indexedDB.open("tikiwallet").onsuccess = ({ target: { result: db } }) => {
+    db.transaction("facts").objectStore("facts").get(name).onsuccess = (event) => {
+      db.close();
+      resolve(event.target.result?.value ?? null);
+    };
+  };
+})"""
 
 
 class Phone:
     """One person with one phone."""
 
     def __init__(
-        self, browser: Browser, server: Server, name: str, *, has_own_camera: bool = False, language: str = "en"
+        self,
+        browser: Browser,
+        server: Server,
+        name: str,
+        *,
+        has_own_camera: bool = False,
+        language: str = "en",
+        before: str = "",
     ) -> None:
         self.server = server
         self.name = name
@@ -42,6 +60,8 @@ class Phone:
             self.context.expose_binding("__whatTheCameraSees", lambda _: self._picture())
             self.context.add_init_script(optics.FAKE_CAMERA)
         self.cut_off(SHOWN_CODES)  # most tests are of payments by code; those of online payments let it through
+        if before:
+            self.context.add_init_script(before)
         self.page = self._open()
 
     def _open(self) -> Page:
@@ -99,16 +119,30 @@ class Phone:
         self.wait_until_synced()
         self.page.evaluate("navigator.serviceWorker.ready.then(() => true)")
 
+    def sign_in(self) -> None:
+        """Sign in again, on a phone that forgot everything."""
+        page = self.page
+        page.get_by_role("link", name="Sign in").click()
+        page.get_by_label("Phone number").fill(self.number)
+        page.get_by_label("Password").fill(PASSWORD)
+        page.get_by_role("button", name="Sign in").click()
+        self.wait_until_synced()
+
     def fund(self, *, offline: str) -> None:
         """Top up 50.00 and move some of it to this phone."""
         self.go("top-up")
         self.page.get_by_label("Amount").fill("50")
         self.page.get_by_role("button", name="Top up now").click()
         self.page.locator(".hero").wait_for()
-        self.go("move")
-        self.page.get_by_label("Amount").fill(offline)
-        self.page.get_by_role("button", name="Move to this phone").click()
+        self.load(offline)
         expect(self.page.locator('[data-name="offline"]')).to_have_text(f"${offline}")
+
+    def load(self, amount: str) -> None:
+        """Move money to this phone."""
+        self.go("move")
+        self.page.get_by_label("Amount").fill(amount)
+        self.page.get_by_role("button", name="Move to this phone").click()
+        self.page.locator(".hero").wait_for()
 
     def go(self, screen: str) -> None:
         """Go to a screen, as a tap on its link does."""
@@ -179,6 +213,18 @@ class Phone:
         """Hand a payment code to this phone while its request is shown."""
         self.press("Scan the payment")
         self.enter(payment)
+
+    def show_request(self) -> None:
+        """Show the newest request again, from home."""
+        self.go("home")
+        self.page.locator(".row", has_text="Your request").last.click()
+
+    def show_payment(self) -> None:
+        """Show the newest payment that waits for an answer again, from home."""
+        self.go("home")
+        self.page.locator("section", has_text="Underway").locator(
+            ".row", has_text=re.compile("Paid|Gave back")
+        ).last.click()
 
     def accept(self, payment: str) -> str:
         """Take a payment, at one's own risk if need be; return the receipt code."""

@@ -39,6 +39,7 @@ class Tour:
         self._pay_online()
         self._ask()
         self._withdraw()
+        self._settings()
         for name in all_screens():
             if name not in self.seen:
                 self.asha.go(name)
@@ -89,6 +90,10 @@ class Tour:
         ben.press("Accept")
         receipt = ben.code("Receipt code")
         self._stop(ben, "received")
+        ben.press("Give back")
+        self._stop(ben, "give-back")
+        ben.page.go_back()
+        ben.code("Receipt code")
         asha.press("Scan the receipt")
         self._stop(asha, "scan-receipt")
         asha.enter(receipt)
@@ -154,3 +159,10 @@ class Tour:
         self.asha.press("Withdraw now")
         self.asha.page.locator('[data-state="settled"]').wait_for()
         self._stop(self.asha, "operation")
+
+    def _settings(self) -> None:
+        self.asha.go("phones")
+        self._stop(self.asha, "phones")
+        self.asha.page.locator('[data-name="phones"] a').first.click()
+        self.asha.page.locator('[data-name="payable"]').wait_for()
+        self._stop(self.asha, "phone")

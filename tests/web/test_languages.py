@@ -31,7 +31,7 @@ SAME = {
     "id": {"app", "bank", "online", "pin", "receipt.online", "receipt.status", "status.offline", "status.online"},
     "hi": {"app"},
     "sw": {"app", "pin"},  # a name, and the word on every bank's machine
-    "fr": {"app", "kind.correction", "pin", "receipt.note"},  # the same words
+    "fr": {"app", "export", "kind.correction", "pin", "receipt.note"},  # the same words
     "ar": {"app"},
 }
 

@@ -30,7 +30,9 @@ function paidOffline() {
     key: row.payment_id,
     at: row.made_at,
     icon: row.is_hand_back ? "swap" : "pay",
-    title: row.is_hand_back ? t("activity.unload") : t("activity.paid", { name: someone(row.payee_name) }),
+    title: row.is_hand_back
+      ? t("activity.unload")
+      : t(row.refund_of ? "activity.gave_back" : "activity.paid", { name: someone(row.payee_name) }),
     detail: dotted(formatTime(row.made_at), row.is_hand_back ? "" : t(`answer.${row.answer || "waiting"}`)),
     minor: -row.amount_minor,
     tone: row.answer === "refused" ? "bad" : row.answer === "received" ? "" : "warn",
@@ -48,7 +50,7 @@ function receivedOffline() {
     key: row.payment_id,
     at: row.accepted_at,
     icon: "receive",
-    title: t("activity.received", { name: someone(row.payer_name) }),
+    title: t(row.refund_of ? "activity.refund" : "activity.received", { name: someone(row.payer_name) }),
     detail: formatTime(row.accepted_at),
     minor: row.amount_minor,
     kind: "offline",
@@ -166,6 +168,23 @@ export function requestRow(item) {
 }
 
 /**
+ * Money that is on its way back from phones, with its date.
+ * @type {import("@preact/signals").ReadonlySignal<Activity[]>}
+ */
+export const comingHome = computed(() =>
+  (money.value?.lines ?? [])
+    .filter((line) => line.line === "advance" || ["coming_home", "handed_back"].includes(line.state))
+    .map((line, index) => ({
+      key: `${line.voucher_id} ${index}`,
+      at: 0,
+      icon: line.line === "advance" ? "check" : "clock",
+      title: t(line.line === "advance" ? "underway.released" : "underway.home"),
+      detail: line.claim_by ? t("underway.by", { date: formatDay(Date.parse(line.claim_by) / 1000) }) : "",
+      minor: line.amount.amount_minor,
+    })),
+);
+
+/**
  * What waits for something: payments that are held or without an answer, requests, payments without a receipt, money
  * that comes on a date.
  * @type {import("@preact/signals").ReadonlySignal<Activity[]>}
@@ -187,7 +206,7 @@ export const underway = computed(() => {
       key: row.payment_id,
       at: row.made_at,
       icon: "pay",
-      title: t("activity.paid", { name: someone(row.payee_name) }),
+      title: t(row.refund_of ? "activity.gave_back" : "activity.paid", { name: someone(row.payee_name) }),
       detail: t("underway.no_receipt", { date: formatDay(row.claim_by) }),
       minor: -row.amount_minor,
       tone: "warn",

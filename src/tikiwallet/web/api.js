@@ -3,7 +3,7 @@
 // Whether there is a network is never asked, only tried: what the browser believes about it is often wrong, and a
 // captive portal answers every question with a page of its own. Every call ends as one of three: an answer, a Problem
 // (the server said no, with a code and a sentence), or Unreachable (nothing is known of what happened there).
-import { randomId } from "./platform.js";
+import { randomId, unixNow } from "./platform.js";
 import { fact, remember, write } from "./store.js";
 
 /** @import { Change } from "./store.js" */
@@ -53,7 +53,8 @@ export class Unreachable extends Error {
  * @typedef {{ results: { kind: string, index: number, payment_id: string | null, outcome: string,
  *   code: string | null, detail: string }[], vouchers: { voucher: string | null, opening: OpeningSaid | null,
  *   state: string }[], certificate: string | null, certificate_opening: OpeningSaid | null, revocations: string,
- *   signed_time: string, issuer_keys: string[], money: MoneyView, loading: Loading | null }} SyncAnswer
+ *   signed_time: string, issuer_keys: string[], money: MoneyView, loading: Loading | null,
+ *   code: string | null, detail: string }} SyncAnswer
  */
 /**
  * @typedef {{ transfer_id: string, payer: PublicPerson, payee: PublicPerson, amount: Amount, memo: string,
@@ -77,32 +78,76 @@ export class Unreachable extends Error {
  */
 
 /**
+ * What a tier may do, in minor units; `early_release_minor` is how much a hand-back brings at once.
+ * @typedef {{ tier: string, currency: string, payment_max_minor: number, voucher_max_minor: number,
+ *   early_release_minor: number }} Limits
+ */
+/**
+ * A phone of mine. Instants are RFC 3339.
+ * @typedef {{ device_id: string, name: string, receive_only: boolean, registered_at: string,
+ *   retired_at: string | null }} Phone
+ */
+/**
+ * What is on one phone, what it was paid, until when it can pay and when all of it is decided.
+ * @typedef {{ name: string, retired_at: string | null, blocked: object | null, payable: Amount,
+ *   payable_until: string | null, received: Amount, final: Amount, home_at: string | null }} PhoneMoney
+ */
+/**
+ * @typedef {{ session_id: string, label: string, issued_at: string, last_seen_at: string, expires_at: string,
+ *   is_current: boolean }} OpenSession
+ */
+
+/**
  * Ask the server. Throws Problem or Unreachable.
  * @param {string} method @param {string} path
- * @param {{ body?: unknown, key?: string, timeoutMs?: number }} [given] @returns {Promise<any>}
+ * @param {{ body?: unknown, key?: string, token?: string, timeoutMs?: number }} [given] `token` instead of mine
+ * @returns {Promise<any>}
  */
-async function call(method, path, { body, key, timeoutMs = TIMEOUT_MS } = {}) {
-  const token = (await fact("session"))?.token;
+async function call(method, path, { body, key, token: other, timeoutMs = TIMEOUT_MS } = {}) {
+  const token = other ?? (await fact("session"))?.token;
   /** @type {Record<string, string>} */
   const headers = {};
   if (token) headers.authorization = `Bearer ${token}`;
   if (key) headers["idempotency-key"] = key;
   if (body !== undefined) headers["content-type"] = "application/json";
+  const content = body === undefined ? undefined : JSON.stringify(body);
   const response = await fetch(`.${path}`, {
     method,
     headers,
-    body: body === undefined ? undefined : JSON.stringify(body),
+    body: content,
     credentials: "same-origin",
     cache: "no-store",
     redirect: "error",
     signal: AbortSignal.timeout(timeoutMs),
   }).catch(unreachable);
+  await countBytes(path.length + JSON.stringify(headers).length + (content?.length ?? 0), response);
   if (response.status === 204) return null;
   const type = response.headers.get("content-type") ?? "";
   if (!/^application\/(problem\+)?json/.test(type)) throw new Unreachable();
   const answer = await response.json().catch(unreachable);
   if (!response.ok) throw new Problem({ ...answer, status: response.status });
   return answer;
+}
+
+// What HTTP itself adds to a question and to an answer, about.
+const SENT_WITH_EACH_BYTES = 300;
+const RECEIVED_WITH_EACH_BYTES = 400;
+
+/** @typedef {{ since: number, sent_bytes: number, received_bytes: number }} DataUsed `since` in unix seconds */
+
+/** Return how much went over the network, about. @returns {Promise<DataUsed>} */
+export const dataUsed = async () =>
+  (await fact("data_used")) ?? { since: unixNow(), sent_bytes: 0, received_bytes: 0 };
+
+/** @param {number} sentBytes @param {Response} response */
+async function countBytes(sentBytes, response) {
+  // As it came, zipped, where the server says so.
+  const told = Number(response.headers.get("content-length") ?? 0);
+  const length = told || (await response.clone().arrayBuffer()).byteLength;
+  const used = await dataUsed();
+  const sent_bytes = used.sent_bytes + sentBytes + SENT_WITH_EACH_BYTES;
+  const received_bytes = used.received_bytes + length + RECEIVED_WITH_EACH_BYTES;
+  await write([remember("data_used", { ...used, sent_bytes, received_bytes })]);
 }
 
 /** @returns {never} */
@@ -152,8 +197,17 @@ export const verifyPhone = (id, code) => call("POST", `/v1/registrations/${id}/v
 /** @param {string} phone @param {string} password @returns {Promise<Session>} */
 export const signIn = (phone, password) => call("POST", "/v1/sessions", { body: { phone, password } });
 
-/** @returns {Promise<null>} */
-export const signOut = () => call("DELETE", "/v1/sessions/current");
+/** @returns {Promise<{ items: OpenSession[] }>} */
+export const sessions = () => call("GET", "/v1/sessions");
+
+/** @param {string} id @returns {Promise<null>} */
+export const endSession = (id) => call("DELETE", `/v1/sessions/${id}`);
+
+/**
+ * End a session: the one that is kept here, or another by its token.
+ * @param {string} [token] @returns {Promise<null>}
+ */
+export const signOut = (token) => call("DELETE", "/v1/sessions/current", { token });
 
 /** @param {"phone" | "username"} by @param {string} who @returns {Promise<PublicPerson>} */
 export const findPerson = (by, who) => call("GET", `/v1/people?${by}=${encodeURIComponent(who)}`);
@@ -225,6 +279,9 @@ export const operation = ({ kind, operation_id: id }) =>
  */
 export const issuer = () => call("GET", "/v1/offline/issuer");
 
+/** @returns {Promise<Limits>} */
+export const policy = () => call("GET", "/v1/offline/policy");
+
 /** @returns {Promise<MoneyView>} */
 export const money = () => call("GET", "/v1/offline/money");
 
@@ -237,7 +294,13 @@ export const newChallenge = () => call("POST", "/v1/offline/devices/challenges")
  */
 export const registerDevice = (order) => call("POST", "/v1/offline/devices", { body: order });
 
-/** @param {string} id */
+/** @returns {Promise<{ items: Phone[] }>} */
+export const devices = () => call("GET", "/v1/offline/devices");
+
+/** @param {string} id @returns {Promise<PhoneMoney>} */
+export const phoneMoney = (id) => call("GET", `/v1/offline/devices/${id}/money`);
+
+/** @param {string} id @returns {Promise<Phone>} */
 export const retireDevice = (id) => call("POST", `/v1/offline/devices/${id}/retirement`);
 
 /** @param {string} deviceId @param {Amount} amount @returns {Promise<{ answer: Loading, settled: Change }>} */

@@ -3,17 +3,18 @@ import { firstLanguage, speakLanguage, t } from "./i18n.js";
 import { keepStorage, startServiceWorker } from "./platform.js";
 import { place } from "./router.js";
 import { loadScreen, shownFor } from "./screens.js";
-import { isStorageKept, learnAbout, person, refresh, update } from "./state.js";
+import { isLocked, isStorageKept, learnAbout, person, refresh, update } from "./state.js";
 import { fact } from "./store.js";
 import { html } from "./ui.js";
 import { Shown } from "./ui/shown.js";
 import { render } from "./vendor/ui.js";
 import { startSyncing } from "./wallet/autosync.js";
+import { lockWhenLeft } from "./wallet/pin.js";
 
 // The only text that is in no catalogue: the catalogue itself may be what could not be read.
 const NOT_STARTED = "TikiWallet could not start here; nothing is lost. Use a network and no private window, and";
 
-const screenNow = () => shownFor(place.value.name, person.value !== null);
+const screenNow = () => shownFor(place.value.name, { isOwner: person.value !== null, isLocked: isLocked.value });
 
 function App() {
   const { id } = place.value;
@@ -35,6 +36,7 @@ async function start() {
   render(html`<${App} />`, root);
   document.documentElement.dataset.ready = String(Math.round(performance.now()));
   startSyncing();
+  lockWhenLeft();
   isStorageKept.value = await keepStorage();
   await startServiceWorker((activate) => (update.value = activate));
 }

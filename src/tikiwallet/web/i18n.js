@@ -155,6 +155,14 @@ export function formatMoney(amountMinor, { code, digits }, signed = false) {
   return format.format(/** @type {any} */ (toDecimal(amountMinor, digits)));
 }
 
+/** Return a number of bytes as people read it, in kilobytes or megabytes. @param {number} bytes */
+export function formatBytes(bytes) {
+  const isLarge = bytes >= 1e6;
+  const unit = isLarge ? "megabyte" : "kilobyte";
+  const format = new Intl.NumberFormat(language.value, { style: "unit", unit, maximumFractionDigits: isLarge ? 1 : 0 });
+  return format.format(Math.ceil(bytes / (isLarge ? 1e5 : 1e3)) / (isLarge ? 10 : 1));
+}
+
 /** Return a day and time as people read them. @param {number} unixSeconds */
 export function formatTime(unixSeconds) {
   const parts = /** @type {const} */ ({ day: "numeric", month: "short", hour: "numeric", minute: "2-digit" });

@@ -5,6 +5,7 @@
 import { hex } from "./tikicash/encoding.js";
 
 const INSTALL_KEY = "tikiwallet.install_id";
+const SIGNED_KEY = "tikiwallet.signed";
 const INSTALL_ID_BYTES = 16;
 
 /** Return the phone's clock in unix seconds. */
@@ -23,10 +24,20 @@ export const randomNumber = () => parseInt(randomHex(6), 16);
 export const randomId = () => crypto.randomUUID();
 
 /**
+ * Return how many payments this install has signed, by the second place.
+ *
+ * Written after the database has it for sure, so honestly never more than the database says; a browser may write it
+ * late and lose some. More than the database says proves that the database is an older state of itself.
+ */
+export const signedBeside = () => Number(localStorage.getItem(SIGNED_KEY) ?? 0);
+
+/** Note how many payments this install has signed, once the database has it. @param {number} count */
+export const noteSigned = (count) => localStorage.setItem(SIGNED_KEY, String(count));
+
+/**
  * Return the install id of the second place (the first is the database), "" if it is not there.
  *
- * A restored or cloned database knows too little of what its key signed; the two ids then differ. Not a count: a
- * browser writes this place lazily, and power gone between two writes would make an honest phone look restored.
+ * A database that was cloned to another browser knows too little of what its key signed; the two ids then differ.
  */
 export function installIdBeside() {
   return localStorage.getItem(INSTALL_KEY) ?? "";
@@ -36,7 +47,35 @@ export function installIdBeside() {
 export function newInstallId() {
   const id = randomHex(INSTALL_ID_BYTES);
   localStorage.setItem(INSTALL_KEY, id);
+  noteSigned(0);
   return id;
+}
+
+// The first that is found names it: every browser also claims to be some of those after it.
+const BROWSERS = {
+  Edg: "Edge", OPR: "Opera", SamsungBrowser: "Samsung Internet", Firefox: "Firefox", FxiOS: "Firefox",
+  CriOS: "Chrome", Chrome: "Chrome", Safari: "Safari",
+};
+const SYSTEMS = {
+  iPhone: "iPhone", iPad: "iPad", Android: "Android", Windows: "Windows", CrOS: "ChromeOS", Macintosh: "Mac",
+  Linux: "Linux",
+};
+
+/** Return what this phone is called in its owner's list of phones: its browser and system in short. */
+export function phoneName() {
+  const found = [BROWSERS, SYSTEMS].map((names) => {
+    const mark = Object.keys(names).find((item) => navigator.userAgent.includes(item));
+    return mark && /** @type {Record<string, string>} */ (names)[mark];
+  });
+  return found.filter(Boolean).join(" · ") || "TikiWallet";
+}
+
+/**
+ * Tell whether this is a tab on an iPhone or iPad, whose storage the system empties after seven days without a visit,
+ * and which shares nothing with the wallet on the home screen.
+ */
+export function isTabThatForgets() {
+  return "standalone" in navigator && !navigator.standalone;
 }
 
 /** Ask the browser not to throw the wallet's storage away; return its answer. @returns {Promise<boolean>} */
@@ -44,9 +83,13 @@ export async function keepStorage() {
   return (await navigator.storage?.persist?.()) ?? false;
 }
 
-/** Return how many bytes the wallet takes on this phone, or null where the browser does not tell. */
+/**
+ * Return how many bytes the wallet takes on this phone and how many it may take, or null where the browser does not
+ * tell. @returns {Promise<{ usage: number, quota: number } | null>}
+ */
 export async function storageBytes() {
-  return (await navigator.storage?.estimate?.())?.usage ?? null;
+  const told = await navigator.storage?.estimate?.();
+  return told?.usage === undefined || told.quota === undefined ? null : { usage: told.usage, quota: told.quota };
 }
 
 /**
@@ -91,18 +134,57 @@ export function keepScreenOn() {
   return () => void asked?.then((lock) => lock?.release());
 }
 
-/** Vibrate: one short pulse, or two for a refusal. @param {"yes" | "no"} meaning */
+/** @typedef {"yes" | "careful" | "no"} Meaning */
+
+/** Vibrate: one pulse for yes, two for what needs a decision, three for no. @param {Meaning} meaning */
 export function vibrate(meaning) {
-  navigator.vibrate?.(meaning === "yes" ? 60 : [60, 90, 60]);
+  navigator.vibrate?.({ yes: 60, careful: [60, 90, 60], no: [60, 90, 60, 90, 60] }[meaning]);
 }
 
-/** Say a sentence aloud in a language, if the phone can. @param {string} sentence @param {string} language */
+// Hertz of each of two short notes: rising is good, level asks, falling is bad. No file: nothing to load offline.
+const NOTES = { yes: [660, 990], careful: [520, 520], no: [330, 220] };
+const NOTE_SECONDS = 0.14;
+/** @type {AudioContext | null} */
+let audio = null;
+
+/** Play two notes, where the browser can. @param {Meaning} meaning */
+export function playSound(meaning) {
+  if (!("AudioContext" in globalThis)) return;
+  audio ??= new AudioContext();
+  void audio.resume();
+  for (const [at, hertz] of NOTES[meaning].entries()) {
+    const [note, volume] = [audio.createOscillator(), audio.createGain()];
+    const start = audio.currentTime + at * NOTE_SECONDS;
+    note.frequency.value = hertz;
+    volume.gain.setValueAtTime(0.2, start);
+    volume.gain.linearRampToValueAtTime(0, start + NOTE_SECONDS);
+    note.connect(volume).connect(audio.destination);
+    note.start(start);
+    note.stop(start + NOTE_SECONDS);
+  }
+}
+
+/**
+ * Say a sentence aloud in a language, if the phone has a voice for it.
+ * @param {string} sentence @param {string} language
+ */
 export function speak(sentence, language) {
   if (!("speechSynthesis" in globalThis)) return;
+  const voices = speechSynthesis.getVoices();
+  const voice = voices.find((item) => item.lang.toLowerCase().startsWith(language));
+  // A voice of another language would say something that nobody understands. An empty list isn't loaded yet.
+  if (voices.length > 0 && !voice) return;
   const said = new SpeechSynthesisUtterance(sentence);
-  said.lang = language;
+  said.lang = voice?.lang ?? language;
   speechSynthesis.cancel();
   speechSynthesis.speak(said);
+}
+
+/** Save a file where the browser puts what it downloads. @param {Blob} file @param {string} name */
+export function saveFile(file, name) {
+  const address = URL.createObjectURL(file);
+  Object.assign(document.createElement("a"), { href: address, download: name }).click();
+  setTimeout(() => URL.revokeObjectURL(address), 60_000); // the browser reads it after the click
 }
 
 /** Copy text; return whether it worked. @param {string} text @returns {Promise<boolean>} */
@@ -123,22 +205,20 @@ export async function shareText(text) {
   await navigator.share({ text }).catch(() => undefined);
 }
 
+/** Tell whether the phone's share sheet takes files. */
+export function canShareFile() {
+  return navigator.canShare?.({ files: [new File([""], "a.txt", { type: "text/plain" })] }) ?? false;
+}
+
 /**
- * Share a picture by the phone's share sheet; return false where it takes no files.
- * @param {Blob} picture @param {string} name @returns {Promise<boolean>}
+ * Share a file by the phone's share sheet; return false where it takes no files.
+ * @param {Blob} file @param {string} name @returns {Promise<boolean>}
  */
-export async function sharePicture(picture, name) {
-  const files = [new File([picture], name, { type: picture.type })];
+export async function shareFile(file, name) {
+  const files = [new File([file], name, { type: file.type })];
   if (!navigator.canShare?.({ files })) return false;
   await navigator.share({ files }).catch(() => undefined); // the person changed their mind
   return true;
-}
-
-/** Save a file to the phone's downloads. @param {Blob} file @param {string} name */
-export function saveFile(file, name) {
-  const address = URL.createObjectURL(file);
-  Object.assign(document.createElement("a"), { href: address, download: name }).click();
-  setTimeout(() => URL.revokeObjectURL(address), 60_000); // the browser reads it after the click
 }
 
 // Trusted Types: only these two files of ours may become code, whatever else goes wrong.
@@ -180,6 +260,33 @@ export async function startServiceWorker(onUpdate) {
 
 /** Start the app anew, on the screen where it is. */
 export const reload = () => location.reload();
+
+/**
+ * Call back every second with how many have passed, by a clock that nobody can set; return what ends it.
+ * @param {(seconds: number) => unknown} callback
+ */
+export function everySecond(callback) {
+  let last = performance.now();
+  const timer = setInterval(() => {
+    const seconds = Math.floor((performance.now() - last) / 1000);
+    last += seconds * 1000;
+    if (seconds > 0) void callback(seconds);
+  }, 1000);
+  return () => clearInterval(timer);
+}
+
+/**
+ * Call back when the page comes back after it was out of sight for so long.
+ * @param {number} seconds @param {() => void} callback
+ */
+export function onHiddenLong(seconds, callback) {
+  let [hiddenAt, hiddenUnix] = [0, 0];
+  document.addEventListener("visibilitychange", () => {
+    if (document.visibilityState === "hidden") [hiddenAt, hiddenUnix] = [performance.now(), unixNow()];
+    // Both clocks: one stops while some phones sleep, the other can be set back.
+    else if (Math.max((performance.now() - hiddenAt) / 1000, unixNow() - hiddenUnix) >= seconds) callback();
+  });
+}
 
 /** Call back when it may be worth trying the network: the page is seen again, or the browser thinks it is back. */
 export function onPerhapsOnline(/** @type {() => void} */ callback) {

@@ -14,6 +14,7 @@ const FOR_EVERYBODY = {
   "sign-up": async () => (await import("./screens/sign-up.js")).SignUp,
   code: async () => (await import("./screens/sign-up.js")).Code,
   "sign-in": async () => (await import("./screens/sign-in.js")).SignIn,
+  help: async () => (await import("./screens/help.js")).Help,
 };
 /** @type {Screens} */
 const FOR_OWNERS = {
@@ -37,6 +38,7 @@ const FOR_OWNERS = {
   ask: async () => (await import("./screens/person.js")).Ask,
   people: async () => (await import("./screens/person.js")).People,
   person: async () => (await import("./screens/person.js")).Person,
+  "give-back": async () => (await import("./screens/give-back.js")).GiveBack,
   move: async () => (await import("./screens/move.js")).Move,
   "top-up": async () => (await import("./screens/top-up.js")).TopUp,
   withdraw: async () => (await import("./screens/top-up.js")).Withdraw,
@@ -45,19 +47,39 @@ const FOR_OWNERS = {
   history: async () => (await import("./screens/history.js")).History,
   payment: async () => (await import("./screens/payment.js")).Payment,
   settings: async () => (await import("./screens/settings.js")).Settings,
+  keep: async () => (await import("./screens/keep.js")).Keep,
+  phones: async () => (await import("./screens/phones.js")).Phones,
+  phone: async () => (await import("./screens/phones.js")).PhoneLost,
+  sessions: async () => (await import("./screens/sessions.js")).Sessions,
+  pin: async () => (await import("./screens/pin.js")).SetPin,
+  unlock: async () => (await import("./screens/pin.js")).Unlock,
+  "pin-forgotten": async () => (await import("./screens/pin.js")).PinForgotten,
+  export: async () => (await import("./screens/copies.js")).Export,
+  bring: async () => (await import("./screens/copies.js")).Bring,
+  storage: async () => (await import("./screens/storage.js")).Storage,
+  "sign-out": async () => (await import("./screens/sign-out.js")).SignOut,
 };
+
+// What works without the PIN: getting paid, and what spends nothing and shows no balance. All the rest, also what comes
+// later, is behind it.
+const WITHOUT_PIN = [
+  "home", "get-paid", "asked", "scan-payment", "verdict", "received", "paid-online", "refused", "sync", "unlock",
+  "pin-forgotten",
+];
 
 /** @type {Map<string, Screen>} */
 const loaded = new Map();
 
 /**
  * Return the name of the screen that is shown for an address: a stranger sees the way in, an owner never meets a
- * screen that does not exist.
- * @param {string} name @param {boolean} isOwner
+ * screen that does not exist, and who has a PIN gives it before a screen that spends.
+ * @param {string} name @param {{ isOwner: boolean, isLocked: boolean }} who
  */
-export function shownFor(name, isOwner) {
-  if (Object.hasOwn(FOR_EVERYBODY, name) || (isOwner && Object.hasOwn(FOR_OWNERS, name))) return name;
-  return isOwner ? "home" : "welcome";
+export function shownFor(name, { isOwner, isLocked }) {
+  if (Object.hasOwn(FOR_EVERYBODY, name)) return name;
+  if (!isOwner) return "welcome";
+  if (!Object.hasOwn(FOR_OWNERS, name)) return "home";
+  return isLocked && !WITHOUT_PIN.includes(name) ? "unlock" : name;
 }
 
 /** Return a screen if it has been loaded. @param {string} name */

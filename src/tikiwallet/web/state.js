@@ -2,6 +2,8 @@
 import { readFile } from "./api.js";
 import { speakLanguage } from "./i18n.js";
 import { nowFor, readBook } from "./wallet/trust.js";
+import { isUnlocked } from "./wallet/pin.js";
+import { wantedOffline } from "./wallet/keeping.js";
 import { waiting } from "./wallet/sync.js";
 import { all, fact, remember, write } from "./store.js";
 import { batch, computed, signal } from "./vendor/ui.js";
@@ -59,8 +61,27 @@ export const unseen = signal([]);
 /** What the operator does not count. @type {Signal<OutboxEntry[]>} */
 export const notCounted = signal([]);
 
-/** Whether balances are hidden from people who look over a shoulder. */
-export const isHidden = signal(false);
+/** What the person's tier may do, as far as this phone heard. @type {Signal<import("./api.js").Limits | null>} */
+export const limits = signal(null);
+/** What the person wants to have offline. @type {Signal<import("./api.js").Amount | null>} */
+export const wanted = signal(null);
+/** What the last sync did for it. @type {Signal<import("./wallet/keeping.js").Kept | null>} */
+export const kept = signal(null);
+
+/** The PIN that guards paying and balances. @type {Signal<import("./wallet/pin.js").Pin | null>} */
+export const pin = signal(null);
+export const hasPin = computed(() => pin.value !== null);
+/** Whether somebody has to give the PIN first. */
+export const isLocked = computed(() => hasPin.value && !isUnlocked.value);
+/** The device id of this phone, "" before it was registered. */
+export const thisDeviceId = signal("");
+
+const wantsHidden = signal(false);
+/** Whether balances are hidden: from people who look over a shoulder, or behind the PIN. */
+export const isHidden = computed(() => wantsHidden.value || isLocked.value);
+/** Whether the phone says aloud what it found about a payment, and whether it plays a sound. */
+export const isSpoken = signal(true);
+export const hasSound = signal(true);
 /**
  * Whether the browser promised to keep the wallet's storage; null before it was asked.
  * @type {Signal<boolean | null>}
@@ -78,24 +99,34 @@ export const scannedPayment = signal(null);
 
 /** Read everything from the store again; called after every change. */
 export async function refresh() {
-  const [who, session, view, heardAt, hidden, book, trust] = await Promise.all([
+  const [
+    who, session, view, heardAt, hidden, book, trust, spoken, sound, tier, target, last, lock,
+  ] = await Promise.all([
     fact("person"), fact("session"), fact("money"), fact("money_heard_at"), fact("is_hidden"), readBook(),
-    fact("trust"),
+    fact("trust"), fact("is_spoken"), fact("has_sound"), fact("limits"), wantedOffline(), fact("kept"),
+    fact("pin"),
   ]);
   const [orderRows, shownRows, movementRows, requestItems, operationItems] = await Promise.all([
     all("orders"), all("shown"), all("movements"), fact("requests"), fact("operations"),
   ]);
   const [askedRows, receivedRows, refusedRows, paidRows, outbox, mine, key] = await Promise.all([
-    all("asked"), all("received"), all("refused"), all("paid"), all("outbox"), waiting(), activeKeyId(),
+    all("asked"), all("received"), all("refused"), all("paid"), all("outbox"), waiting(), activeKey(),
   ]);
   const now = trust ? nowFor(trust) : 0;
-  const holdings = book.holdings.filter((item) => item.owner_id === key && item.spend_by >= now);
+  const holdings = book.holdings.filter((item) => item.owner_id === key?.key_id && item.spend_by >= now);
   batch(() => {
     person.value = who;
     isSignedIn.value = session !== null;
     money.value = view;
     moneyHeardAt.value = heardAt ?? 0;
-    isHidden.value = hidden ?? false;
+    wantsHidden.value = hidden ?? false;
+    pin.value = lock;
+    thisDeviceId.value = key?.device_id ?? "";
+    limits.value = tier;
+    wanted.value = target;
+    kept.value = last;
+    isSpoken.value = spoken ?? true;
+    hasSound.value = sound ?? true;
     offlineMinor.value = holdings.reduce((sum, item) => sum + item.count, 0);
     asked.value = askedRows;
     received.value = receivedRows;
@@ -112,9 +143,9 @@ export async function refresh() {
   });
 }
 
-/** The key id of the key in use, "" if there is none. */
-async function activeKeyId() {
-  return (await all("keys")).find((key) => key.retired_at === null)?.key_id ?? "";
+/** The key in use, if there is one. @returns {Promise<import("./wallet/keys.js").Key | undefined>} */
+async function activeKey() {
+  return (await all("keys")).find((key) => key.retired_at === null);
 }
 
 /** Learn which currencies there are; kept with the app's files, so it works without a network. */
@@ -129,7 +160,10 @@ export async function chooseLanguage(wanted) {
 }
 
 /** Hide or show the balances, for good. */
-export async function toggleHidden() {
-  await write([remember("is_hidden", !isHidden.value)]);
+export const toggleHidden = () => choose("is_hidden", !wantsHidden.value);
+
+/** Remember a choice of the person. @param {"is_hidden" | "is_spoken" | "has_sound"} name @param {boolean} value */
+export async function choose(name, value) {
+  await write([remember(name, value)]);
   await refresh();
 }

@@ -145,6 +145,16 @@ export function sentenceOf(error) {
 }
 
 /**
+ * A choice that is on or off.
+ * @param {{ label: string, hint?: string, isOn: boolean, onChange: (isOn: boolean) => unknown, name?: string }} props
+ */
+export function Switch({ label, hint, isOn, onChange, name }) {
+  return html`<label class="switch"><span><b>${label}</b>${hint && html`<small>${hint}</small>`}</span>
+    <input type="checkbox" role="switch" data-name=${name} checked=${isOn}
+      onChange=${(/** @type {any} */ event) => onChange(event.target.checked)} /></label>`;
+}
+
+/**
  * A row of a list: an icon, two lines and an amount.
  * @param {{ icon: string, title: string, detail: string, minor: number, tone?: string, to?: [string, string] }} props
  */

@@ -59,6 +59,7 @@ export function Confirm() {
       scannedRequest.value = null;
       replace(...to);
     } catch (error) {
+      await refresh(); // the key may have been retired: then there is less here than before
       failure.value = error;
     }
   };

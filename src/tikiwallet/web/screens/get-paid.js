@@ -1,11 +1,11 @@
 // Get paid: the amount, then the request code; then the payer's answer is scanned and judged.
-import { formatMoney, formatTime, language, t } from "../i18n.js";
-import { speak, vibrate } from "../platform.js";
+import { formatMoney, formatTime, t } from "../i18n.js";
 import { go, replace } from "../router.js";
 import { asked, currency, isSignedIn, refresh, scannedPayment, shown } from "../state.js";
 import { Rejected } from "../tikicash/errors.js";
 import { isBundle, isPayment, parseCode } from "../tikicash/messages.js";
 import { AmountField, Button, Form, Icon, Money, Notice, Screen, html, minorOf, useEffect, useSignal } from "../ui.js";
+import { tell } from "../ui/announce.js";
 import { QrCode } from "../ui/qr-code.js";
 import { Scanner } from "../ui/scanner.js";
 import { syncNow } from "../wallet/autosync.js";
@@ -50,7 +50,7 @@ export function Asked({ id }) {
       <${Button} onPress=${cancel}>${t("cancel_request")}<//>`}>
     <p class="total"><${Money} minor=${row.amount_minor} /></p>
     <p class="lead">${t("asked.explained")}</p>
-    <${QrCode} text=${row.code} label=${t("request_code")} />
+    <${QrCode} text=${row.code} label=${t("request_code")} name="request" />
     <p class="lead" role="status" data-name=${isAnnounced ? "announced" : "by-code"}>
       ${t(isAnnounced ? "asked.online" : "asked.offline")}</p>
   <//>`;
@@ -86,9 +86,8 @@ function useAnnouncing(row) {
 
 /** @param {AskedRow} row @param {string} payer */
 async function celebrate(row, payer) {
-  vibrate("yes");
   const amount = formatMoney(row.amount_minor, currency.value);
-  speak(t(payer ? "spoken.received_from" : "spoken.received", { amount, name: payer }), language.value);
+  tell("yes", t(payer ? "spoken.received_from" : "spoken.received", { amount, name: payer }));
   await refresh();
   void syncNow();
 }

@@ -1,7 +1,8 @@
 // Home: two big actions, what there is, what is underway, what happened last.
 import { activities, openToMe, underway } from "../activity.js";
 import { formatCount, t, tCount } from "../i18n.js";
-import { isHidden, isSignedIn, money, offlineMinor, person, toggleHidden, unseen, update } from "../state.js";
+import { go } from "../router.js";
+import { isHidden, isLocked, isSignedIn, money, offlineMinor, person, toggleHidden, unseen, update } from "../state.js";
 import { Icon, Logo, Money, Notice, Row, html } from "../ui.js";
 import { isOnline, syncState } from "../wallet/autosync.js";
 
@@ -63,7 +64,8 @@ function Balances() {
   return html`<section class="hero" aria-label=${t("balance")}>
     <div class="hero-top"><span>${t("balance")}</span>
       <button type="button" class="icon-button" aria-pressed=${isHidden.value} aria-label=${t("hide")}
-        onClick=${toggleHidden}><${Icon} name=${isHidden.value ? "hidden" : "eye"} /></button></div>
+        onClick=${isLocked.value ? () => go("unlock") : toggleHidden}>
+        <${Icon} name=${isHidden.value ? "hidden" : "eye"} /></button></div>
     <p class="hero-total" data-name="total"><${Money} minor=${online + offlineMinor.value} hideable /></p>
     <div class="hero-parts">
       <a href="#/move"><small>${t("online")}</small><b data-name="online"><${Money} minor=${online} hideable /></b></a>

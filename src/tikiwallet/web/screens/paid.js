@@ -22,7 +22,7 @@ export function Paid({ id }) {
         <${Icon} name=${isGood ? "check" : "cross"} />
         <h2>${t(`paid.${row.answer}`)}</h2>
         <p class="verdict-amount"><${Money} minor=${row.amount_minor} /></p>
-        <p>${t("paid.to", { name })}</p>
+        <p>${t(row.refund_of ? "paid.back_to" : "paid.to", { name })}</p>
         <p class="verdict-why">${t(`paid.${row.answer}.why`, { date: formatDay(row.claim_by) })}</p>
       </section>
       <p class="lead">${formatTime(row.answered_at ?? row.made_at)}</p>
@@ -40,7 +40,7 @@ export function Paid({ id }) {
       <a class="button" href=${`#/payment/${id}`}>${t("where")}</a>`}>
     <p class="total"><${Money} minor=${row.amount_minor} /></p>
     <p class="lead">${t("paid.show", { name })}</p>
-    <${QrCode} text=${row.code} label=${t("payment_code")} />
+    <${QrCode} text=${row.code} label=${t("payment_code")} name="payment" />
     <p class="lead">${t("paid.safe_to_show")}</p>
   <//>`;
 }

@@ -1,6 +1,6 @@
 // One payment: where the money is, step by step, and its receipt as a picture.
 import { t } from "../i18n.js";
-import { saveFile, sharePicture } from "../platform.js";
+import { saveFile, shareFile } from "../platform.js";
 import { Button, Failure, Money, Notice, Screen, html, useSignal } from "../ui.js";
 import { drawReceipt, receiptLines, receiptName } from "../ui/receipt-picture.js";
 import { Timeline } from "../ui/timeline.js";
@@ -17,7 +17,7 @@ export function Payment({ id }) {
     failure.value = null;
     try {
       const [picture, name] = [await drawReceipt(story), receiptName(story)];
-      if (!(await sharePicture(picture, name))) saveFile(picture, name);
+      if (!(await shareFile(picture, name))) saveFile(picture, name);
     } catch (error) {
       failure.value = error;
     }

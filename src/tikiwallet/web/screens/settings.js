@@ -1,40 +1,45 @@
-// Settings: who this wallet is of, what the phone keeps, signing out.
+// Settings: who this wallet is of, how it speaks, its locks and lists, signing out.
 import { formatTime, t } from "../i18n.js";
-import { keepStorage, storageBytes } from "../platform.js";
-import { go } from "../router.js";
-import { isSignedIn, isStorageKept, offlineMinor, person, refresh, unseen } from "../state.js";
-import { Button, Money, Notice, Screen, html, useEffect, useSignal } from "../ui.js";
+import { choose, hasPin, hasSound, isSignedIn, isSpoken, isStorageKept, person } from "../state.js";
+import { Icon, Screen, Switch, html } from "../ui.js";
 import { LanguagePicker } from "../ui/language-picker.js";
 import { syncState } from "../wallet/autosync.js";
-import { signOut } from "../wallet/session.js";
+
+/**
+ * Name of the screen and key of its name, icon, and what is said below the name.
+ * @type {[string, string, () => string][]}
+ */
+const PLACES = [
+  ["phones", "phone", () => t("phones.hint")],
+  ["sessions", "list", () => t("sessions.hint")],
+  ["pin", "lock", () => t(hasPin.value ? "pin.is_set" : "off")],
+  ["export", "share", () => t("export.hint")],
+  ["storage", "picture", () => t(isStorageKept.value ? "storage.kept" : "storage.not_kept")],
+  ["help", "help", () => t("help.hint")],
+];
 
 export function Settings() {
-  const bytes = useSignal(/** @type {number | null} */ (null));
-  useEffect(() => void storageBytes().then((found) => (bytes.value = found)), []);
-  const leave = async () => {
-    await signOut();
-    await refresh();
-    go("sign-in");
-  };
-  const askToKeep = async () => {
-    isStorageKept.value = await keepStorage();
-  };
   const { ended_at: endedAt } = syncState.value;
   return html`<${Screen} title=${t("settings")}>
     <section class="card"><dl class="facts">
       <dt>${t("username")}</dt><dd>${person.value?.username}</dd>
       <dt>${t("phone")}</dt><dd><bdi dir="ltr">${person.value?.phone}</bdi></dd>
       <dt>${t("sync.last")}</dt><dd>${endedAt ? formatTime(endedAt) : t("never")}</dd>
-      <dt>${t("storage")}</dt><dd>${t(isStorageKept.value ? "storage.kept" : "storage.not_kept")}</dd>
-      ${bytes.value !== null && html`<dt>${t("storage.used")}</dt><dd>${Math.ceil(bytes.value / 1024)} KB</dd>`}
     </dl></section>
     <section class="card"><h2>${t("language")}</h2><${LanguagePicker} /></section>
-    ${!isStorageKept.value && html`<${Notice} kind="warn">${t("storage.explained")}<//>
-      <${Button} onPress=${askToKeep}>${t("storage.ask")}<//>`}
+    <ul class="list">${PLACES.map(
+      ([name, icon, detail]) => html`<li key=${name}><a class="row" href=${`#/${name}`}>
+        <span class="row-icon"><${Icon} name=${icon} /></span>
+        <span class="row-text"><b>${t(name)}</b><small>${detail()}</small></span></a></li>`,
+    )}</ul>
+    <section class="card">
+      <${Switch} label=${t("spoken")} hint=${t("spoken.hint")} name="spoken" isOn=${isSpoken.value}
+        onChange=${(/** @type {boolean} */ isOn) => choose("is_spoken", isOn)} />
+      <${Switch} label=${t("sound")} hint=${t("sound.hint")} name="sound" isOn=${hasSound.value}
+        onChange=${(/** @type {boolean} */ isOn) => choose("has_sound", isOn)} />
+    </section>
     ${isSignedIn.value
-      ? html`<${Notice}>${t("sign_out.explained", { count: unseen.value.length })}${" "}
-            <${Money} minor=${offlineMinor.value} /><//>
-          <${Button} kind="danger" onPress=${leave}>${t("sign_out")}<//>`
+      ? html`<a class="button danger" href="#/sign-out">${t("sign_out")}</a>`
       : html`<a class="button main" href="#/sign-in">${t("sign_in")}</a>`}
   <//>`;
 }

@@ -2,7 +2,7 @@
 import { register, sendFreshCode, verifyPhone } from "../api.js";
 import { t } from "../i18n.js";
 import { go, replace } from "../router.js";
-import { refresh } from "../state.js";
+import { person, refresh } from "../state.js";
 import { Button, Field, Form, Notice, Screen, html, useSignal } from "../ui.js";
 import { syncNow } from "../wallet/autosync.js";
 import { keepSession } from "../wallet/session.js";
@@ -13,6 +13,9 @@ export function SignUp() {
     const order = { phone: phone.value.trim(), username: username.value.trim(), password: password.value };
     go("code", (await register(order)).registration_id);
   };
+  if (person.value) {
+    return html`<${Screen} title=${t("sign_up")}><${Notice} kind="warn">${t("code.wallet_of_another")}<//><//>`;
+  }
   return html`<${Screen} title=${t("sign_up")} back="welcome">
     <${Form} onSend=${send} label=${t("continue")} isReady=${!!(phone.value && username.value && password.value)}>
       <${Field} label=${t("phone")} signal=${phone} type="tel" autocomplete="tel" hint=${t("phone.hint")} />

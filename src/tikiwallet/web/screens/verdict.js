@@ -1,11 +1,11 @@
 // The verdict: what the payee sees after his own phone has judged a payment. Wholly safe money is taken at once; where
 // a part is at his risk he says yes or no, and his no is a signed document too.
-import { formatMoney, language, t } from "../i18n.js";
-import { speak, vibrate } from "../platform.js";
+import { t } from "../i18n.js";
 import { replace } from "../router.js";
-import { currency, received, refresh, refused, scannedPayment } from "../state.js";
+import { received, refresh, refused, scannedPayment } from "../state.js";
 import { Rejected } from "../tikicash/errors.js";
 import { Button, Icon, Notice, Screen, html, sentenceOf, useEffect, useSignal } from "../ui.js";
+import { announce } from "../ui/announce.js";
 import { QrCode } from "../ui/qr-code.js";
 import { Verdict, wordOf } from "../ui/verdict.js";
 import { syncNow } from "../wallet/autosync.js";
@@ -38,19 +38,19 @@ export function Judged() {
       const known = await findKnown(scanned);
       if (known) return void replace("receipt_code" in known ? "received" : "refused", known.payment_id);
       const found = await judge(scanned);
-      if (wordOf(safeOf(found)) !== "risk") return void (await take(scanned));
-      vibrate("no");
+      const word = wordOf(safeOf(found));
+      if (word !== "risk") return void (await take(scanned, word));
+      announce("risk", found.payment.body.total);
       acceptance.value = found;
     } catch (error) {
-      vibrate("no");
+      announce("refused", 0);
       failure.value = error;
     }
   };
-  const take = async (/** @type {Message} */ scanned) => {
+  const take = async (/** @type {Message} */ scanned, /** @type {import("../ui/announce.js").Finding} */ word) => {
     const row = await takePayment(scanned);
     await refresh();
-    vibrate("yes");
-    speak(t("spoken.received", { amount: formatMoney(row.amount_minor, currency.value) }), language.value);
+    announce(word, row.amount_minor);
     replace("received", row.payment_id);
     void syncNow();
   };
@@ -64,7 +64,7 @@ export function Judged() {
   if (!found || !message) return html`<${Screen} title=${t("verdict")}><p class="lead">${t("checking")}</p><//>`;
   const from = titleOf(found.payer_name, found.sale !== null);
   return html`<${Screen} title=${t("verdict")} actions=${html`
-      <${Button} kind="main" name="accept" onPress=${() => take(message)}>${t("accept")}<//>
+      <${Button} kind="main" name="accept" onPress=${() => take(message, "received")}>${t("accept")}<//>
       <${Button} kind="danger" name="refuse" onPress=${() => sayNo("payee_declined")}>${t("refuse")}<//>`}>
     <${Verdict} safe=${safeOf(found)} totalMinor=${found.payment.body.total} title=${from} />
     ${found.memo && html`<p class="lead">“${found.memo}”</p>`}
@@ -85,6 +85,7 @@ function Refusing({ error, onRefuse }) {
     <section class="verdict refused" data-verdict="refused" data-code=${code} role="alert">
       <${Icon} name="cross" /><h2>${t("verdict.refused")}</h2>
       <p>${sentenceOf(error)}</p>
+      <p class="verdict-why"><a href="#/help/refused">${t("help.refused")}</a></p>
     </section>
     ${failure.value && html`<${Notice} kind="bad">${sentenceOf(failure.value)}<//>`}
   <//>`;
@@ -100,7 +101,9 @@ export function Received({ id }) {
     <${Verdict} safe=${row} totalMinor=${row.amount_minor} title=${from} isCompact />
     ${row.memo && html`<p class="lead">“${row.memo}”</p>`}
     <p class="lead">${t("receipt.explained")}</p>
-    <${QrCode} text=${row.receipt_code} label=${t("receipt_code")} />
+    <${QrCode} text=${row.receipt_code} label=${t("receipt_code")} name="receipt" />
+    ${row.is_claim_only && html`<${Notice}>${t("received.claim_only")}<//>`}
+    ${!row.refund_of && html`<a class="button" href=${`#/give-back/${id}`}>${t("give_back")}</a>`}
   <//>`;
 }
 
@@ -111,6 +114,6 @@ export function Refused({ id }) {
   return html`<${Screen} title=${t("verdict.refused")} actions=${html`
       <a class="button main" href="#/home">${t("done")}</a>`}>
     <p class="lead">${t("refused.explained")}</p>
-    <${QrCode} text=${row.code} label=${t("refusal_code")} />
+    <${QrCode} text=${row.code} label=${t("refusal_code")} name="refusal" />
   <//>`;
 }

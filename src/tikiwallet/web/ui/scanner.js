@@ -1,11 +1,18 @@
-// The camera looking for a code, and the ways around a camera that is broken or refused: paste, or a picture.
+// The camera looking for a code, and the ways around a camera that is broken or refused.
 import { t } from "../i18n.js";
-import { readPicture, scan } from "../scan.js";
+import { scan } from "../scan.js";
 import { fromText } from "../tikicash/encoding.js";
 import { html, useEffect, useRef, useSignal } from "../vendor/ui.js";
-import { Failure, Notice, codeOf, sentenceOf } from "../ui.js";
+import { Failure, Notice, codeOf } from "../ui.js";
+import { CodeEntry } from "./other-ways.js";
 
 const OTHER_KINDS = ["not_a_payment", "not_a_request", "unknown_document", "answer_to_another_payment", "payee_is_you"];
+
+/** A file with several codes was opened where one is wanted. */
+class SeveralCodes extends Error {
+  name = "SeveralCodes";
+  code = "several_codes";
+}
 
 /**
  * Looks until `onCode` takes a code. `onCode` throws for a code that is refused: the sentence is shown and the camera
@@ -17,18 +24,24 @@ export function Scanner({ onCode, hint }) {
   const video = useRef(/** @type {HTMLVideoElement | null} */ (null));
   const cameraError = useSignal("");
   const failure = useSignal(/** @type {unknown} */ (null));
-  const take = async (/** @type {string} */ text, isSeen = false) => {
+  const see = async (/** @type {string} */ text) => {
+    if (!isOurs(text)) return;
     try {
       await onCode(text);
     } catch (error) {
-      if (!(isSeen && OTHER_KINDS.includes(codeOf(error)))) failure.value = error;
+      if (!OTHER_KINDS.includes(codeOf(error))) failure.value = error;
     }
+  };
+  const take = async (/** @type {string[]} */ codes) => {
+    failure.value = null;
+    if (codes.length > 1) throw new SeveralCodes();
+    await onCode(codes[0]);
   };
   useEffect(() => {
     /** @type {() => void} */
     let stop = () => undefined;
     let isGone = false;
-    scan(/** @type {HTMLVideoElement} */ (video.current), (text) => void (isOurs(text) && take(text, true))).then(
+    scan(/** @type {HTMLVideoElement} */ (video.current), (text) => void see(text)).then(
       (stopScan) => {
         stop = stopScan;
         if (isGone) stop();
@@ -48,7 +61,10 @@ export function Scanner({ onCode, hint }) {
       ? html`<${Notice} kind="warn">${isRefused ? t("camera_refused") : t("camera_missing")}<//>`
       : html`<div class="viewfinder"><video ref=${video} playsinline muted></video><i></i></div><p>${hint}</p>`}
     <${Failure} error=${failure.value} />
-    <${OtherWays} take=${take} isOpen=${cameraError.value !== ""} />
+    <details class="other-ways" open=${cameraError.value !== ""}>
+      <summary>${t("without_camera")}</summary>
+      <${CodeEntry} take=${take} label=${t("paste_code")} />
+    </details>
   </section>`;
 }
 
@@ -60,31 +76,4 @@ function isOurs(text) {
   } catch {
     return false;
   }
-}
-
-/** @param {{ take: (text: string) => Promise<void>, isOpen: boolean }} props */
-function OtherWays({ take, isOpen }) {
-  const typed = useSignal("");
-  const failure = useSignal("");
-  const openPicture = async (/** @type {any} */ event) => {
-    const [file] = event.target.files;
-    const text = file ? await readPicture(file).catch(sentenceOf) : null;
-    failure.value = text === null ? t("no_code_in_picture") : "";
-    if (text !== null) await take(text);
-  };
-  // What people paste often has a line break or blanks around it; blanks inside belong to the code.
-  const paste = () => take(typed.value.replace(/[\r\n\t]/g, "").trimStart());
-  return html`<details class="other-ways" open=${isOpen}>
-    <summary>${t("without_camera")}</summary>
-    <label class="field"><span>${t("paste_code")}</span>
-      <textarea rows="3" dir="ltr" autocomplete="off" spellcheck=${false} data-name="code" value=${typed.value}
-        onInput=${(/** @type {any} */ event) => (typed.value = event.target.value)}></textarea></label>
-    <div class="side-by-side">
-      <button type="button" class="button plain" data-name="use-code" disabled=${!typed.value}
-        onClick=${paste}>${t("use_code")}</button>
-      <label class="button plain file">${t("open_picture")}
-        <input type="file" accept="image/*" onChange=${openPicture} /></label>
-    </div>
-    ${failure.value && html`<${Notice} kind="warn">${failure.value}<//>`}
-  </details>`;
 }

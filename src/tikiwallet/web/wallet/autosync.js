@@ -1,12 +1,13 @@
 // Sync by itself: by trying, sooner after something happened, later and later while nobody answers.
 import { Problem, Unreachable } from "../api.js";
-import { onPerhapsOnline, unixNow } from "../platform.js";
+import { onPerhapsOnline, phoneName, unixNow } from "../platform.js";
 import { isSignedIn, refresh } from "../state.js";
 import { signal } from "../vendor/ui.js";
+import { noteKept, wantedOffline } from "./keeping.js";
 import { meetOnline } from "./online.js";
 import { settleAbandoned } from "./orders.js";
 import { forgetSession } from "./session.js";
-import { sync } from "./sync.js";
+import { PhoneBlocked, sync } from "./sync.js";
 
 const RETRY_MIN_MS = 4_000;
 const RETRY_MAX_MS = 300_000;
@@ -30,6 +31,8 @@ let waitMs = RETRY_MIN_MS;
 let timer;
 /** @type {Promise<void> | null} */
 let running = null;
+/** @type {Promise<void> | null} */
+let following = null;
 
 /** Start syncing, now and whenever it may help. */
 export function startSyncing() {
@@ -37,12 +40,23 @@ export function startSyncing() {
   void syncNow();
 }
 
-/** Sync now; joins one that is under way. Never throws: the outcome is in `syncState`. */
+/**
+ * Sync now. While one is under way, one more follows it: what was written since it began may not be in it. Never
+ * throws: the outcome is in `syncState`.
+ * @returns {Promise<void>}
+ */
 export function syncNow() {
-  running ??= once().finally(() => {
-    running = null;
+  if (!running) {
+    running = once().finally(() => {
+      running = null;
+    });
+    return running;
+  }
+  following ??= running.then(() => {
+    following = null;
+    return syncNow();
   });
-  return running;
+  return following;
 }
 
 async function once() {
@@ -64,12 +78,15 @@ async function attempt() {
     const progress = (/** @type {number} */ done, /** @type {number} */ of) => {
       syncState.value = { ...syncState.value, done, of };
     };
-    await sync({ phoneName: "Web wallet", keep: null, progress });
+    const keep = await wantedOffline();
+    const synced = await sync({ phoneName: phoneName(), keep, progress });
+    if (keep !== null) await noteKept(synced);
     await meetOnline();
     return "";
   } catch (error) {
     if (error instanceof Problem && error.status === 401) await forgetSession();
-    if (!(error instanceof Problem || error instanceof Unreachable)) console.error(error);
+    const isSaid = error instanceof Problem || error instanceof Unreachable || error instanceof PhoneBlocked;
+    if (!isSaid) console.error(error);
     return error instanceof Error && "code" in error ? String(error.code) : "internal_error";
   }
 }

@@ -1,9 +1,9 @@
 // My phone's key: made here, never leaves, retired when this wallet may not know what it signed.
 //
-// A restored backup or a cloned profile does not know what its key signed since. If it went on paying with that key,
-// an honest person would look like a cheat. So a random install id lies in two places, and when they differ the key is
-// retired: a new one is made, nothing held by the old one is handed on, and the account gets it when its vouchers
-// close.
+// A restored backup or a cloned profile does not know what its key signed since. If it went on paying with that key, an
+// honest person would look like a cheat. So a random install id and the number of payments signed lie in two places.
+// When the ids differ, or the other place knows of more payments, the key is retired: a new one is made, nothing held
+// by the old one is handed on, and the account gets it when its vouchers close.
 import * as platform from "../platform.js";
 import { all, write } from "../store.js";
 import { privateKeySigner } from "../tikicash/cose.js";
@@ -18,9 +18,9 @@ const ALGORITHM = { name: "ECDSA", namedCurve: "P-256" };
 
 /**
  * A row of the table `keys`. `certificate` is the bytes of the newest one; `told` says that the operator knows of the
- * retirement.
+ * retirement; `signed` counts the payments that it signed.
  * @typedef {{ public_key: string, key_id: string, private_key: CryptoKey, install_id: string, made_at: number,
- *   device_id: string | null, certificate: Uint8Array | null, certificate_opening: Opening | null,
+ *   signed: number, device_id: string | null, certificate: Uint8Array | null, certificate_opening: Opening | null,
  *   retired_at: number | null, told: boolean }} Key
  */
 
@@ -34,13 +34,15 @@ export class KeyNotKept extends Error {
 export const myKeys = () => all("keys");
 
 /**
- * Return the key in use, made if there is none. Retires the one in use if its install id is not the one beside the
- * database. Only inside `exclusive`. Throws KeyNotKept.
+ * Return the key in use, made if there is none. Retires the one in use if the database is not the newest state of this
+ * install. Only inside `exclusive`. Throws KeyNotKept.
  * @returns {Promise<Key>}
  */
 export async function currentKey() {
   const found = (await myKeys()).find((key) => key.retired_at === null);
-  if (found && found.install_id === platform.installIdBeside()) return found;
+  if (found && found.install_id === platform.installIdBeside() && (found.signed ?? 0) >= platform.signedBeside()) {
+    return found;
+  }
   if (found) await write([{ table: "keys", put: { ...found, retired_at: platform.unixNow() } }]);
   return makeKey();
 }
@@ -58,6 +60,7 @@ async function makeKey() {
       private_key: pair.privateKey,
       install_id: platform.newInstallId(),
       made_at: platform.unixNow(),
+      signed: 0,
       device_id: null,
       certificate: null,
       certificate_opening: null,

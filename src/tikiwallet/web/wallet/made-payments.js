@@ -2,6 +2,7 @@
 //
 // Whatever it is for (a request, a refund, money on its way home), it becomes durable in one way: units, payment and
 // outbox in one transaction, judged as the operator will judge it, before anybody sees its code.
+import { noteSigned } from "../platform.js";
 import { find, remember, write } from "../store.js";
 import { handOn } from "../tikicash/book.js";
 import { LIMITS, checkSize, operatorIds, rangeOf } from "../tikicash/chain.js";
@@ -69,11 +70,14 @@ export async function makePayment(key, { pieces, currency, nonce, memo, ...told 
     answer: told.is_hand_back ? "received" : "",
     answered_at: null,
   };
+  const signed = (key.signed ?? 0) + 1;
   await write([
+    { table: "keys", put: { ...key, signed } },
     remember("book", handOn(book, payment, { operator: operatorIds(trust.issuer_keys) })),
     { table: "paid", put: row },
     { table: "outbox", put: { ...outboxEntry(row.payment_id, "bundle"), bytes: messages.toBytes(bundle) } },
   ]);
+  noteSigned(signed); // only now: see platform.signedBeside
   return row;
 }
 

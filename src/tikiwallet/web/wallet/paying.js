@@ -102,9 +102,9 @@ export function pay(asked, memo) {
  */
 export function handBack(amountMinor) {
   return exclusive(async () => {
-    const [trust, key] = [await readTrust(), await currentKey()];
-    for (const pieces of piecesToHandBack(await readBook(), key, amountMinor)) {
-      await makePayment(key, {
+    const trust = await readTrust();
+    for (const pieces of piecesToHandBack(await readBook(), await currentKey(), amountMinor)) {
+      await makePayment(await currentKey(), {
         pieces,
         currency: await currencyOf(await readBook(), pieces[0]),
         payee_key: trust.operator_key,

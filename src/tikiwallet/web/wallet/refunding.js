@@ -5,8 +5,9 @@
 // mistake must not give back twice.
 import { randomNumber } from "../platform.js";
 import { all, exclusive, find } from "../store.js";
-import { payerId, saleNonce } from "../tikicash/chain.js";
+import { LIMITS, operatorIds, payerId, readChain, refundedSale, saleNonce } from "../tikicash/chain.js";
 import { refundPieces } from "../tikicash/coins.js";
+import { Rejected } from "../tikicash/errors.js";
 import * as messages from "../tikicash/messages.js";
 import { certificateOf, currentKey } from "./keys.js";
 import { makePayment } from "./made-payments.js";
@@ -93,6 +94,24 @@ export function giveBack(paymentId, amountMinor, { again = false } = {}) {
       refund_of: paymentId,
     });
   });
+}
+
+/**
+ * Tell whether a code says of itself that it gives a payment of mine back; whether it holds is judged as always.
+ * @param {messages.Message} message
+ */
+export async function isRefund(message) {
+  if (!messages.isBundle(message) || !message.documents.some(messages.isPayment)) return false;
+  const [trust, keys] = [await readTrust(), await all("keys")];
+  try {
+    const limits = { ...LIMITS, depth_max: LIMITS.depth_max + 1 }; // the deepest can only be claimed
+    const chain = readChain(message, { limits, operator: operatorIds(trust.issuer_keys) });
+    const isMine = keys.some((key) => key.key_id === chain.payment.body.payee_id);
+    return isMine && refundedSale(chain.payment, chain.sources) !== null;
+  } catch (error) {
+    if (error instanceof Rejected) return false;
+    throw error;
+  }
 }
 
 /** The payment itself and the key that signed it: of a voucher or a certificate below it. @param {Received} received */

@@ -18,7 +18,10 @@ export class WalletOfAnother extends Error {
  */
 export async function keepSession({ token, expires_at, person }) {
   const owner = await fact("person");
-  if (owner !== null && owner.person_id !== person.person_id) throw new WalletOfAnother();
+  if (owner !== null && owner.person_id !== person.person_id) {
+    await api.signOut(token).catch(() => undefined); // it was opened just now, and nobody will use it here
+    throw new WalletOfAnother();
+  }
   await write([remember("person", person), remember("session", { token, expires_at })]);
 }
 

@@ -6,7 +6,7 @@
 import * as api from "../api.js";
 import { all, exclusive, find, remember, write } from "../store.js";
 import { unhex } from "../tikicash/encoding.js";
-import { unixNow } from "../platform.js";
+import { isTabThatForgets, unixNow } from "../platform.js";
 import { fromBase64Url, toBase64Url } from "./base64url.js";
 import { currentKey, myKeys, signerOf } from "./keys.js";
 import { learn, pinNetwork } from "./trust.js";
@@ -23,12 +23,28 @@ const CHALLENGE_TAG = new TextEncoder().encode("TK1/device");
  * @typedef {{ entry_id: string, payment_id: string, kind: "bundle" | "refusal", bytes: Uint8Array, outcome: string,
  *   code: string, detail: string, seen_at?: number }} OutboxEntry
  */
+/**
+ * The operator has blocked this phone's key, and has settled all the same what it brought. `code` is device_retired
+ * (its owner did it on another phone: the key is given up, and the next sync makes a new one) or device_blocked (there
+ * is a proof that it signed the same money twice).
+ */
+export class PhoneBlocked extends Error {
+  name = "PhoneBlocked";
+  /** @param {string} code @param {string} sentence */
+  constructor(code, sentence) {
+    super(code);
+    this.code = code;
+    this.sentence = sentence;
+  }
+}
+
 /** @typedef {{ brought: number, rejected: number, loaded_minor: number, loading: api.Loading | null }} Synced */
 
 /**
  * Bring the outbox and take what came; `keep` is the offline balance to have afterwards. Safe to repeat.
  *
- * Throws Problem, Unreachable, NetworkChanged, KeyNotKept, Rejected (for what the operator did not sign).
+ * Throws Problem, Unreachable, NetworkChanged, KeyNotKept, Rejected (for what the operator did not sign), and
+ * PhoneBlocked once everything is brought.
  * @param {{ phoneName: string, keep: Amount | null, progress: (done: number, of: number) => void }} given
  * @returns {Promise<Synced>}
  */
@@ -53,6 +69,7 @@ export async function sync({ phoneName, keep, progress }) {
     synced.loaded_minor += await learn(saidIn(answer));
     synced.loading = answer.loading;
     await keepMoney(answer.money);
+    if (isLast && answer.code !== null) await takeBlock(answer.code, answer.detail);
   }
   progress(entries.length, entries.length);
   return synced;
@@ -83,6 +100,9 @@ export async function load(amount, phoneName) {
   await keepMoney(await api.money());
   return loading;
 }
+
+/** Store what the person's tier may do, for when the server is away. @param {api.Limits} limits */
+export const keepLimits = (limits) => write([remember("limits", limits)]);
 
 /** Store a money view for when the server is away. @param {api.MoneyView} money */
 export function keepMoney(money) {
@@ -115,7 +135,8 @@ async function register(key, phoneName) {
     public_key: toBase64Url(unhex(key.public_key)),
     signature: toBase64Url(await signerOf(key).sign(Uint8Array.from(parts))),
     name: phoneName,
-    receive_only: false,
+    // What such a tab is paid is the account's as soon as it is brought, and it can lose nothing that it may spend.
+    receive_only: isTabThatForgets(),
   });
   await exclusive(async () => {
     const row = await find("keys", key.public_key);
@@ -123,6 +144,20 @@ async function register(key, phoneName) {
   });
   await learn({ certificate: device.certificate, certificate_opening: device.certificate_opening });
   return device.device_id;
+}
+
+/**
+ * Give this phone's key up if its owner blocked it elsewhere; a key that a proof blocked can still hand back.
+ * @param {string} code @param {string} sentence @returns {Promise<never>}
+ */
+async function takeBlock(code, sentence) {
+  if (code === "device_retired") {
+    await exclusive(async () => {
+      const key = await currentKey();
+      await write([{ table: "keys", put: { ...key, retired_at: unixNow(), told: true } }]);
+    });
+  }
+  throw new PhoneBlocked(code, sentence);
 }
 
 /** Note what became of each document brought. @param {OutboxEntry[]} portion @param {SyncAnswer} answer */
