@@ -138,6 +138,7 @@ def test_a_whole_payment_by_names_and_roles_alone(phone: MakePhone) -> None:
     page.get_by_text("Without a camera").press("Enter")
     page.get_by_role("textbox", name="Paste the code as text").fill(request)
     page.get_by_role("button", name="Use this code").press("Enter")
+    expect(page.get_by_role("button", name="Pay", exact=True)).to_be_enabled()
     page.get_by_role("button", name="Pay", exact=True).press("Enter")
     payment = page.get_by_role("img", name="Payment code for the payee to scan").get_attribute("data-code")
     assert payment is not None

@@ -17,9 +17,10 @@ import { hex } from "./tikicash/encoding.js";
  */
 /**
  * A payment as its own screen and its receipt show it. `minor` is below zero for what went out; `status` is a text.
- * `code` is the screen that still has a code to show, if there is one.
+ * `code` is the screen that still has a code to show, if there is one; `mayGoBack` tells that it can be given back.
  * @typedef {{ id: string, title: string, minor: number, payer: string, payee: string, memo: string, at: number,
- *   status: string, isOffline: boolean, steps: Step[], code: [string, string] | null, other: string }} Story
+ *   status: string, isOffline: boolean, steps: Step[], code: [string, string] | null, other: string,
+ *   mayGoBack: boolean }} Story
  */
 
 /** Return the story of a payment, or null if this phone does not know it. @param {string} id @returns {Story | null} */
@@ -89,7 +90,7 @@ function sentOffline(row) {
     : closedStep(row.payment_id, row.claim_by);
   return {
     id: row.payment_id,
-    title: t("activity.paid", { name }),
+    title: t(row.refund_of ? "activity.gave_back" : "activity.paid", { name }),
     minor: -row.amount_minor,
     payer: me(),
     payee: name,
@@ -106,6 +107,7 @@ function sentOffline(row) {
     ],
     code: ["paid", row.payment_id],
     other: row.is_verified ? row.payee_name : "",
+    mayGoBack: false,
   };
 }
 
@@ -115,7 +117,7 @@ function receivedOffline(row) {
   const safety = isAtRisk ? "risk" : row.protected_minor > 0 ? "protected" : "final";
   return {
     id: row.payment_id,
-    title: t("activity.received", { name: row.payer_name || t("somebody") }),
+    title: t(row.refund_of ? "activity.refund" : "activity.received", { name: row.payer_name || t("somebody") }),
     minor: row.amount_minor,
     payer: row.payer_name || t("somebody"),
     payee: me(),
@@ -130,6 +132,7 @@ function receivedOffline(row) {
     ],
     code: ["received", row.payment_id],
     other: row.payer_name,
+    mayGoBack: !row.refund_of,
   };
 }
 
@@ -167,6 +170,7 @@ function online(id) {
     ],
     code: null,
     other: isPerson ? name : "",
+    mayGoBack: false,
   };
 }
 

@@ -24,6 +24,7 @@ export function Payment({ id }) {
   };
   return html`<${Screen} title=${t("where")} back="history" actions=${html`
       <${Button} kind="main" icon="picture" name="receipt-picture" onPress=${keepPicture}>${t("receipt.picture")}<//>
+      ${story.mayGoBack && html`<a class="button" href=${`#/give-back/${id}`}>${t("give_back")}</a>`}
       <div class=${story.code && story.other ? "side-by-side" : ""}>
         ${story.code && html`<a class="button" href=${`#/${story.code.join("/")}`}>${t("payment.codes")}</a>`}
         ${story.other &&
