@@ -118,7 +118,13 @@ def test_a_code_that_a_messenger_broke_into_lines_is_read(phone: MakePhone) -> N
 HEAR = """
 window.heard = [];
 speechSynthesis.speak = (said) => window.heard.push(`${said.lang}: ${said.text}`);
-speechSynthesis.getVoices = () => VOICES;
+let isAsked = false; // browsers look for the voices when they are first asked for them
+speechSynthesis.getVoices = () => {
+  if (isAsked) return VOICES;
+  isAsked = true;
+  setTimeout(() => speechSynthesis.dispatchEvent(new Event("voiceschanged")));
+  return [];
+};
 navigator.vibrate = (pattern) => window.heard.push(JSON.stringify(pattern));
 """
 

@@ -159,7 +159,7 @@ export function formatMoney(amountMinor, { code, digits }, signed = false) {
 export function formatBytes(bytes) {
   const isLarge = bytes >= 1e6;
   const unit = isLarge ? "megabyte" : "kilobyte";
-  const format = new Intl.NumberFormat(language.value, { style: "unit", unit, maximumFractionDigits: isLarge ? 1 : 0 });
+  const format = new Intl.NumberFormat(region.value, { style: "unit", unit, maximumFractionDigits: isLarge ? 1 : 0 });
   return format.format(Math.ceil(bytes / (isLarge ? 1e5 : 1e3)) / (isLarge ? 10 : 1));
 }
 

@@ -144,6 +144,7 @@ export function vibrate(meaning) {
 // Hertz of each of two short notes: rising is good, level asks, falling is bad. No file: nothing to load offline.
 const NOTES = { yes: [660, 990], careful: [520, 520], no: [330, 220] };
 const NOTE_SECONDS = 0.14;
+const VOICES_MS = 1000;
 /** @type {AudioContext | null} */
 let audio = null;
 
@@ -164,18 +165,28 @@ export function playSound(meaning) {
   }
 }
 
+/** Return the voices of this phone, once the browser has looked for them. @returns {Promise<SpeechSynthesisVoice[]>} */
+async function findVoices() {
+  if (speechSynthesis.getVoices().length > 0) return speechSynthesis.getVoices();
+  await new Promise((resolve) => {
+    speechSynthesis.addEventListener("voiceschanged", resolve, { once: true });
+    setTimeout(resolve, VOICES_MS); // a phone without any never says so
+  });
+  return speechSynthesis.getVoices();
+}
+
 /**
- * Say a sentence aloud in a language, if the phone has a voice for it.
+ * Say a sentence aloud with a voice of its language. Silent where the phone has none: a voice of another language would
+ * say something that nobody understands.
  * @param {string} sentence @param {string} language
  */
-export function speak(sentence, language) {
+export async function speak(sentence, language) {
   if (!("speechSynthesis" in globalThis)) return;
-  const voices = speechSynthesis.getVoices();
-  const voice = voices.find((item) => item.lang.toLowerCase().startsWith(language));
-  // A voice of another language would say something that nobody understands. An empty list isn't loaded yet.
-  if (voices.length > 0 && !voice) return;
+  // Android writes "sw_KE".
+  const voice = (await findVoices()).find((item) => item.lang.toLowerCase().split(/[-_]/)[0] === language);
+  if (!voice) return;
   const said = new SpeechSynthesisUtterance(sentence);
-  said.lang = voice?.lang ?? language;
+  said.lang = voice.lang;
   speechSynthesis.cancel();
   speechSynthesis.speak(said);
 }

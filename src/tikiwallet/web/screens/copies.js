@@ -1,5 +1,5 @@
 // Copies: everything this phone knows as a file, the account's history as a table, and somebody else's file to bring.
-import { sentenceOfCode, t } from "../i18n.js";
+import { formatCount, sentenceOfCode, t } from "../i18n.js";
 import { canShareFile, saveFile, shareFile } from "../platform.js";
 import { refresh } from "../state.js";
 import { Button, Failure, Icon, Notice, Screen, html, useSignal } from "../ui.js";
@@ -56,16 +56,16 @@ export function Bring() {
 
 /** @param {{ carried: Carried[], told: OutboxEntry[] }} props */
 function Outcomes({ carried, told }) {
-  const count = (/** @type {(entry: OutboxEntry) => boolean} */ isOne) => told.filter(isOne).length;
-  const waiting = count((entry) => entry.outcome === "");
+  const count = (/** @type {string} */ outcome) => told.filter((entry) => entry.outcome === outcome).length;
+  const waiting = count("");
   const refused = told.filter((entry) => entry.outcome === "rejected");
   const unreadable = carried.filter((item) => item.entry_id === "");
   const { code } = syncState.value;
   return html`<section class="card" role="status"><dl class="facts">
-      <dt>${t("bring.recorded")}</dt><dd data-name="recorded">${count((entry) => entry.outcome === "recorded")}</dd>
-      <dt>${t("bring.known")}</dt><dd data-name="known">${count((entry) => entry.outcome === "known")}</dd>
-      <dt>${t("bring.waiting")}</dt><dd data-name="brought-later">${waiting}</dd>
-      <dt>${t("bring.refused")}</dt><dd data-name="refused">${refused.length + unreadable.length}</dd>
+      <dt>${t("bring.recorded")}</dt><dd data-name="recorded">${formatCount(count("recorded"))}</dd>
+      <dt>${t("bring.known")}</dt><dd data-name="known">${formatCount(count("known"))}</dd>
+      <dt>${t("bring.waiting")}</dt><dd data-name="brought-later">${formatCount(waiting)}</dd>
+      <dt>${t("bring.refused")}</dt><dd data-name="refused">${formatCount(refused.length + unreadable.length)}</dd>
     </dl></section>
     ${waiting > 0 && html`<${Notice} icon="sync">${t("bring.kept")} ${code && sentenceOfCode(code)}<//>`}
     <ul class="list">${[

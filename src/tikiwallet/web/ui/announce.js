@@ -23,5 +23,5 @@ export function announce(finding, amountMinor) {
 export function tell(meaning, sentence) {
   vibrate(meaning);
   if (hasSound.value) playSound(meaning);
-  if (isSpoken.value) speak(sentence, language.value);
+  if (isSpoken.value) void speak(sentence, language.value);
 }
