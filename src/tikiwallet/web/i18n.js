@@ -155,12 +155,13 @@ export function formatMoney(amountMinor, { code, digits }, signed = false) {
   return format.format(/** @type {any} */ (toDecimal(amountMinor, digits)));
 }
 
-/** Return a number of bytes as people read it, in kilobytes or megabytes. @param {number} bytes */
+/** Return a number of bytes as people read it, rounded up: "12 kB", "1.5 MB". @param {number} bytes */
 export function formatBytes(bytes) {
-  const isLarge = bytes >= 1e6;
-  const unit = isLarge ? "megabyte" : "kilobyte";
-  const format = new Intl.NumberFormat(region.value, { style: "unit", unit, maximumFractionDigits: isLarge ? 1 : 0 });
-  return format.format(Math.ceil(bytes / (isLarge ? 1e5 : 1e3)) / (isLarge ? 10 : 1));
+  const [unit, size] = bytes >= 1e9 ? ["gigabyte", 1e9] : bytes >= 1e6 ? ["megabyte", 1e6] : ["kilobyte", 1e3];
+  const digits = size === 1e3 ? 0 : 1;
+  const shown = Math.ceil((bytes / Number(size)) * 10 ** digits) / 10 ** digits;
+  const format = { style: "unit", unit: String(unit), maximumFractionDigits: digits };
+  return new Intl.NumberFormat(region.value, /** @type {Intl.NumberFormatOptions} */ (format)).format(shown);
 }
 
 /** Return a day and time as people read them. @param {number} unixSeconds */

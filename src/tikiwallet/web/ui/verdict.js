@@ -39,7 +39,7 @@ export function Verdict({ safe, totalMinor, title, isCompact = false }) {
         ([part, minor]) =>
           html`<li class=${part}><span>${t(`verdict.${part}`)}</span><${Money} minor=${minor} /></li>`,
       )}</ul>`}
-    <p class="verdict-why">${t(`verdict.${word}.why`, { date: formatDay(safe.claim_by) })}
+    <p class="verdict-why">${t(`verdict.${word}.why`, { date: formatDay(safe.claim_by) })}${" "}
       <a href="#/help/protected">${t("help.protected")}</a></p>
   </section>`;
 }
