@@ -12,9 +12,9 @@ from PIL import Image, ImageChops, ImageFilter
 WIDTH, HEIGHT = 1280, 720
 BACKGROUND = (90, 90, 90)
 
-# In the page: a camera whose pictures come from the test.
+# In the page: a camera whose pictures come from the test. An empty page has none.
 FAKE_CAMERA = """
-navigator.mediaDevices.getUserMedia = async () => {
+if (navigator.mediaDevices) navigator.mediaDevices.getUserMedia = async () => {
   const canvas = Object.assign(document.createElement("canvas"), { width: 1280, height: 720 });
   const context = canvas.getContext("2d");
   context.fillStyle = "#555";

@@ -79,7 +79,8 @@ class Phone:
 
     def check(self) -> None:
         """No error was met that isn't only the network's absence."""
-        assert [said for said in self.complaints if not NETWORK_REMARK.search(said)] == [], self.name
+        complaints = [said for said in self.complaints if not NETWORK_REMARK.search(said)]
+        assert not complaints, (self.name, complaints)
 
     def forgive(self, remark: str) -> None:
         """Take an error off the list that the test provoked; it must have been met."""
@@ -165,11 +166,14 @@ class Phone:
         self.context.unroute(re.compile(re.escape(path)))
 
     def wipe(self) -> None:
-        """Lose everything that this phone remembered."""
+        """Lose everything that this phone remembered, while the wallet is closed."""
+        address = self.page.url
+        self.page.goto("about:blank")  # else a sync that is under way says that its storage went away
         session = self.context.new_cdp_session(self.page)
         origin = self.server.address.rstrip("/")
         session.send("Storage.clearDataForOrigin", {"origin": origin, "storageTypes": "indexeddb,local_storage"})
-        self.page.reload()
+        self.page.goto(address)
+        self.page.locator("html[data-ready]").wait_for()
 
     def ask(self, amount: str) -> str:
         """Show a request code; return its text."""
