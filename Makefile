@@ -5,7 +5,14 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
-SHARED := --numprocesses=auto --dist=loadfile
+# Files run in the order of the command, so the longest come first and none is left over for one core at the end.
+SHARED := --numprocesses=auto --dist=loadfile --no-loadscope-reorder
+CHECKED := tests/tidy tests/web/test_javascript_tidy.py
+MONEY := tests/ledger tests/protocol tests/settlement
+# A great many runs of the same lines: measuring each line would treble their time.
+MANY := $(wildcard tests/*/test_*_worlds.py) $(addprefix tests/,protocol/test_fuzz.py settlement/test_cost.py settlement/test_simulation.py)
+SLOW := tests/scenarios tests/platform tests/web
+OTHERS := $(filter-out $(MONEY) $(SLOW) tests/browser tests/tidy tests/__pycache__,$(patsubst %/,%,$(wildcard tests/*/)))
 COVERED := --cov=tikicash --cov=tikiwallet.ledger --cov-branch --cov-fail-under=95 --cov-report=
 UV_VERSION := 0.13.9
 NODE_IS_THERE := command -v npm >/dev/null && node -e 'const [a, b] = process.versions.node.split("."); process.exit(a > 20 || (a == 20 && b >= 19) ? 0 : 1)' 2>/dev/null
@@ -77,7 +84,7 @@ check: setup-dev
 	@$(BIN)/ruff format --check --quiet . && $(BIN)/ruff check --quiet .
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports --no-cache >$(VENV)/lint-imports.log 2>&1 || { cat $(VENV)/lint-imports.log; exit 1; }
-	@$(BIN)/python -m pytest tests/tidy tests/web/test_javascript_tidy.py
+	@$(BIN)/python -m pytest $(CHECKED)
 	@echo "check: clean"
 
 fix: setup-dev
@@ -85,7 +92,8 @@ fix: setup-dev
 
 test: check
 	@tests/system-packages
-	@$(BIN)/python -m pytest --ignore=tests/tidy --ignore=tests/web/test_javascript_tidy.py --ignore=tests/browser $(SHARED) $(COVERED)
+	@$(BIN)/python -m pytest $(MONEY) $(addprefix --ignore=,$(MANY)) $(SHARED) $(COVERED)
+	@$(BIN)/python -m pytest $(MANY) $(SLOW) $(OTHERS) $(addprefix --ignore=,$(CHECKED)) $(SHARED)
 	@$(BIN)/python -m pytest tests/browser $(SHARED)
 
 schema: setup-dev

@@ -14,7 +14,7 @@ import asyncpg
 import pytest
 from hypothesis import HealthCheck, settings
 
-from databases import database_of, execute
+from databases import ask_the_catalogue_once, database_of, execute
 from tikiwallet.app import CONTEXTS
 from tikiwallet.platform.embedded_postgres import EmbeddedPostgres
 from tikiwallet.platform.migrate import migrate
@@ -70,6 +70,13 @@ async def _forget_about_power_cuts(url: str) -> None:
     await execute(url, "SELECT pg_reload_conf()")
 
 
+@pytest.fixture(scope="session", autouse=True)
+def catalogue() -> Iterator[None]:
+    """All databases are copies of one, and so are the answers of their catalogues."""
+    with ask_the_catalogue_once():
+        yield
+
+
 @pytest.fixture(scope="session")
 def template(cluster: str) -> Iterator[str]:
     """The name of a migrated database that tests copy."""
@@ -88,7 +95,7 @@ def template(cluster: str) -> Iterator[str]:
 async def database_url(cluster: str, template: str) -> AsyncIterator[str]:
     """The URL of a fresh, migrated, empty database, for its owner."""
     name = f"t_{uuid4().hex}"
-    await execute(cluster, f"CREATE DATABASE {name} TEMPLATE {template}")
+    await execute(cluster, f"CREATE DATABASE {name} TEMPLATE {template} STRATEGY FILE_COPY")
     yield database_of(cluster, name)
     await execute(cluster, f"DROP DATABASE {name} WITH (FORCE)")
 

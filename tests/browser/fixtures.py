@@ -10,6 +10,7 @@ from browser.server import Server
 from tikiwallet.web.setup import set_up
 
 CHROMIUM = "/usr/bin/chromium"
+HEADLESS = "/usr/bin/chromium-headless-shell"  # the same browser without its windows: two thirds of the time
 # Tests may run as root, where Chromium's own sandbox can't.
 ARGUMENTS = ["--no-sandbox"]
 expect.set_options(timeout=15_000)
@@ -35,20 +36,24 @@ def chromium() -> Iterator[BrowserType]:
 @pytest.fixture(scope="session")
 def browser(chromium: BrowserType) -> Iterator[Browser]:
     """One browser; every phone is a context of its own in it."""
-    opened = chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
+    opened = chromium.launch(executable_path=HEADLESS, args=ARGUMENTS)
     yield opened
     opened.close()
 
 
 @pytest.fixture
 def phone(browser: Browser, server: Server, request: pytest.FixtureRequest) -> Iterator[Callable[[str], Phone]]:
-    """Make a person with a phone and a wallet: `phone("asha")`."""
+    """Make a person with a phone and a wallet: `phone("asha")`.
+
+    The app is installed if the test takes the network away: that costs as much as signing up.
+    """
+    is_installed = "without_network" in request.fixturenames
     made: list[Phone] = []
 
     def make(name: str) -> Phone:
         # Usernames are for ever, and the server is shared.
         unique = f"{name}_{abs(hash(request.node.nodeid)) % 10**6}"
-        made.append(Phone(browser, server, unique))
+        made.append(Phone(browser, server, unique, is_installed=is_installed))
         made[-1].sign_up()
         return made[-1]
 

@@ -33,7 +33,7 @@ READ_FACT = """(name) => new Promise((resolve) => {
 
 
 class Phone:
-    """One person with one phone."""
+    """One person with one phone. One that is not installed keeps no app for times without a server."""
 
     def __init__(
         self,
@@ -44,6 +44,7 @@ class Phone:
         has_own_camera: bool = False,
         language: str = "en",
         before: str = "",
+        is_installed: bool = True,
     ) -> None:
         self.server = server
         self.name = name
@@ -51,8 +52,12 @@ class Phone:
         self.complaints: list[str] = []
         self.texts: dict[str, str] = json.loads((LOCALES / f"{language}.json").read_text())
         self.context: BrowserContext = browser.new_context(
-            viewport=SCREEN, device_scale_factor=2, reduced_motion="reduce", locale=LOCALE_OF.get(language, language)
+            viewport=SCREEN,
+            device_scale_factor=2,
+            reduced_motion="reduce",
+            locale=LOCALE_OF.get(language, language),
         )
+        self._is_installed = is_installed
         self.context.set_default_timeout(15_000)
         self._looks_at: Callable[[], Locator] | None = None
         self._seed = count(1)
@@ -60,6 +65,8 @@ class Phone:
             self.context.expose_binding("__whatTheCameraSees", lambda _: self._picture())
             self.context.add_init_script(optics.FAKE_CAMERA)
         self.cut_off(SHOWN_CODES)  # most tests are of payments by code; those of online payments let it through
+        if not is_installed:
+            self.context.add_init_script("delete Navigator.prototype.serviceWorker")
         if before:
             self.context.add_init_script(before)
         self.page = self._open()
@@ -118,7 +125,8 @@ class Phone:
         self.page.get_by_label(self.texts["code"]).fill(self.server.code_sent_to(self.number))
         self.page.get_by_role("button", name=self.texts["open_wallet"]).click()
         self.wait_until_synced()
-        self.page.evaluate("navigator.serviceWorker.ready.then(() => true)")
+        if self._is_installed:
+            self.page.evaluate("navigator.serviceWorker.ready.then(() => true)")
 
     def sign_in(self) -> None:
         """Sign in again, on a phone that forgot everything."""

@@ -55,7 +55,7 @@ class Reader:
 
 @pytest.mark.parametrize("language", OTHERS)
 def test_a_person_finds_a_whole_wallet_in_a_language(browser: Browser, server: Server, language: str) -> None:
-    asha = Phone(browser, server, f"asha_reads_{language}", language=language)
+    asha = Phone(browser, server, f"asha_reads_{language}", language=language, is_installed=False)
     page, texts = asha.page, texts_of(language)
     page.set_viewport_size(CHEAP_PHONE)  # type: ignore[arg-type]
     reader = Reader(page, language)
@@ -119,7 +119,7 @@ def test_a_language_that_cannot_be_had_leaves_the_one_that_is_spoken(browser: Br
 
 
 def test_an_amount_is_typed_in_the_digits_of_the_language(browser: Browser, server: Server) -> None:
-    asha = Phone(browser, server, "asha_counts", language="ar")
+    asha = Phone(browser, server, "asha_counts", language="ar", is_installed=False)
     asha.sign_up()
     texts = texts_of("ar")
     asha.go("top-up")

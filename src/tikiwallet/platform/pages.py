@@ -112,11 +112,9 @@ def _worker(pages: Mapping[str, Page]) -> bytes:
 
 def routes(pages: Mapping[str, Page], *, index: str = INDEX) -> list[HTTPRouteHandler]:
     """Return a route for each file, and "/" for the file `index`."""
+    by_address = {"/": pages[index], **{f"/{path}": page for path, page in pages.items()}}
 
-    def route(address: str, page: Page) -> HTTPRouteHandler:
-        async def serve(request: Request[Any, Any, Any]) -> Response[bytes]:
-            return page.answer(request)
+    async def serve(request: Request[Any, Any, Any]) -> Response[bytes]:
+        return by_address[request.scope["path"]].answer(request)
 
-        return HTTPRouteHandler(address, http_method="GET", include_in_schema=False)(serve)
-
-    return [route("/", pages[index]), *(route(f"/{path}", page) for path, page in pages.items())]
+    return [HTTPRouteHandler(list(by_address), http_method="GET", include_in_schema=False)(serve)]

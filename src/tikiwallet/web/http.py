@@ -4,6 +4,7 @@ Documents of the offline protocol name a currency by its ISO 4217 number, which 
 there is nobody to ask. So the numbers are part of what the phone keeps.
 """
 
+import functools
 from typing import Final
 
 import msgspec
@@ -43,8 +44,15 @@ def routes(settings: Settings) -> list[HTTPRouteHandler]:
         OfferedCurrency(code=code, number=numeric_code(code), digits=exponent(code)) for code in settings.currencies
     ]
     about = About(currencies=offered, is_demo=not settings.is_production)
+    index, found = _pages(msgspec.json.encode(about))
+    return pages.routes(found, index=index)
+
+
+@functools.cache
+def _pages(wallet_json: bytes) -> tuple[str, dict[str, pages.Page]]:
+    """Return what "/" is, and all pages: read and zipped once a process, however many applications it builds."""
     files = pages.read_files(PACKAGE)
     if not bundle.is_current(files):
         log.warning("web_sources_served", way_out="run python -m tikiwallet.web.setup: a bundle starts sooner")
-    found = pages.pages_of({**bundle.served(files), "wallet.json": msgspec.json.encode(about)})
-    return pages.routes(found, index=pages.INDEX if NEEDED in files else START_PAGE)
+    found = pages.pages_of({**bundle.served(files), "wallet.json": wallet_json})
+    return pages.INDEX if NEEDED in files else START_PAGE, found

@@ -61,9 +61,13 @@ export function syncNow() {
 
 async function once() {
   clearTimeout(timer);
-  await settleAbandoned();
-  if (!isSignedIn.value) return void (await refresh());
   syncState.value = { ...syncState.value, isRunning: true, done: 0, of: 0 };
+  await settleAbandoned();
+  if (!isSignedIn.value) {
+    await refresh();
+    syncState.value = { ...syncState.value, isRunning: false };
+    return;
+  }
   const code = await attempt();
   await refresh();
   isOnline.value = code !== "unreachable";
