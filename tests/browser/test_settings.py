@@ -105,6 +105,27 @@ def test_a_forgotten_pin_is_removed_with_the_password(phone: MakePhone) -> None:
     expect(asha.page.get_by_label("Amount")).to_be_visible()
 
 
+def test_no_script_reads_the_session_and_one_left_without_a_network_is_ended_later(
+    phone: MakePhone, server: Server, without_network: Callable[[], None]
+) -> None:
+    asha, ben = phone("asha"), phone("ben")
+    (cookie,) = asha.context.cookies()
+    assert (cookie["httpOnly"], cookie["sameSite"]) == (True, "Strict")
+    assert asha.page.evaluate("document.cookie") == ""
+    assert list(asha.page.evaluate(READ_FACT, "session")) == ["expires_at"]
+    without_network()
+    asha.go("sign-out")
+    asha.page.locator('[data-name="sign-out"]').click()
+    expect(asha.page.get_by_label("Password")).to_be_visible()
+    assert asha.context.cookies() == [cookie]  # only the server can take it away
+    server.start()
+    with asha.page.expect_response("**/v1/sessions/current") as ended:
+        asha.page.reload()
+    assert ended.value.status == 204
+    assert asha.context.cookies() == []
+    ben.sync()  # his own is as it was
+
+
 def test_sessions_are_listed_and_the_others_ended(phone: MakePhone, server: Server, browser: Browser) -> None:
     asha = phone("asha")
     other = Phone(browser, server, asha.name)

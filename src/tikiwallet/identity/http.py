@@ -34,6 +34,7 @@ from tikiwallet.identity.session_labels import label_of
 from tikiwallet.identity.sessions import CredentialsWrong, OpenSession, PersonFrozen, Session, SessionUnknown
 from tikiwallet.identity.sms import SmsUnavailable
 from tikiwallet.identity.types import Person, PersonId, PublicPerson
+from tikiwallet.platform import session_cookie
 from tikiwallet.platform.http import (
     RequestInvalid,
     caller,
@@ -92,6 +93,14 @@ def _identity(request: Request[Any, Any, Any]) -> Identity:
     return identity
 
 
+def _signed_in(request: Request[Any, Any, Any], session: Session) -> Response[bytes]:
+    """Answer a session that was opened; a browser finds its token in a cookie instead."""
+    if not session_cookie.is_browser(request):
+        return respond(session, status=201)
+    cookie = session_cookie.keep(request, session.token, expires_at=session.expires_at, now=clock_now(request))
+    return respond(msgspec.structs.replace(session, token=""), status=201, headers=cookie)
+
+
 def _label(request: Request[Any, Any, Any]) -> str:
     return label_of(request.headers.get("user-agent", ""))
 
@@ -139,7 +148,7 @@ async def verify(request: Request[Any, Any, Any], registration_id: FromPath[UUID
     session = await _identity(request).registrations.verify(
         registration_id, code=order.code, session_id=uuid4(), label=_label(request), now=clock_now(request)
     )
-    return respond(session, status=201)
+    return _signed_in(request, session)
 
 
 @route(
@@ -153,14 +162,14 @@ async def sign_in(request: Request[Any, Any, Any]) -> Response[bytes]:
     session = await _identity(request).sessions.sign_in(
         phone=order.phone, password=order.password, session_id=uuid4(), label=_label(request), now=clock_now(request)
     )
-    return respond(session, status=201)
+    return _signed_in(request, session)
 
 
 @route("DELETE", "/v1/sessions/current", summary="Sign out", tag="identity", status=204)
 async def sign_out(request: Request[Any, Any, Any]) -> Response[None]:
     """End this session at once, everywhere."""
     await _identity(request).sessions.sign_out(caller(request), now=clock_now(request))
-    return no_content()
+    return no_content(headers=session_cookie.forget(request) if session_cookie.is_browser(request) else None)
 
 
 @route("GET", "/v1/sessions", summary="Where am I signed in?", tag="identity", answer=SessionsAnswer)

@@ -57,7 +57,7 @@ class OpenSession(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Session(msgspec.Struct, frozen=True, kw_only=True):
-    """A person signed in. The token is sent as `Authorization: Bearer <token>`."""
+    """A person signed in. The token is sent as `Authorization: Bearer <token>`; "" if a cookie carries it."""
 
     token: str
     expires_at: datetime

@@ -20,6 +20,7 @@ from litestar.exceptions import HTTPException
 from litestar.handlers import HTTPRouteHandler
 from litestar.handlers.base import BaseRouteHandler
 
+from tikiwallet.platform import session_cookie
 from tikiwallet.platform.errors import Kind, Refused
 
 BODY_BYTES_MAX = 1_000_000
@@ -182,7 +183,11 @@ def route(
 
 async def _require_session(connection: ASGIConnection[Any, Any, Any, Any], _: BaseRouteHandler) -> None:
     scheme, _space, token = connection.headers.get("authorization", "").partition(" ")
-    if scheme.lower() != "bearer" or not token:
+    if not scheme:
+        token = session_cookie.token_of(connection)
+    elif scheme.lower() != "bearer":
+        token = ""
+    if not token:
         raise SessionMissing
     authenticate: Authenticate = connection.app.state.authenticate
     connection.state.caller = await authenticate(token)
@@ -258,9 +263,9 @@ def respond(content: object, *, status: int = 200, headers: dict[str, str] | Non
     )
 
 
-def no_content() -> Response[None]:
+def no_content(*, headers: dict[str, str] | None = None) -> Response[None]:
     """Return 204: done, and nothing to say."""
-    return Response(None, status_code=204, headers={"cache-control": "no-store"})
+    return Response(None, status_code=204, headers={"cache-control": "no-store", **(headers or {})})
 
 
 def problem(refused: Refused, *, incident_id: str = "", status: int | None = None) -> Response[bytes]:

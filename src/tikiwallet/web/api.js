@@ -32,7 +32,7 @@ export class Unreachable extends Error {
 
 /** @typedef {{ amount_minor: number, currency: string }} Amount */
 /** @typedef {{ person_id: string, username: string, phone: string, tier: string }} Person */
-/** @typedef {{ token: string, expires_at: string, person: Person }} Session */
+/** @typedef {{ expires_at: string, person: Person }} Session its token is in a cookie that no script can read */
 /** @typedef {{ person_id: string, username: string, phone_masked: string }} PublicPerson */
 /** @typedef {{ opens: number, salt: string, text: string }} OpeningSaid salt in base64url */
 /** @typedef {{ device_id: string, certificate: string | null, certificate_opening: OpeningSaid | null }} Device */
@@ -100,14 +100,12 @@ export class Unreachable extends Error {
 /**
  * Ask the server. Throws Problem or Unreachable.
  * @param {string} method @param {string} path
- * @param {{ body?: unknown, key?: string, token?: string, timeoutMs?: number }} [given] `token` instead of mine
+ * @param {{ body?: unknown, key?: string, timeoutMs?: number }} [given]
  * @returns {Promise<any>}
  */
-async function call(method, path, { body, key, token: other, timeoutMs = TIMEOUT_MS } = {}) {
-  const token = other ?? (await fact("session"))?.token;
+async function call(method, path, { body, key, timeoutMs = TIMEOUT_MS } = {}) {
   /** @type {Record<string, string>} */
-  const headers = {};
-  if (token) headers.authorization = `Bearer ${token}`;
+  const headers = { "tikiwallet-client": "web" }; // without it the server takes no cookie: no other site can send it
   if (key) headers["idempotency-key"] = key;
   if (body !== undefined) headers["content-type"] = "application/json";
   const content = body === undefined ? undefined : JSON.stringify(body);
@@ -203,11 +201,8 @@ export const sessions = () => call("GET", "/v1/sessions");
 /** @param {string} id @returns {Promise<null>} */
 export const endSession = (id) => call("DELETE", `/v1/sessions/${id}`);
 
-/**
- * End a session: the one that is kept here, or another by its token.
- * @param {string} [token] @returns {Promise<null>}
- */
-export const signOut = (token) => call("DELETE", "/v1/sessions/current", { token });
+/** End the session of this browser. @returns {Promise<null>} */
+export const signOut = () => call("DELETE", "/v1/sessions/current");
 
 /** @param {"phone" | "username"} by @param {string} who @returns {Promise<PublicPerson>} */
 export const findPerson = (by, who) => call("GET", `/v1/people?${by}=${encodeURIComponent(who)}`);

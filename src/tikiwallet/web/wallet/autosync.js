@@ -6,7 +6,7 @@ import { signal } from "../vendor/ui.js";
 import { noteKept, wantedOffline } from "./keeping.js";
 import { meetOnline } from "./online.js";
 import { settleAbandoned } from "./orders.js";
-import { forgetSession } from "./session.js";
+import { endLeftSession, forgetSession } from "./session.js";
 import { PhoneBlocked, sync } from "./sync.js";
 
 const RETRY_MIN_MS = 4_000;
@@ -64,6 +64,7 @@ async function once() {
   syncState.value = { ...syncState.value, isRunning: true, done: 0, of: 0 };
   await settleAbandoned();
   if (!isSignedIn.value) {
+    await endLeftSession();
     await refresh();
     syncState.value = { ...syncState.value, isRunning: false };
     return;

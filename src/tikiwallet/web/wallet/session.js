@@ -5,6 +5,10 @@ import * as api from "../api.js";
 import { fact, remember, write } from "../store.js";
 
 /** @import { Session } from "../api.js" */
+/** @import { Change } from "../store.js" */
+
+/** @param {string} name @returns {Change} */
+const forget = (name) => ({ table: "facts", remove: name });
 
 /** Somebody else signs in where another person's money is. */
 export class WalletOfAnother extends Error {
@@ -16,20 +20,31 @@ export class WalletOfAnother extends Error {
  * Keep a session. Throws WalletOfAnother.
  * @param {Session} session
  */
-export async function keepSession({ token, expires_at, person }) {
+export async function keepSession({ expires_at, person }) {
   const owner = await fact("person");
   if (owner !== null && owner.person_id !== person.person_id) {
-    await api.signOut(token).catch(() => undefined); // it was opened just now, and nobody will use it here
+    await signOut(); // it was opened just now, and nobody will use it here
     throw new WalletOfAnother();
   }
-  await write([remember("person", person), remember("session", { token, expires_at })]);
+  await write([remember("person", person), remember("session", { expires_at }), forget("session_left")]);
 }
 
 /** End the session here at once, and there if the server can be reached; nothing else is forgotten. */
 export async function signOut() {
-  await api.signOut().catch(() => undefined); // it ends there by itself within hours
-  await write([{ table: "facts", remove: "session" }]);
+  await write([forget("session"), remember("session_left", true)]);
+  await endLeftSession();
+}
+
+/** End there the session that was left here. While the server can't be reached it stays to be done. */
+export async function endLeftSession() {
+  if (!(await fact("session_left"))) return;
+  try {
+    await api.signOut();
+  } catch (error) {
+    if (!(error instanceof api.Problem) || error.status >= 500) return;
+  }
+  await write([forget("session_left")]);
 }
 
 /** Forget a session that the server does not know any more. */
-export const forgetSession = () => write([{ table: "facts", remove: "session" }]);
+export const forgetSession = () => write([forget("session")]);
