@@ -12,6 +12,11 @@ from browser.server import Server
 from world import PASSWORD
 
 MakePhone = Callable[[str], Phone]
+# What the page hears when it is covered by another app, or is back.
+SEEN = """(state) => {
+  Object.defineProperty(document, "visibilityState", { get: () => state, configurable: true });
+  document.dispatchEvent(new Event("visibilitychange"));
+}"""
 IPHONE_TAB = "Object.defineProperty(Navigator.prototype, 'standalone', { get: () => false });"
 
 
@@ -87,6 +92,19 @@ def test_wrong_pins_cost_time_that_grows_and_no_clock_or_restart_shortens_it(pho
     expect(asha.page.locator('[data-name="wait"]')).to_be_hidden()
     give_pin(asha, "3333")
     expect(asha.page.locator('[data-name="wait"]')).to_contain_text("60")
+
+
+def test_a_wallet_out_of_sight_for_a_minute_is_locked_again(phone: MakePhone) -> None:
+    asha = phone("asha")
+    set_pin(asha, "2580")
+    asha.page.clock.install()
+    for seconds, title in ((59, "History"), (61, "Locked")):
+        asha.page.evaluate(SEEN, "hidden")
+        asha.page.clock.fast_forward(seconds * 1000)
+        asha.page.evaluate(SEEN, "visible")
+        asha.go("home")
+        asha.go("history")
+        expect(asha.page.get_by_role("heading", name=title, exact=True)).to_be_visible()
 
 
 def test_a_forgotten_pin_is_removed_with_the_password(phone: MakePhone) -> None:
