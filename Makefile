@@ -5,8 +5,8 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
-# Files run in the order of the command, so the longest come first and none is left over for one core at the end.
-SHARED := --numprocesses=auto --dist=loadfile --no-loadscope-reorder
+# The longest come first, and who has nothing left takes over from the other: no core waits at the end.
+SHARED := --numprocesses=auto --dist=worksteal
 CHECKED := tests/tidy tests/web/test_javascript_tidy.py
 MONEY := tests/ledger tests/protocol tests/settlement
 # A great many runs of the same lines: measuring each line would treble their time.
