@@ -55,7 +55,9 @@ async def test_the_operator_sees_what_is_stuck_and_runs_it_again(
     assert code == 1  # two of them are none
     assert said.count("no parked job has this name") == 2
     assert f"funding/{parked['id']}: runs again" in said
-    assert [row["status"] for row in await run_sql(database_url, QUEUED, parked["id"])] in (["queued"], [])
+    assert [row["status"] for row in await run_sql(database_url, QUEUED, parked["id"])] != [
+        "failed"
+    ]  # a worker may have it already
     await run_sql(database_url, "DELETE FROM offline.close_attempt")
     code, said = await tikiwallet(database_url, data_dir, "close-due")
     assert (code, said.splitlines()[-1]) == (0, "Vouchers closed: 1.")
