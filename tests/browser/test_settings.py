@@ -39,6 +39,14 @@ def sign_in(who: Phone, number: str) -> None:
     who.page.get_by_role("button", name="Sign in").click()
 
 
+def another_phone_of(who: Phone, browser: Browser, server: Server) -> Phone:
+    other = Phone(browser, server, who.name)
+    other.page.get_by_role("link", name="Sign in").click()
+    sign_in(other, who.number)
+    other.wait_until_synced()
+    return other
+
+
 def test_the_pin_guards_paying_and_balances_and_not_getting_paid(phone: MakePhone) -> None:
     asha, ben = phone("asha"), phone("ben")
     asha.fund(offline="15.00")
@@ -146,10 +154,7 @@ def test_no_script_reads_the_session_and_one_left_without_a_network_is_ended_lat
 
 def test_sessions_are_listed_and_the_others_ended(phone: MakePhone, server: Server, browser: Browser) -> None:
     asha = phone("asha")
-    other = Phone(browser, server, asha.name)
-    other.page.get_by_role("link", name="Sign in").click()
-    sign_in(other, asha.number)
-    other.wait_until_synced()
+    other = another_phone_of(asha, browser, server)
     asha.go("sessions")
     items = asha.page.locator('[data-name="sessions"] li')
     expect(items).to_have_count(2)
@@ -168,10 +173,7 @@ def test_a_lost_phone_is_blocked_from_another_one(phone: MakePhone, server: Serv
     asha.fund(offline="15.00")
     ben.accept(asha.pay(ben.ask("6.00")))
     ben.sync()
-    at_home = Phone(browser, server, asha.name)
-    at_home.page.get_by_role("link", name="Sign in").click()
-    sign_in(at_home, asha.number)
-    at_home.wait_until_synced()
+    at_home = another_phone_of(asha, browser, server)
     at_home.go("phones")
     items = at_home.page.locator('[data-name="phones"] li')
     expect(items).to_have_count(2)

@@ -56,7 +56,7 @@ async def test_the_operator_sees_what_is_stuck_and_runs_it_again(
     assert said.count("no parked job has this name") == 2
     assert f"funding/{parked['id']}: runs again" in said
     found = [row["status"] for row in await run_sql(database_url, STATUS, parked["id"])]
-    assert found != ["failed"]  # it waits, or a worker has it already
+    assert found in (["queued"], ["picked"], [])  # a worker may have it, or be done with it
     await run_sql(database_url, "DELETE FROM offline.close_attempt")
     code, said = await tikiwallet(database_url, data_dir, "close-due")
     assert (code, said.splitlines()[-1]) == (0, "Vouchers closed: 1.")
