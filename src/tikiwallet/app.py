@@ -29,6 +29,7 @@ from tikiwallet.platform.db import Database
 from tikiwallet.platform.errors import Refused
 from tikiwallet.platform.http import route
 from tikiwallet.platform.metrics import metrics_port
+from tikiwallet.platform.thin import Application
 from tikiwallet.web import http as web_http
 
 CONTEXTS = ("ledger", "identity", "payments", "offline", "funding")
@@ -125,8 +126,8 @@ def build_app(settings: Settings, *, database_url: str, clock: http.Clock = http
         async with parts.open(now=clock()), parts.at_work(clock), parts.measured(clock):
             yield
 
-    application = Litestar(
-        route_handlers=[
+    application = Application(
+        [
             healthz,
             readyz,
             openapi_json,

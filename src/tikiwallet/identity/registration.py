@@ -106,7 +106,7 @@ class Registrations:
             raise UsernameInvalid(field="username")
         number = self._phones.for_sign_up(phone)
         check_password(password, username=username, phone=number)
-        if await self._db.pool.fetchrow(SQL["person_by_username"], username):
+        if await self._db.pool.fetchval(SQL["username_is_taken"], username):
             raise UsernameTaken(field="username")
         password_hash = await self._hasher.hash(password)
         code_expires_at = now + LIFETIME

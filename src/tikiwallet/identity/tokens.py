@@ -71,15 +71,20 @@ def read_header(token: str) -> Header:
         raise SessionInvalid from error
 
 
-def verify_token(token: str, key: ECKey, *, now: datetime) -> Claims:
-    """Return the claims of a token that `key` signed and that is valid at `now`. Refusal: `SessionInvalid`."""
+def verify_token(token: str, key: ECKey) -> Claims:
+    """Return the claims of a token that `key` signed, whenever they hold. Refusal: `SessionInvalid`."""
     try:
         signed = jws.deserialize_compact(token, key, algorithms=[ALGORITHM])
         claims = msgspec.json.decode(signed.payload or b"", type=Claims)
     except (JoseError, ValueError, msgspec.DecodeError) as error:
         raise SessionInvalid from error
-    now_seconds = now.timestamp()
-    is_begun = claims.nbf <= now_seconds + CLOCK_DIFFERENCE_SECONDS_MAX
-    if claims.jti != claims.sid or not is_begun or claims.exp <= now_seconds:
+    if claims.jti != claims.sid:
         raise SessionInvalid
     return claims
+
+
+def check_validity(claims: Claims, *, now: datetime) -> None:
+    """Return if the claims hold at `now`. Refusal: `SessionInvalid`."""
+    now_seconds = now.timestamp()
+    if claims.nbf > now_seconds + CLOCK_DIFFERENCE_SECONDS_MAX or claims.exp <= now_seconds:
+        raise SessionInvalid

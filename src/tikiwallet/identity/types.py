@@ -49,6 +49,12 @@ class Directory(Protocol):
         """Return the person with this phone number (E.164, or local for a known country) or username, if any."""
         ...
 
+    async def find_beside(
+        self, person_id: PersonId, *, phone: str = "", username: str = ""
+    ) -> tuple[PublicPerson | None, PublicPerson | None]:
+        """Return a person, and the one whom he names by phone number or username, in one look."""
+        ...
+
     async def people(self, person_ids: Sequence[PersonId]) -> dict[PersonId, PublicPerson]:
         """Return those of `person_ids` that exist."""
         ...

@@ -1,8 +1,8 @@
 """The ledger on PostgreSQL.
 
 Every post goes through one of two SQL functions that lock, judge and write in one transaction, so that no answer can
-be stale. This module validates, repeats what a concurrent post disturbed, and keeps one impossible transfer from
-taking down the batch it travels in.
+be stale. This module validates, gathers concurrent posts into batches, repeats what a concurrent post disturbed, and
+keeps one impossible transfer from taking down the batch it travels in.
 """
 
 from collections.abc import Collection, Sequence
@@ -28,10 +28,12 @@ from tikiwallet.ledger.types import (
     TransferId,
     TransferKind,
 )
+from tikiwallet.platform.batching import Batcher
 from tikiwallet.platform.db import Database, Queries
 
 SQL = Queries("tikiwallet.ledger")
 ATTEMPTS_MAX = 5
+POSTS_WAITING_MAX = 4 * BATCH_SIZE_MAX  # under a second's work; who comes later is told to come again
 POSTING_NO_MAX = 2**63 - 1
 SIGNS = {None: 0, Direction.IN: 1, Direction.OUT: -1}
 
@@ -52,6 +54,9 @@ class PostgresLedger:
 
     def __init__(self, database: Database) -> None:
         self._database = database
+        self._posts: Batcher[Transfer, PostResult] = Batcher(
+            self._post_together, size_max=BATCH_SIZE_MAX, waiting_max=POSTS_WAITING_MAX
+        )
 
     async def open_account(self, account_id: AccountId, *, kind: AccountKind, currency: str, limits: Limits) -> Account:
         """See `types.Ledger.open_account`."""
@@ -85,13 +90,13 @@ class PostgresLedger:
         return {row["account_id"]: _account(row) for row in rows}
 
     async def post(self, transfer: Transfer) -> PostResult:
-        """See `types.Ledger.post`."""
+        """See `types.Ledger.post`. What is posted at the same time in this process shares one call of the database.
+
+        Refusal: `Overloaded` when too many wait; then nothing was posted. A caller that is cancelled doesn't know
+        whether it was.
+        """
         check_transfer(transfer)
-        row = await self._until_undisturbed(
-            SQL["post_one"], transfer.transfer_id, transfer.debit_account_id, transfer.credit_account_id,
-            transfer.amount_minor, transfer.currency, transfer.kind, transfer.note,
-        )  # fmt: skip
-        return PostResult(outcome=PostOutcome(row["outcome"]), posted_at=row["posted_at"])
+        return await self._posts.ask(transfer)
 
     async def post_linked(self, transfers: Sequence[Transfer]) -> list[PostResult]:
         """See `types.Ledger.post_linked`. An error of the database means that nothing was posted, or all was."""
@@ -118,6 +123,9 @@ class PostgresLedger:
         transfer's fault (the server went away) are raised; the outcomes are then unknown.
         """
         check_transfers(transfers)
+        return await self._attempt_together(transfers)
+
+    async def _attempt_together(self, transfers: Sequence[Transfer]) -> list[PostResult | asyncpg.PostgresError]:
         try:
             return list(await self._post_batch(transfers, linked=False))
         except UNAVAILABLE:
@@ -150,9 +158,21 @@ class PostgresLedger:
         )  # fmt: skip
         return [Posting(**{**row, "kind": TransferKind(row["kind"])}) for row in rows]
 
+    async def _post_together(self, transfers: Sequence[Transfer]) -> Sequence[PostResult | Exception]:
+        if len(transfers) == 1:
+            return [await self._post_one(transfers[0])]
+        return await self._attempt_together(transfers)
+
+    async def _post_one(self, transfer: Transfer) -> PostResult:
+        row = await self._until_undisturbed(
+            SQL["post_one"], transfer.transfer_id, transfer.debit_account_id, transfer.credit_account_id,
+            transfer.amount_minor, transfer.currency, transfer.kind, transfer.note,
+        )  # fmt: skip
+        return PostResult(outcome=PostOutcome(row["outcome"]), posted_at=row["posted_at"])
+
     async def _attempt(self, transfer: Transfer) -> PostResult | asyncpg.PostgresError:
         try:
-            return await self.post(transfer)
+            return await self._post_one(transfer)
         except UNAVAILABLE:
             raise
         except asyncpg.PostgresError as error:

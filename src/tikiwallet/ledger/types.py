@@ -8,11 +8,12 @@ from collections.abc import Collection, Sequence
 from datetime import datetime
 from enum import StrEnum
 from typing import NewType, Protocol
-from uuid import UUID, uuid5
+from uuid import UUID
 
 import msgspec
 
 from tikiwallet.platform.errors import Kind, Refused
+from tikiwallet.platform.ids import derive_uuid
 
 AccountId = NewType("AccountId", UUID)
 TransferId = NewType("TransferId", UUID)
@@ -48,12 +49,12 @@ class TransferKind(StrEnum):
 
 def derive_account_id(owner_id: UUID, kind: AccountKind, currency: str) -> AccountId:
     """Return the id of the account of `owner_id` of this kind and currency: the same in every process, for ever."""
-    return AccountId(uuid5(owner_id, f"account/{kind.value}/{currency}"))
+    return AccountId(derive_uuid(owner_id, f"account/{kind.value}/{currency}"))
 
 
 def derive_transfer_id(actor_id: UUID, key: str) -> TransferId:
     """Return the id that makes a retry of `actor_id` with the same idempotency `key` the same transfer."""
-    return TransferId(uuid5(actor_id, f"transfer/{key}"))
+    return TransferId(derive_uuid(actor_id, f"transfer/{key}"))
 
 
 class Limits(msgspec.Struct, frozen=True, kw_only=True):

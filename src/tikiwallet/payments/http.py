@@ -74,15 +74,18 @@ def person_of(request: AnyRequest) -> PersonId:
 
 
 def read_query(request: AnyRequest, kind: type[Q]) -> Q:
-    """Return the query parameters as `kind`; refuses unknown and malformed ones (`RequestInvalid`)."""
+    """Return the query parameters as `kind`; refuses unknown, malformed and repeated ones (`RequestInvalid`)."""
+    found = dict(request.query_params)
+    if len(found) != len(request.query_params):
+        raise RequestInvalid("A parameter stands in the query twice.")
     try:
-        return msgspec.convert(dict(request.query_params), kind, strict=False)
+        return msgspec.convert(found, kind, strict=False)
     except msgspec.ValidationError as error:
         message, _, path = str(error).partition(" - at `$")
         raise RequestInvalid(message, field=path.rstrip("`").lstrip(".")) from error
 
 
-@route("GET", "/v1/balance", summary="What is in my wallet?", tag="payments", answer=Balances)
+@route("GET", "/v1/balance", summary="What is in my wallet?", tag="payments", answer=Balances, thin=True)
 async def get_balance(request: AnyRequest) -> Response[bytes]:
     """Answer every currency of the wallet, also those that hold nothing."""
     return http.respond(Balances(balances=await payments_of(request).wallets.balances(person_of(request))))
@@ -90,7 +93,7 @@ async def get_balance(request: AnyRequest) -> Response[bytes]:
 
 @route(
     "POST", "/v1/transfers", summary="Pay somebody", tag="payments", body=SendOrder, answer=Receipt, status=201,
-    idempotent=True, refusals=(MemoInvalid, CurrencyNotOffered, PayeeUnknown, PayeeIsPayer, *MONEY_MOVES),
+    idempotent=True, thin=True, refusals=(MemoInvalid, CurrencyNotOffered, PayeeUnknown, PayeeIsPayer, *MONEY_MOVES),
     example=SendOrder(to=PersonRef(username="bob"), amount=ONE_COFFEE, memo="coffee"),
 )  # fmt: skip
 async def post_transfer(request: AnyRequest) -> Response[bytes]:
@@ -113,7 +116,7 @@ async def get_transfer(request: AnyRequest, transfer_id: FromPath[UUID]) -> Resp
 
 
 @route(
-    "GET", "/v1/history", summary="What happened to my wallet?", tag="payments", answer=HistoryPage,
+    "GET", "/v1/history", summary="What happened to my wallet?", tag="payments", answer=HistoryPage, thin=True,
     query=HISTORY_QUERY, refusals=(CurrencyNotOffered,),
 )  # fmt: skip
 async def get_history(request: AnyRequest) -> Response[bytes]:

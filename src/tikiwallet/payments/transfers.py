@@ -71,12 +71,12 @@ class Transfers:
         """
         check_memo(order.memo)
         require_offered(order.amount.currency, self._wallets.currencies)
-        payee = await find_person(self._directory, order.to)
+        payer, payee = await self._directory.find_beside(payer_id, phone=order.to.phone, username=order.to.username)
         if payee is None:
             raise PayeeUnknown(field="to")
         if payee.person_id == payer_id:
             raise PayeeIsPayer(field="to")
-        payer = (await self._directory.people((payer_id,)))[payer_id]
+        assert payer is not None, payer_id
         transfer = payment(
             transfer_id=derive_transfer_id(payer_id, key),
             payer_id=payer_id,

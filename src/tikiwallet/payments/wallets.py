@@ -5,6 +5,7 @@ table here every payment would need a second row just to say who was on the othe
 """
 
 from collections.abc import Collection, Sequence
+from functools import lru_cache
 from uuid import UUID
 
 from tikiwallet.identity.types import PersonId
@@ -22,8 +23,10 @@ from tikiwallet.platform.db import Database, Queries
 from tikiwallet.platform.money import Balance
 
 SQL = Queries("tikiwallet.payments")
+ACCOUNTS_REMEMBERED_MAX = 10_000
 
 
+@lru_cache(maxsize=ACCOUNTS_REMEMBERED_MAX)
 def wallet_account_id(person_id: UUID, currency: str) -> AccountId:
     """Return the ledger account that holds the online money of this person in this currency."""
     return derive_account_id(person_id, AccountKind.WALLET, currency)

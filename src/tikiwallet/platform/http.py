@@ -23,6 +23,7 @@ from litestar.handlers.base import BaseRouteHandler
 from tikiwallet.platform import session_cookie
 from tikiwallet.platform.errors import Kind, Refused
 
+JSON = "application/json"
 BODY_BYTES_MAX = 1_000_000
 PAGE_SIZE_MAX = 100
 PAGE_SIZE_DEFAULT = 20
@@ -160,12 +161,14 @@ def route(
     refusals: Sequence[type[Refused]] = (),
     signed_in: bool = True,
     idempotent: bool = False,
+    thin: bool = False,
     query: Sequence[tuple[str, str]] = (),
     example: object = None,
 ) -> Callable[[Callable[..., Awaitable[Response[Any]]]], HTTPRouteHandler]:
     """Declare a route.
 
     `signed_in` demands a session; `idempotent` says that the handler calls `idempotency_key`;
+    `thin` lets `platform/thin.py` serve it, for what is asked all day; then the handler takes the request alone.
     `query` holds (name, description) pairs; `example` is a body that works, shown in the description.
     """
     operation = Operation(
@@ -177,11 +180,16 @@ def route(
         http_method=method,  # type: ignore[arg-type]
         status_code=status,
         guards=[_require_session] if signed_in else None,
-        opt={"operation": operation},
+        opt={"operation": operation, "thin": thin},
     )
 
 
 async def _require_session(connection: ASGIConnection[Any, Any, Any, Any], _: BaseRouteHandler) -> None:
+    await require_session(connection)
+
+
+async def require_session(connection: ASGIConnection[Any, Any, Any, Any]) -> None:
+    """Find out who is asking, or refuse: `SessionMissing`, `SessionInvalid`."""
     scheme, _space, token = connection.headers.get("authorization", "").partition(" ")
     if not scheme:
         token = session_cookie.token_of(connection)
@@ -216,12 +224,14 @@ async def read(request: Request[Any, Any, Any], kind: type[T]) -> T:
     Refusals: `ContentTypeUnsupported`, `BodyTooLarge`, `RequestInvalid` (wrong JSON, wrong or unknown field, a key
     twice, a NUL character).
     """
-    if request.headers.get("content-type", "").split(";")[0].strip().lower() != "application/json":
+    content_type = request.headers.get("content-type", "")
+    if content_type != JSON and content_type.split(";")[0].strip().lower() != JSON:
         raise ContentTypeUnsupported
     raw = await request.body()
     try:
-        # Twice: the struct decoder is strict about types, but keeps the last of two equal keys.
-        json.loads(raw, object_pairs_hook=_no_key_twice, parse_constant=_no_constant)
+        # The struct decoder is strict about types, but keeps the last of two equal keys.
+        if raw.count(b":") != _keys(msgspec.json.decode(raw)):
+            json.loads(raw, object_pairs_hook=_no_key_twice, parse_constant=_no_constant)
         if b"\\u0000" in raw:
             raise RequestInvalid("The body holds a NUL character.")
         return msgspec.json.decode(raw, type=kind, strict=True)
@@ -230,6 +240,13 @@ async def read(request: Request[Any, Any, Any], kind: type[T]) -> T:
         raise RequestInvalid(message, field=path.rstrip("`").lstrip(".")) from error
     except (msgspec.DecodeError, ValueError, RecursionError) as error:
         raise RequestInvalid("The body isn't valid JSON, or a key stands in it twice.") from error
+
+
+def _keys(value: object) -> int:
+    """Return how many keys a decoded JSON value has; each stands before a colon, and so did one that was lost."""
+    if isinstance(value, dict):
+        return len(value) + sum(map(_keys, value.values()))
+    return sum(map(_keys, value)) if isinstance(value, list) else 0
 
 
 def _no_key_twice(pairs: list[tuple[str, object]]) -> dict[str, object]:

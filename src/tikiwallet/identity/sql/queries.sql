@@ -3,15 +3,20 @@
 -- person_by_phone --
 SELECT person_id, username, phone, tier, state, password_hash FROM identity.person WHERE phone = $1;
 
--- person_by_username --
+-- username_is_taken --
+SELECT true FROM identity.person WHERE lower(username COLLATE "C") = lower($1 COLLATE "C");
+
+-- people_named --
+-- By id, by phone number and by username in lower case: three looks into an index, whoever asks for whom.
+SELECT person_id, username, phone, tier FROM identity.person WHERE person_id = ANY($1::uuid[])
+UNION ALL
+SELECT person_id, username, phone, tier FROM identity.person WHERE phone = ANY($2::text[])
+UNION ALL
 SELECT person_id, username, phone, tier FROM identity.person
-WHERE lower(username COLLATE "C") = lower($1 COLLATE "C");
+WHERE lower(username COLLATE "C") = ANY($3::text[]);
 
 -- person_by_id --
 SELECT person_id, username, phone, tier FROM identity.person WHERE person_id = $1;
-
--- people_by_id --
-SELECT person_id, username, phone, tier FROM identity.person WHERE person_id = ANY($1::uuid[]);
 
 -- insert_person --
 INSERT INTO identity.person (person_id, username, phone, password_hash, tier, created_at)
@@ -76,9 +81,10 @@ RETURNING request_id;
 -- insert_session --
 INSERT INTO identity.session (session_id, person_id, issued_at, expires_at, label) VALUES ($1, $2, $3, $4, $5);
 
--- live_session --
-SELECT last_seen_at, issued_at FROM identity.session JOIN identity.person USING (person_id)
-WHERE session_id = $1 AND person_id = $2 AND revoked_at IS NULL AND expires_at > $3 AND state = 'active';
+-- live_sessions --
+SELECT session_id, person_id, issued_at, expires_at, last_seen_at
+FROM identity.session JOIN identity.person USING (person_id)
+WHERE session_id = ANY($1::uuid[]) AND revoked_at IS NULL AND state = 'active';
 
 -- see_session --
 -- Never backwards: another machine's clock may be a little behind.

@@ -1,0 +1,76 @@
+"""Many callers, one call: what is asked while the database is busy is asked together next.
+
+A call of the database costs most of its time however little it asks, and a wallet's requests ask the same few things.
+Nobody waits for company: the first caller starts at once, and who comes meanwhile goes together after him. So one
+caller alone is as fast as without this, and a crowd is served by a few large calls.
+"""
+
+import asyncio
+from collections import deque
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Generic, TypeVar
+
+from tikiwallet.platform.http import Overloaded
+
+T = TypeVar("T")
+R = TypeVar("R")
+
+RETRY_AFTER_SECONDS = 1
+
+
+class Batcher(Generic[T, R]):
+    """Gathers concurrent calls into calls of `run`, one at a time, each with at most `size_max` items in their order.
+
+    `run` returns one answer for each item; an exception among them is raised to the caller of that item, and one that
+    `run` raises to every caller of the batch. At most `waiting_max` wait; more are refused (`Overloaded`), because a
+    queue that grows makes everybody late and saves nobody.
+
+    A caller that is cancelled doesn't cancel the call, which belongs to others too: what he asked happens all the same.
+    """
+
+    def __init__(
+        self, run: Callable[[Sequence[T]], Awaitable[Sequence[R | Exception]]], *, size_max: int, waiting_max: int
+    ) -> None:
+        self._run = run
+        self._size_max = size_max
+        self._waiting_max = waiting_max
+        self._waiting: deque[tuple[T, asyncio.Future[R]]] = deque()
+        self._draining: asyncio.Task[None] | None = None
+
+    def ask(self, item: T) -> asyncio.Future[R]:
+        """Return what will be the answer for `item`. Refusal: `Overloaded`; then nothing was asked."""
+        if len(self._waiting) >= self._waiting_max:
+            raise Overloaded(retry_after_seconds=RETRY_AFTER_SECONDS)
+        loop = asyncio.get_running_loop()
+        answer: asyncio.Future[R] = loop.create_future()
+        self._waiting.append((item, answer))
+        if self._draining is None:
+            self._draining = loop.create_task(self._drain())
+        return answer
+
+    async def _drain(self) -> None:
+        try:
+            while self._waiting:
+                taken = [self._waiting.popleft() for _ in range(min(len(self._waiting), self._size_max))]
+                await self._answer(taken)
+        finally:
+            self._draining = None
+
+    async def _answer(self, taken: Sequence[tuple[T, "asyncio.Future[R]"]]) -> None:
+        answers: Sequence[R | Exception]
+        try:
+            answers = await self._run([item for item, _ in taken])
+            assert len(answers) == len(taken), (len(answers), len(taken))
+        except Exception as error:  # whatever it is belongs to the callers, who all wait for it
+            answers = [error] * len(taken)
+        except asyncio.CancelledError:
+            for _, waiting in taken:
+                waiting.cancel()
+            raise
+        for (_, waiting), answer in zip(taken, answers, strict=True):
+            if waiting.done():  # its caller is gone
+                continue
+            if isinstance(answer, Exception):
+                waiting.set_exception(answer)
+            else:
+                waiting.set_result(answer)
