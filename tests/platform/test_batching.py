@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tikiwallet.platform.batching import Batcher
+from tikiwallet.platform.batching import Batcher, Reads
 from tikiwallet.platform.http import Overloaded
 from tikiwallet.platform.ids import derive_uuid
 
@@ -116,3 +116,22 @@ def test_a_derived_id_is_the_one_that_the_standard_says(namespace: UUID, name: s
     assert derived == uuid5(namespace, name)
     assert hash(derived) == hash(uuid5(namespace, name))
     assert str(derived) == str(uuid5(namespace, name))
+
+
+async def test_keys_of_all_callers_are_looked_up_once_and_each_gets_his_own() -> None:
+    calls: list[list[str]] = []
+    gate = asyncio.Event()
+
+    async def read(keys: list[str]) -> dict[str, int]:
+        calls.append(sorted(keys))
+        await gate.wait()
+        return {key: len(key) for key in keys if key != "nobody"}
+
+    reads = Reads(read)
+    first = asyncio.create_task(reads.get(["a"]))
+    await turns()
+    others = [asyncio.create_task(reads.get(keys)) for keys in (["bb", "a"], ["bb", "nobody"], [])]
+    await turns()
+    gate.set()
+    assert await asyncio.gather(first, *others) == [{"a": 1}, {"bb": 2, "a": 1}, {"bb": 2}, {}]
+    assert calls == [["a"], ["a", "bb", "nobody"]]  # "a" again: an answer is never older than its question

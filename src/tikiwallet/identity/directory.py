@@ -13,16 +13,12 @@ from tikiwallet.identity.phones import PhoneRules, mask
 from tikiwallet.identity.queries import SQL
 from tikiwallet.identity.registration import USERNAME
 from tikiwallet.identity.types import Person, PersonId, PublicPerson, Tier
-from tikiwallet.platform.batching import Batcher
+from tikiwallet.platform.batching import Reads
 from tikiwallet.platform.db import Database
 
-LOOKS_TOGETHER_MAX = 500
-LOOKS_WAITING_MAX = 4000
-NOBODY = "-"  # neither a phone number nor a username
-
-
-# Whom somebody looks for: ids, a phone number (E.164) and a username in lower case; "" for none.
-Look: TypeAlias = tuple[tuple[PersonId, ...], str, str]
+# How somebody is looked for: an id, a phone number (E.164) or a username in lower case.
+Key: TypeAlias = UUID | str
+NOBODY = ""  # no phone number and no username
 
 
 class People:
@@ -31,9 +27,7 @@ class People:
     def __init__(self, db: Database, *, phones: PhoneRules) -> None:
         self._db = db
         self._phones = phones
-        self._looks: Batcher[Look, list[asyncpg.Record | None]] = Batcher(
-            self._look_together, size_max=LOOKS_TOGETHER_MAX, waiting_max=LOOKS_WAITING_MAX
-        )
+        self._rows: Reads[Key, asyncpg.Record] = Reads(self._read)
 
     async def find(self, *, phone: str = "", username: str = "") -> PublicPerson | None:
         """Return the person with this phone number (E.164, or local for the default country) or username, if any."""
@@ -44,8 +38,9 @@ class People:
         self, person_id: PersonId, *, phone: str = "", username: str = ""
     ) -> tuple[PublicPerson | None, PublicPerson | None]:
         """Return a person, and the one whom he names by phone number or username, in one look."""
-        me, other = await self._looks.ask(self._look(phone, username, person_ids=(person_id,)))
-        return _public(me) if me is not None else None, _public(other) if other is not None else None
+        key = self._key(phone, username)
+        rows = await self._rows.get((person_id, key))
+        return _public(rows[person_id]) if person_id in rows else None, _public(rows[key]) if key in rows else None
 
     async def find_in_full(self, *, phone: str = "", username: str = "") -> Person | None:
         """Like `find`, with the whole phone number and the tier: for operators only."""
@@ -54,8 +49,8 @@ class People:
 
     async def people(self, person_ids: Sequence[PersonId]) -> dict[PersonId, PublicPerson]:
         """Return those of `person_ids` that exist."""
-        rows = await self._looks.ask((tuple(person_ids), "", ""))
-        return {PersonId(row["person_id"]): _public(row) for row in rows if row is not None}
+        rows = await self._rows.get(person_ids)
+        return {PersonId(row["person_id"]): _public(row) for row in rows.values()}
 
     async def person(self, person_id: PersonId) -> Person | None:
         """Return one person with the tier, for other contexts and for the person (never for other people)."""
@@ -63,28 +58,24 @@ class People:
         return _person(row) if row is not None else None
 
     async def _find(self, phone: str, username: str) -> asyncpg.Record | None:
-        (row,) = await self._looks.ask(self._look(phone, username))
-        return row
+        key = self._key(phone, username)
+        return (await self._rows.get((key,))).get(key)
 
-    def _look(self, phone: str, username: str, *, person_ids: tuple[PersonId, ...] = ()) -> Look:
+    def _key(self, phone: str, username: str) -> Key:
         assert bool(phone) != bool(username), "find a person by one of the two"
         if phone:
-            return person_ids, self._phones.for_finding(phone) or NOBODY, ""
+            return self._phones.for_finding(phone) or NOBODY
         # A name that nobody can have isn't looked for; this also keeps NUL characters away from the database.
-        return person_ids, "", username.lower() if USERNAME.fullmatch(username) else NOBODY
+        return username.lower() if USERNAME.fullmatch(username) else NOBODY
 
-    async def _look_together(self, looks: Sequence[Look]) -> list[list[asyncpg.Record | None]]:
-        """Return for each look its people in the order of the ids, then the one with the number or name."""
-        ids = {person_id for person_ids, _, _ in looks for person_id in person_ids}
-        phones = {phone for _, phone, _ in looks if phone}
-        usernames = {username for _, _, username in looks if username}
-        found: dict[UUID | str, asyncpg.Record] = {}
-        for row in await self._db.pool.fetch(SQL["people_named"], list(ids), list(phones), list(usernames)):
+    async def _read(self, keys: list[Key]) -> dict[Key, asyncpg.Record]:
+        ids = [key for key in keys if isinstance(key, UUID)]
+        phones = [key for key in keys if isinstance(key, str) and key.startswith("+")]
+        usernames = [key for key in keys if isinstance(key, str) and key and not key.startswith("+")]
+        found: dict[Key, asyncpg.Record] = {}
+        for row in await self._db.pool.fetch(SQL["people_named"], ids, phones, usernames):
             found[row["person_id"]] = found[row["phone"]] = found[row["username"].lower()] = row
-        return [
-            [found.get(key) for key in person_ids] + ([found.get(phone or username)] if phone or username else [])
-            for person_ids, phone, username in looks
-        ]
+        return found
 
 
 def _public(row: asyncpg.Record) -> PublicPerson:

@@ -4,7 +4,6 @@ A token alone would be good for six hours whatever happens. So every request als
 session still lives and its person isn't frozen: signing out and freezing work at once, in every process.
 """
 
-from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Final
 from uuid import UUID
@@ -18,7 +17,7 @@ from tikiwallet.identity.phones import PhoneRules
 from tikiwallet.identity.queries import SQL
 from tikiwallet.identity.tokens import Claims, check_validity, read_header, sign_token, verify_token
 from tikiwallet.identity.types import Person, PersonId, PersonState, Tier
-from tikiwallet.platform.batching import Batcher
+from tikiwallet.platform.batching import Reads
 from tikiwallet.platform.db import Connection, Database
 from tikiwallet.platform.errors import Kind, Refused
 from tikiwallet.platform.http import Caller, SessionInvalid
@@ -26,8 +25,6 @@ from tikiwallet.platform.http import Caller, SessionInvalid
 SEEN_AGAIN_AFTER: Final = timedelta(minutes=5)  # a write for every request would cost more than it tells
 SESSIONS_SHOWN_MAX: Final = 100
 TOKENS_REMEMBERED_MAX: Final = 10_000  # about 10 MB
-LOOKS_TOGETHER_MAX: Final = 500
-LOOKS_WAITING_MAX: Final = 4000
 
 
 class CredentialsWrong(Refused):
@@ -89,9 +86,7 @@ class Sessions:
         self._ttl = timedelta(seconds=ttl_seconds)
         # That a signature is right stays true; whether the session still lives is asked each time.
         self._verified_tokens: dict[str, Claims] = {}
-        self._lives: Batcher[UUID, asyncpg.Record | None] = Batcher(
-            self._which_live, size_max=LOOKS_TOGETHER_MAX, waiting_max=LOOKS_WAITING_MAX
-        )
+        self._live: Reads[UUID, asyncpg.Record] = Reads(self._which_live)
 
     async def sign_in(self, *, phone: str, password: str, session_id: UUID, now: datetime, label: str = "") -> Session:
         """Open a session for who knows the password of this phone number; `label` is for the list of sessions.
@@ -128,7 +123,7 @@ class Sessions:
     async def authenticate(self, token: str, *, now: datetime) -> Caller:
         """Return who holds this token. Refusal: `SessionInvalid`, whatever the reason."""
         claims = await self._verified(token, now=now)
-        row = await self._lives.ask(claims.sid)
+        row = (await self._live.get((claims.sid,))).get(claims.sid)
         if row is None or row["person_id"] != claims.sub or row["expires_at"] <= now:
             raise SessionInvalid
         if now - (row["last_seen_at"] or row["issued_at"]) >= SEEN_AGAIN_AFTER:
@@ -149,10 +144,8 @@ class Sessions:
         check_validity(claims, now=now)
         return claims
 
-    async def _which_live(self, session_ids: Sequence[UUID]) -> list[asyncpg.Record | None]:
-        rows = await self._db.pool.fetch(SQL["live_sessions"], session_ids)
-        found = {row["session_id"]: row for row in rows}
-        return [found.get(session_id) for session_id in session_ids]
+    async def _which_live(self, session_ids: list[UUID]) -> dict[UUID, asyncpg.Record]:
+        return {row["session_id"]: row for row in await self._db.pool.fetch(SQL["live_sessions"], session_ids)}
 
     async def sign_out(self, caller: Caller, *, now: datetime) -> None:
         """End the session at once, everywhere. Safe to repeat."""

@@ -5,6 +5,7 @@ be stale. This module validates, gathers concurrent posts into batches, repeats 
 keeps one impossible transfer from taking down the batch it travels in.
 """
 
+from collections import defaultdict
 from collections.abc import Collection, Sequence
 from datetime import datetime
 from typing import Any
@@ -28,7 +29,7 @@ from tikiwallet.ledger.types import (
     TransferId,
     TransferKind,
 )
-from tikiwallet.platform.batching import Batcher
+from tikiwallet.platform.batching import Batcher, Reads
 from tikiwallet.platform.db import Database, Queries
 
 SQL = Queries("tikiwallet.ledger")
@@ -54,6 +55,8 @@ class PostgresLedger:
 
     def __init__(self, database: Database) -> None:
         self._database = database
+        self._accounts: Reads[AccountId, Account] = Reads(self._read_accounts)
+        self._pages: Reads[tuple[AccountId, int, int], list[Posting]] = Reads(self._read_pages)
         self._posts: Batcher[Transfer, PostResult] = Batcher(
             self._post_together, size_max=BATCH_SIZE_MAX, waiting_max=POSTS_WAITING_MAX
         )
@@ -86,8 +89,7 @@ class PostgresLedger:
     async def accounts(self, account_ids: Sequence[AccountId]) -> dict[AccountId, Account]:
         """See `types.Ledger.accounts`."""
         assert len(account_ids) <= BATCH_SIZE_MAX, len(account_ids)
-        rows = await self._database.pool.fetch(SQL["accounts"], account_ids)
-        return {row["account_id"]: _account(row) for row in rows}
+        return await self._accounts.get(account_ids)
 
     async def post(self, transfer: Transfer) -> PostResult:
         """See `types.Ledger.post`. What is posted at the same time in this process shares one call of the database.
@@ -152,11 +154,28 @@ class PostgresLedger:
     ) -> list[Posting]:
         """See `types.Ledger.statement`."""
         check_page(before_posting_no=before_posting_no, limit=limit, since=since, until=until)
+        if not kinds and direction is None and since is None and until is None:
+            page = (account_id, before_posting_no or POSTING_NO_MAX, limit)
+            return (await self._pages.get((page,))).get(page, [])
         rows = await self._database.pool.fetch(
             SQL["statement"], account_id, before_posting_no or POSTING_NO_MAX, since, until, list(kinds),
             SIGNS[direction], limit,
         )  # fmt: skip
-        return [Posting(**{**row, "kind": TransferKind(row["kind"])}) for row in rows]
+        return [_posting(row) for row in rows]
+
+    async def _read_accounts(self, account_ids: list[AccountId]) -> dict[AccountId, Account]:
+        rows = await self._database.pool.fetch(SQL["accounts"], account_ids)
+        return {row["account_id"]: _account(row) for row in rows}
+
+    async def _read_pages(
+        self, pages: list[tuple[AccountId, int, int]]
+    ) -> dict[tuple[AccountId, int, int], list[Posting]]:
+        """Read pages that no filter thins out: account, number before which it begins, length."""
+        rows = await self._database.pool.fetch(SQL["pages"], *map(list, zip(*pages, strict=True)))
+        found: dict[tuple[AccountId, int, int], list[Posting]] = defaultdict(list)
+        for row in rows:
+            found[pages[row["page"] - 1]].append(_posting(row))
+        return found
 
     async def _post_together(self, transfers: Sequence[Transfer]) -> Sequence[PostResult | Exception]:
         if len(transfers) == 1:
@@ -210,6 +229,19 @@ class PostgresLedger:
 
 def _limit_values(limits: Limits) -> tuple[int | None, int | None, int | None]:
     return limits.balance_min_minor, limits.balance_max_minor, limits.out_per_day_max_minor
+
+
+def _posting(row: asyncpg.Record) -> Posting:
+    return Posting(
+        posting_no=row["posting_no"],
+        transfer_id=row["transfer_id"],
+        other_account_id=row["other_account_id"],
+        amount_minor=row["amount_minor"],
+        balance_minor=row["balance_minor"],
+        kind=TransferKind(row["kind"]),
+        note=row["note"],
+        posted_at=row["posted_at"],
+    )
 
 
 def _account(row: asyncpg.Record) -> Account:

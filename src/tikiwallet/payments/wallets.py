@@ -19,6 +19,7 @@ from tikiwallet.ledger.types import (
     Transfer,
     derive_account_id,
 )
+from tikiwallet.platform.batching import Reads
 from tikiwallet.platform.db import Database, Queries
 from tikiwallet.platform.money import Balance
 
@@ -39,6 +40,7 @@ class Wallets:
         self._db = db
         self._ledger = ledger
         self._limits = limits
+        self._owners: Reads[AccountId, PersonId] = Reads(self._read_owners)
         self.currencies = tuple(currencies)
 
     async def prepare(self, person_id: PersonId) -> None:
@@ -63,7 +65,10 @@ class Wallets:
 
     async def owners(self, account_ids: Collection[AccountId]) -> dict[AccountId, PersonId]:
         """Return whose wallets these accounts are; accounts that are nobody's wallet are absent."""
-        rows = await self._db.pool.fetch(SQL["wallet_owners"], list(account_ids))
+        return await self._owners.get(account_ids)
+
+    async def _read_owners(self, account_ids: list[AccountId]) -> dict[AccountId, PersonId]:
+        rows = await self._db.pool.fetch(SQL["wallet_owners"], account_ids)
         return {AccountId(row["account_id"]): PersonId(row["person_id"]) for row in rows}
 
     async def balances(self, person_id: PersonId) -> list[Balance]:

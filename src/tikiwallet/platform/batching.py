@@ -7,15 +7,19 @@ caller alone is as fast as without this, and a crowd is served by a few large ca
 
 import asyncio
 from collections import deque
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Collection, Hashable, Mapping, Sequence
 from typing import Generic, TypeVar
 
 from tikiwallet.platform.http import Overloaded
 
 T = TypeVar("T")
 R = TypeVar("R")
+K = TypeVar("K", bound=Hashable)
+V = TypeVar("V")
 
 RETRY_AFTER_SECONDS = 1
+READS_TOGETHER_MAX = 500
+READS_WAITING_MAX = 4000
 
 
 class Batcher(Generic[T, R]):
@@ -74,3 +78,24 @@ class Batcher(Generic[T, R]):
                 waiting.set_exception(answer)
             else:
                 waiting.set_result(answer)
+
+
+class Reads(Generic[K, V]):
+    """Looks keys up, those of all callers at once. `read` returns what it finds of the keys that it is given.
+
+    An answer is never older than the question: only those who already wait when a call begins share it.
+    """
+
+    def __init__(self, read: Callable[[list[K]], Awaitable[Mapping[K, V]]]) -> None:
+        self._read = read
+        self._batcher: Batcher[Collection[K], dict[K, V]] = Batcher(
+            self._read_together, size_max=READS_TOGETHER_MAX, waiting_max=READS_WAITING_MAX
+        )
+
+    async def get(self, keys: Collection[K]) -> dict[K, V]:
+        """Return what is found, by key; what isn't there is absent. Refusal: `Overloaded`."""
+        return await self._batcher.ask(keys)
+
+    async def _read_together(self, asked: Sequence[Collection[K]]) -> list[dict[K, V]]:
+        found = await self._read(list({key for keys in asked for key in keys}))
+        return [{key: found[key] for key in keys if key in found} for keys in asked]

@@ -50,6 +50,19 @@ WHERE account_id = $1
 ORDER BY posting_no DESC
 LIMIT $7;
 
+-- pages --
+-- The same for many pages at once that nothing thins out: each is one range of the primary key, read backwards.
+SELECT asked.page, p.posting_no, p.transfer_id, p.other_account_id, p.amount_minor, p.balance_minor, p.kind, p.note,
+    p.posted_at
+FROM unnest($1::uuid[], $2::bigint[], $3::integer[]) WITH ORDINALITY AS asked (account_id, before_no, size, page)
+CROSS JOIN LATERAL (
+    SELECT * FROM ledger.posting AS q
+    WHERE q.account_id = asked.account_id AND q.posting_no < asked.before_no
+    ORDER BY q.posting_no DESC
+    LIMIT asked.size
+) AS p
+ORDER BY asked.page, p.posting_no DESC;
+
 -- Below: the rules that `reconcile` proves. Each tells what breaks it: a subject, and what was found there.
 
 -- size_of_the_books --
