@@ -143,9 +143,11 @@ async def test_a_posting_breaks_no_rule(database: Database) -> None:
 
 async def test_a_transfer_to_oneself_is_refused_by_the_functions_too(database: Database) -> None:
     one = "SELECT ledger.post_one(gen_random_uuid(), $1, $1, 1, 'SGD', 'payment', '')"
-    batch = """SELECT ledger.post_batch(ARRAY[gen_random_uuid()], ARRAY[$1::uuid], ARRAY[$1::uuid], ARRAY[1::bigint],
+    batch = """SELECT ledger.post_batch(ARRAY[$1::uuid], ARRAY[gen_random_uuid()], ARRAY[1], ARRAY[1], ARRAY[1],
+        ARRAY[1::bigint], ARRAY['SGD'], ARRAY['payment'], ARRAY[''], false)"""
+    earlier = """SELECT ledger.post_batch(ARRAY[gen_random_uuid()], ARRAY[$1::uuid], ARRAY[$1::uuid], ARRAY[1::bigint],
         ARRAY['SGD'], ARRAY['payment'], ARRAY[''], false)"""
-    for call in (one, batch):
+    for call in (one, batch, earlier):
         assert await broken_rule(database, call, BANK) == "posting_between_two_accounts"
 
 

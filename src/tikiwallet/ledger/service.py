@@ -13,6 +13,7 @@ from typing import Any
 import asyncpg
 import structlog
 
+from tikiwallet.ledger.batch import arguments_of, results_of
 from tikiwallet.ledger.rules import check_currency, check_limits, check_page, check_transfer, check_transfers
 from tikiwallet.ledger.types import (
     BATCH_SIZE_MAX,
@@ -201,21 +202,8 @@ class PostgresLedger:
     async def _post_batch(self, transfers: Sequence[Transfer], *, linked: bool) -> list[PostResult]:
         if not transfers:
             return []
-        row = await self._until_undisturbed(
-            SQL["post_batch"],
-            [transfer.transfer_id for transfer in transfers],
-            [transfer.debit_account_id for transfer in transfers],
-            [transfer.credit_account_id for transfer in transfers],
-            [transfer.amount_minor for transfer in transfers],
-            [transfer.currency for transfer in transfers],
-            [transfer.kind for transfer in transfers],
-            [transfer.note for transfer in transfers],
-            linked,
-        )
-        return [
-            PostResult(outcome=PostOutcome(outcome), posted_at=posted_at)
-            for outcome, posted_at in zip(row["outcomes"], row["posted_ats"], strict=True)
-        ]
+        row = await self._until_undisturbed(SQL["post_batch"], *arguments_of(transfers, linked=linked))
+        return results_of(row)
 
     async def _until_undisturbed(self, query: str, *arguments: object) -> Any:
         # No pause between attempts: the other post has committed when we are told that it disturbed ours.
