@@ -21,6 +21,7 @@ from tikiwallet.platform.batching import Reads
 from tikiwallet.platform.db import Connection, Database
 from tikiwallet.platform.errors import Kind, Refused
 from tikiwallet.platform.http import Caller, SessionInvalid
+from tikiwallet.platform.ids import database_uuid
 
 SEEN_AGAIN_AFTER: Final = timedelta(minutes=5)  # a write for every request would cost more than it tells
 SESSIONS_SHOWN_MAX: Final = 100
@@ -85,7 +86,7 @@ class Sessions:
         self._phones = phones
         self._ttl = timedelta(seconds=ttl_seconds)
         # That a signature is right stays true; whether the session still lives is asked each time.
-        self._verified_tokens: dict[str, Claims] = {}
+        self._verified_tokens: dict[str, tuple[Claims, Caller]] = {}
         self._live: Reads[UUID, asyncpg.Record] = Reads(self._which_live)
 
     async def sign_in(self, *, phone: str, password: str, session_id: UUID, now: datetime, label: str = "") -> Session:
@@ -122,27 +123,29 @@ class Sessions:
 
     async def authenticate(self, token: str, *, now: datetime) -> Caller:
         """Return who holds this token. Refusal: `SessionInvalid`, whatever the reason."""
-        claims = await self._verified(token, now=now)
-        row = (await self._live.get((claims.sid,))).get(claims.sid)
-        if row is None or row["person_id"] != claims.sub or row["expires_at"] <= now:
+        claims, caller = await self._verified(token, now=now)
+        check_validity(claims, now=now)
+        row = (await self._live.get((caller.session_id,))).get(caller.session_id)
+        if row is None or row["person_id"] != caller.person_id or row["expires_at"] <= now:
             raise SessionInvalid
         if now - (row["last_seen_at"] or row["issued_at"]) >= SEEN_AGAIN_AFTER:
-            await self._db.pool.execute(SQL["see_session"], claims.sid, now)
-        return Caller(person_id=claims.sub, session_id=claims.sid)
+            await self._db.pool.execute(SQL["see_session"], caller.session_id, now)
+        return caller
 
-    async def _verified(self, token: str, *, now: datetime) -> Claims:
-        """Return the claims of a token that is valid now; what it costs to verify its signature is paid once."""
-        claims = self._verified_tokens.get(token)
-        if claims is None:
-            key = await self._keys.verifying(read_header(token).kid, now=now)
-            if key is None:
-                raise SessionInvalid
-            claims = verify_token(token, key)
-            if len(self._verified_tokens) >= TOKENS_REMEMBERED_MAX:
-                del self._verified_tokens[next(iter(self._verified_tokens))]  # the oldest
-            self._verified_tokens[token] = claims
-        check_validity(claims, now=now)
-        return claims
+    async def _verified(self, token: str, *, now: datetime) -> tuple[Claims, Caller]:
+        """Return what a token says, whenever it holds; what it costs to verify its signature is paid once."""
+        found = self._verified_tokens.get(token)
+        if found is not None:
+            return found
+        key = await self._keys.verifying(read_header(token).kid, now=now)
+        if key is None:
+            raise SessionInvalid
+        claims = verify_token(token, key)
+        caller = Caller(person_id=database_uuid(claims.sub.bytes), session_id=database_uuid(claims.sid.bytes))
+        if len(self._verified_tokens) >= TOKENS_REMEMBERED_MAX:
+            del self._verified_tokens[next(iter(self._verified_tokens))]  # the oldest
+        self._verified_tokens[token] = (claims, caller)
+        return claims, caller
 
     async def _which_live(self, session_ids: list[UUID]) -> dict[UUID, asyncpg.Record]:
         return {row["session_id"]: row for row in await self._db.pool.fetch(SQL["live_sessions"], session_ids)}
