@@ -1,9 +1,11 @@
 """The operators' commands: `tikiwallet serve`, `migrate`, ... (people use `tiki`)."""
 
 import asyncio
+import functools
 import getpass
 import json
 import os
+import socket
 import sys
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime, timedelta
@@ -26,7 +28,7 @@ from tikiwallet.offline.figures import Figures
 from tikiwallet.offline.key_folder import rotate_issuer_key as rotate
 from tikiwallet.offline.policy import DAY_SECONDS, read_policy
 from tikiwallet.offline.service import keys_folder
-from tikiwallet.platform import local_certificate, serving
+from tikiwallet.platform import local_certificate, serving, workers
 from tikiwallet.platform.config import ConfigError, Settings, read_settings
 from tikiwallet.platform.embedded_postgres import EmbeddedPostgresError
 from tikiwallet.platform.errors import Refused
@@ -37,6 +39,7 @@ from tikiwallet.platform.serving import StartError
 from tikiwallet.platform.telemetry import configure_logs
 
 T = TypeVar("T")
+CANNOT_START = (ConfigError, StartError, EmbeddedPostgresError, MigrationError)  # each is one sentence
 JOB_CONTEXTS = ("payments", "funding", "offline")
 
 
@@ -53,17 +56,39 @@ def serve(tls_cert: str | None, tls_key: str | None) -> None:
     """Serve the wallet: database, migrations, HTTP. Ctrl-C stops everything cleanly."""
     settings = _settings(TIKIWALLET_TLS_CERT=tls_cert, TIKIWALLET_TLS_KEY=tls_key)
     serving.check_tls(settings)
+    workers.check(settings, context_count=len(CONTEXTS))
     with (
         serving.stoppable(),
-        serving.listen(settings) as listening,
+        workers.listen(settings) as sockets,
         serving.database(settings) as url,
         serving.database_errors(settings),
     ):
         asyncio.run(migrate(url, contexts=CONTEXTS))
-        host, port = listening.getsockname()[:2]
-        app = build_app(settings, database_url=url)
-        serving.run(app, listening, settings, ready=lambda: click.echo(_welcome(settings, host=host, port=port)))
+        host, port = sockets[0].getsockname()[:2]
+        ready = functools.partial(click.echo, _welcome(settings, host=host, port=port))
+        if settings.workers > 1:
+            tls = {"TIKIWALLET_TLS_CERT": settings.tls_cert, "TIKIWALLET_TLS_KEY": settings.tls_key}
+            workers.run(sockets, given=tls, ready=ready)
+        else:
+            serving.run(build_app(settings, database_url=url), sockets[0], settings, ready=ready)
     click.echo("TikiWallet has stopped. Your data is kept.")
+
+
+@commands.command("worker", hidden=True)
+@click.argument("listening", type=int)
+@click.argument("parent", type=int)
+def worker_command(listening: int, parent: int) -> None:
+    """Serve as one of the processes of `serve`, which starts this with the two sockets LISTENING and PARENT."""
+    with socket.socket(fileno=parent) as channel, socket.socket(fileno=listening) as accepting:
+        try:
+            settings = _settings()
+            with serving.stoppable(), serving.database(settings) as url, serving.database_errors(settings):
+                app = build_app(settings, database_url=url)
+                ready = functools.partial(workers.tell, channel, workers.READY)
+                serving.run(app, accepting, settings, ready=ready, parent=channel)
+        except CANNOT_START as error:
+            workers.tell(channel, str(error))
+            sys.exit(1)
 
 
 @commands.command("make-certificate")
@@ -357,7 +382,7 @@ def main() -> None:
     """Run a command; an expected failure is one sentence on standard error and exit code 1."""
     try:
         commands(prog_name="tikiwallet")
-    except (ConfigError, StartError, EmbeddedPostgresError, MigrationError) as error:
+    except CANNOT_START as error:
         click.echo(f"tikiwallet: {error}", err=True)
         sys.exit(1)
     except Refused as refused:

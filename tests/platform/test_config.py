@@ -18,6 +18,7 @@ WRONG = {
     "TIKIWALLET_CURRENCIES=XAU": "TIKIWALLET_CURRENCIES must be ISO 4217 codes of money with minor units, not 'XAU'.",
     "TIKIWALLET_CURRENCIES=,": "TIKIWALLET_CURRENCIES must name at least one currency.",
     "TIKIWALLET_POOL_SIZE_MAX=0": "TIKIWALLET_POOL_SIZE_MAX must be from 1 to 1000.",
+    "TIKIWALLET_WORKERS=0": "TIKIWALLET_WORKERS must be from 1 to 64.",
     "TIKIWALLET_WALLET_BALANCE_MAX_MINOR=0": "TIKIWALLET_WALLET_BALANCE_MAX_MINOR must be from 1 to 1000000000000000.",
     "TIKIWALLET_TLS_CERT=server.crt": ("TIKIWALLET_TLS_CERT and TIKIWALLET_TLS_KEY go together: give both or neither."),
     "TIKIWALLET_JOBS=maybe": "TIKIWALLET_JOBS must be yes or no, not 'maybe'.",

@@ -1,109 +1,20 @@
 """The server is killed while people pay: whoever asks again with the same key gets one effect and one receipt."""
 
 import itertools
-import json
-import os
-import re
-import signal
-import subprocess
-import sys
 import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
-import psutil
 import pytest
 import urllib3
 
-from world import PASSWORD
+from servers import Server
 
 PAYERS = 4
 PAYMENTS_EACH = 12
 ANSWERS_BEFORE_EACH_KILL = (5, 20)
-WEAK_ARGON2 = {
-    "TIKIWALLET_PASSWORD_MEMORY_KIB": "8", "TIKIWALLET_PASSWORD_PASSES": "1", "TIKIWALLET_PASSWORD_LANES": "1",
-}  # fmt: skip
-
-
-class Server:
-    """A real `tikiwallet serve`, with its own database, that is started again after each kill."""
-
-    def __init__(self, data_dir: Path) -> None:
-        self.data_dir = data_dir
-        self.environment = {
-            **os.environ, **WEAK_ARGON2, "TIKIWALLET_DATA_DIR": str(data_dir), "TIKIWALLET_PORT": "0",
-            "TIKIWALLET_SMS_SENDER": "file",
-        }  # fmt: skip
-        self.start()
-
-    def start(self) -> None:
-        self.process = subprocess.Popen(
-            [sys.executable, "-m", "tikiwallet", "serve"], env=self.environment, stdout=subprocess.PIPE, text=True
-        )
-        assert self.process.stdout is not None
-        for line in self.process.stdout:
-            if found := re.search(r"Look here +(http://\S+)", line):
-                self.address = found[1]
-                return
-        raise AssertionError("the server didn't start")
-
-    def kill(self, *, with_database: bool) -> None:
-        """Kill -9, as the power would."""
-        postmaster = psutil.Process(int((self.data_dir / "postgres" / "postmaster.pid").read_text().split()[0]))
-        family = [postmaster, *postmaster.children(recursive=True)] if with_database else []
-        self.process.kill()
-        for process in family:
-            kill_if_there(process)
-        self._ended()
-
-    def _ended(self) -> int:
-        assert self.process.stdout is not None
-        self.process.stdout.close()
-        return self.process.wait(timeout=60)
-
-    def stop(self) -> None:
-        self.process.send_signal(signal.SIGINT)
-        assert self.process.stdout is not None
-        said = self.process.stdout.read()
-        assert (self._ended(), said.splitlines()[-1]) == (0, "TikiWallet has stopped. Your data is kept.")
-
-    def operator(self, *command: str) -> str:
-        ran = subprocess.run(
-            [sys.executable, "-m", "tikiwallet", *command], env=self.environment, capture_output=True, text=True,
-            check=False,
-        )  # fmt: skip
-        assert ran.returncode == 0, ran.stdout + ran.stderr
-        return ran.stdout
-
-    def call(self, method: str, path: str, body: object = None, *, token: str = "", key: str = "") -> Any:
-        """Ask once; raises what urllib3 raises when the server is gone."""
-        headers = {"content-type": "application/json", "authorization": f"Bearer {token}", "idempotency-key": key}
-        wanted = {name: value for name, value in headers.items() if value not in {"", "Bearer "}}
-        content = None if body is None else json.dumps(body)
-        answer = urllib3.request(method, self.address + path, body=content, headers=wanted, retries=False, timeout=30)
-        assert answer.status < 300, answer.data
-        return answer.json()
-
-    def sign_up(self, username: str, phone: str) -> str:
-        """Return a session's token."""
-        order = {"phone": phone, "username": username, "password": PASSWORD}
-        started = self.call("POST", "/v1/registrations", order)
-        texts = [json.loads(line) for line in (self.data_dir / "sms.jsonl").read_text().splitlines()]
-        code = re.search(r"[0-9]{6}", texts[-1]["text"])
-        assert code is not None
-        path = f"/v1/registrations/{started['registration_id']}/verification"
-        token: str = self.call("POST", path, {"code": code[0]})["token"]
-        return token
-
-
-def kill_if_there(process: psutil.Process) -> None:
-    """Kill a process that may have ended already."""
-    try:
-        process.kill()
-    except psutil.NoSuchProcess:
-        return
 
 
 @pytest.fixture

@@ -17,6 +17,7 @@ SESSION_TTL_SECONDS_MAX = 6 * 3600
 PASSWORD_MEMORY_KIB_MIN = 19 * 1024
 PASSWORD_PASSES_MIN = 2
 POOL_SIZE_MAX = 1000
+WORKERS_MAX = 64
 LOG_LEVELS = ("debug", "info", "warning", "error")
 CODE_KEY = re.compile(r"([0-9a-f]{64})?")
 
@@ -49,6 +50,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     log_level: str = "info"  # one of LOG_LEVELS
     metrics_host: str = "127.0.0.1"  # they tell how the business stands
     metrics_port: int = 0  # 0: no metrics
+    workers: int = 1  # processes that serve on the port
     jobs: bool = True  # run the job workers in this process
     offline_keys_dir: str = ""  # where the offline issuer's key files are; empty: <data_dir>/keys
     offline_policy: str = ""  # a TOML file that replaces numbers of the offline tiers; empty: the design's table
@@ -149,6 +151,8 @@ def _check_numbers(settings: Settings) -> None:
         raise ConfigError("TIKIWALLET_PORT must be from 0 to 65535.")
     if not 0 <= settings.metrics_port <= 65535:
         raise ConfigError("TIKIWALLET_METRICS_PORT must be from 1 to 65535, or 0 for none.")
+    if not 1 <= settings.workers <= WORKERS_MAX:
+        raise ConfigError(f"TIKIWALLET_WORKERS must be from 1 to {WORKERS_MAX}.")
     if not 1 <= settings.pool_size_max <= POOL_SIZE_MAX:
         raise ConfigError(f"TIKIWALLET_POOL_SIZE_MAX must be from 1 to {POOL_SIZE_MAX}.")
     if not 1 <= settings.wallet_balance_max_minor <= AMOUNT_MINOR_MAX:

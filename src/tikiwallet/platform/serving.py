@@ -74,10 +74,15 @@ def database_errors(settings: Settings) -> Iterator[None]:
         raise StartError(f"The user of DATABASE_URL may not do this: {error}.") from error
 
 
-def listen(settings: Settings) -> socket.socket:
-    """Return a socket bound to the wallet's address, or raise `StartError` with what to do."""
+def listen(settings: Settings, *, is_shared: bool = False) -> socket.socket:
+    """Return a socket bound to the wallet's address, or raise `StartError` with what to do.
+
+    Shared sockets of one user may have one address; each connection then comes to one of them.
+    """
     found = socket.socket(socket.AF_INET6 if ":" in settings.host else socket.AF_INET, socket.SOCK_STREAM)
     found.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    if is_shared:
+        found.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
     try:
         found.bind((settings.host, settings.port))
     except OSError as error:
@@ -184,6 +189,24 @@ class _Server(uvicorn.Server):
         await super().shutdown(sockets)
 
     @contextlib.contextmanager
+    def until_the_end_of(self, parent: socket.socket | None) -> Iterator[None]:
+        """Stop, requests under way first, when the other end of `parent` is closed, however that came about."""
+        if parent is None:
+            yield
+            return
+        loop, descriptor = asyncio.get_running_loop(), parent.fileno()
+
+        def stop() -> None:
+            loop.remove_reader(descriptor)
+            self.should_exit = True
+
+        loop.add_reader(descriptor, stop)
+        try:
+            yield
+        finally:
+            loop.remove_reader(descriptor)
+
+    @contextlib.contextmanager
     def capture_signals(self) -> Iterator[None]:
         before = {number: signal.signal(number, self.handle_exit) for number in STOP_SIGNALS}
         try:
@@ -208,9 +231,16 @@ def stoppable() -> Iterator[None]:
             signal.signal(number, handler)
 
 
-def run(app: Litestar, listening: socket.socket, settings: Settings, *, ready: Callable[[], None]) -> None:
-    """Serve `app` until a signal of `STOP_SIGNALS`, over TLS if the settings name its files (`check_tls`); requests
-    under way are finished first.
+def run(
+    app: Litestar,
+    listening: socket.socket,
+    settings: Settings,
+    *,
+    ready: Callable[[], None],
+    parent: socket.socket | None = None,
+) -> None:
+    """Serve `app` until a signal of `STOP_SIGNALS` or the end of `parent`, over TLS if the settings name its files
+    (`check_tls`); requests under way are finished first.
 
     `ready` is called when every part has started. Raises what a part raises that can't start, such as `ConfigError`.
     """
@@ -228,18 +258,20 @@ def run(app: Litestar, listening: socket.socket, settings: Settings, *, ready: C
     )
 
     async def serve() -> None:
-        async with app.lifespan():
-            _spare_the_collector()
-            await _Server(config, ready=ready).serve(sockets=[listening])
+        server = _Server(config, ready=ready)
+        with server.until_the_end_of(parent):
+            async with app.lifespan():
+                _spare_the_collector()
+                await server.serve(sockets=[listening])
 
     with contextlib.suppress(KeyboardInterrupt), asyncio.Runner(loop_factory=config.get_loop_factory()) as runner:
         try:
             runner.run(serve())
         except BaseExceptionGroup as group:
-            raise _only_cause(group) from group
+            raise only_cause(group) from group
 
 
-def _only_cause(error: BaseException) -> BaseException:
+def only_cause(error: BaseException) -> BaseException:
     """Return what went wrong inside the groups that a framework wraps it in, if it is one thing."""
     while isinstance(error, BaseExceptionGroup) and len(error.exceptions) == 1:
         error = error.exceptions[0]
