@@ -51,6 +51,7 @@ class Parts:
         self.settings = settings
         self.ledger: Ledger = PostgresLedger(self.databases["ledger"])
         self.identity = Identity(self.databases["identity"], settings, prepare_wallet=self.prepare_wallet)
+        self.throttle = self.identity.throttle
         self.payments = Payments(
             self.databases["payments"],
             ledger=self.ledger,
@@ -71,6 +72,7 @@ class Parts:
             for database in self.databases.values():
                 stack.push_async_callback(database.close)
                 await database.open()
+            stack.push_async_callback(self.throttle.close)
             await self.identity.start(now=now)
             await self.funding.start()
             await self.offline.start(now=now)
@@ -143,6 +145,7 @@ def build_app(settings: Settings, *, database_url: str, clock: http.Clock = http
                 "settings": settings,
                 "clock": clock,
                 "authenticate": authenticate,
+                "throttle": parts.throttle,
                 "identity": parts.identity,
                 "payments": parts.payments,
                 "funding": parts.funding,

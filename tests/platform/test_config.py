@@ -23,6 +23,11 @@ WRONG = {
     "TIKIWALLET_TLS_CERT=server.crt": ("TIKIWALLET_TLS_CERT and TIKIWALLET_TLS_KEY go together: give both or neither."),
     "TIKIWALLET_JOBS=maybe": "TIKIWALLET_JOBS must be yes or no, not 'maybe'.",
     "TIKIWALLET_DATA_DIR=": "TIKIWALLET_DATA_DIR must name a folder.",
+    "REDIS_URL=localhost:6379": "REDIS_URL must begin with redis://, rediss:// or unix://.",
+    "TIKIWALLET_TRUSTED_PROXIES=10.0.0.1/8": (
+        "TIKIWALLET_TRUSTED_PROXIES must be addresses or networks (10.0.0.0/8), not '10.0.0.1/8'."
+    ),
+    "TIKIWALLET_SIGN_INS_PER_PHONE_MAX=0": "TIKIWALLET_SIGN_INS_PER_PHONE_MAX must be at least 1.",
     "DATABASE_URL=mysql://db/x": "DATABASE_URL must begin with postgresql:// or postgres://.",
     "DATABASE_URL=nonsense": "DATABASE_URL must begin with postgresql:// or postgres://.",
 }
@@ -44,7 +49,7 @@ def test_without_an_environment_it_is_a_demonstration() -> None:
 def test_every_setting_is_documented() -> None:
     page = (ROOT / "docs" / "operating.md").read_text()
     variables = {f"TIKIWALLET_{field.name.upper()}" for field in msgspec.structs.fields(Settings)}
-    variables = variables - {"TIKIWALLET_DATABASE_URL"} | {"DATABASE_URL"}
+    variables = variables - {"TIKIWALLET_DATABASE_URL", "TIKIWALLET_REDIS_URL"} | {"DATABASE_URL", "REDIS_URL"}
     row = "`TIKIWALLET_PASSWORD_MEMORY_KIB`, `_PASSES`, `_LANES`"
     page = page.replace(
         row, "`TIKIWALLET_PASSWORD_MEMORY_KIB`, `TIKIWALLET_PASSWORD_PASSES`, `TIKIWALLET_PASSWORD_LANES`"

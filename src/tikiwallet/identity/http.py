@@ -35,6 +35,7 @@ from tikiwallet.identity.sessions import CredentialsWrong, OpenSession, PersonFr
 from tikiwallet.identity.sms import SmsUnavailable
 from tikiwallet.identity.types import Person, PersonId, PublicPerson
 from tikiwallet.platform import session_cookie
+from tikiwallet.platform.config import Settings
 from tikiwallet.platform.http import (
     RequestInvalid,
     caller,
@@ -44,6 +45,7 @@ from tikiwallet.platform.http import (
     respond,
     route,
 )
+from tikiwallet.platform.throttle import TooManyRequests, client_address
 
 KEYS_CACHED_SECONDS = 300
 
@@ -101,6 +103,16 @@ def _signed_in(request: Request[Any, Any, Any], session: Session) -> Response[by
     return respond(msgspec.structs.replace(session, token=""), status=201, headers=cookie)
 
 
+def _address(request: Request[Any, Any, Any]) -> str:
+    """Return whose tries these are: the peer, or whom a proxy of ours says it speaks for."""
+    settings: Settings = request.app.state.settings
+    return client_address(
+        request.client.host if request.client else "",
+        forwarded_for=",".join(request.headers.getall("x-forwarded-for", [])),
+        trusted=settings.trusted_proxies,
+    )
+
+
 def _label(request: Request[Any, Any, Any]) -> str:
     return label_of(request.headers.get("user-agent", ""))
 
@@ -108,12 +120,16 @@ def _label(request: Request[Any, Any, Any]) -> str:
 @route(
     "POST", "/v1/registrations", summary="Sign up: receive a code by text message", tag="identity", signed_in=False,
     body=RegistrationOrder, answer=RegistrationStarted, status=202,
-    refusals=(PhoneInvalid, PhoneCountryRefused, UsernameInvalid, UsernameTaken, PasswordRefused, SmsUnavailable),
+    refusals=(
+        PhoneInvalid, PhoneCountryRefused, UsernameInvalid, UsernameTaken, PasswordRefused, SmsUnavailable,
+        TooManyRequests,
+    ),
     example=RegistrationOrder(phone="+6591234567", username="asha", password="seven green umbrellas"),  # noqa: S106
 )  # fmt: skip
 async def register(request: Request[Any, Any, Any]) -> Response[bytes]:
     """Begin a sign-up. The answer is the same whether or not the phone has a wallet already."""
     order = await read(request, RegistrationOrder)
+    await _identity(request).throttling.sign_up(address=_address(request), now=clock_now(request))
     started = await _identity(request).registrations.register(
         NewRegistration(uuid4(), PersonId(uuid4()), make_code()),
         phone=order.phone, username=order.username, password=order.password, now=clock_now(request),
@@ -124,10 +140,13 @@ async def register(request: Request[Any, Any, Any]) -> Response[bytes]:
 @route(
     "POST", "/v1/registrations/{registration_id:uuid}/code", summary="Receive a fresh code", tag="identity",
     signed_in=False, answer=RegistrationStarted, status=202,
-    refusals=(RegistrationUnknown, CodeUsed, CodeAttemptsUsedUp, CodeSendsUsedUp, SmsUnavailable),
+    refusals=(
+        RegistrationUnknown, CodeUsed, CodeAttemptsUsedUp, CodeSendsUsedUp, SmsUnavailable, TooManyRequests,
+    ),
 )  # fmt: skip
 async def send_fresh_code(request: Request[Any, Any, Any], registration_id: FromPath[UUID]) -> Response[bytes]:
     """Send a fresh code; the one before stops working and wrong tries stay counted."""
+    await _identity(request).throttling.code(address=_address(request), now=clock_now(request))
     started = await _identity(request).registrations.send_fresh_code(
         registration_id, code=make_code(), now=clock_now(request)
     )
@@ -139,12 +158,14 @@ async def send_fresh_code(request: Request[Any, Any, Any], registration_id: From
     tag="identity", signed_in=False, body=VerificationOrder, answer=Session, status=201,
     refusals=(
         RegistrationUnknown, CodeWrong, CodeExpired, CodeUsed, CodeAttemptsUsedUp, PhoneTaken, UsernameTaken,
+        TooManyRequests,
     ),
     example=VerificationOrder(code="123456"),
 )  # fmt: skip
 async def verify(request: Request[Any, Any, Any], registration_id: FromPath[UUID]) -> Response[bytes]:
     """Make the person, with a wallet, and sign them in."""
     order = await read(request, VerificationOrder)
+    await _identity(request).throttling.code(address=_address(request), now=clock_now(request))
     session = await _identity(request).registrations.verify(
         registration_id, code=order.code, session_id=uuid4(), label=_label(request), now=clock_now(request)
     )
@@ -153,12 +174,15 @@ async def verify(request: Request[Any, Any, Any], registration_id: FromPath[UUID
 
 @route(
     "POST", "/v1/sessions", summary="Sign in", tag="identity", signed_in=False, body=SessionOrder, answer=Session,
-    status=201, refusals=(CredentialsWrong, PersonFrozen),
+    status=201, refusals=(CredentialsWrong, PersonFrozen, TooManyRequests),
     example=SessionOrder(phone="+6591234567", password="seven green umbrellas"),  # noqa: S106
 )  # fmt: skip
 async def sign_in(request: Request[Any, Any, Any]) -> Response[bytes]:
     """Open a session of at most six hours."""
     order = await read(request, SessionOrder)
+    await _identity(request).throttling.sign_in(
+        phone=order.phone, address=_address(request), now=clock_now(request)
+    )  # fmt: skip
     session = await _identity(request).sessions.sign_in(
         phone=order.phone, password=order.password, session_id=uuid4(), label=_label(request), now=clock_now(request)
     )

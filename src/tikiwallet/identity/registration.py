@@ -20,6 +20,7 @@ from tikiwallet.identity.phones import PhoneRules
 from tikiwallet.identity.queries import SQL
 from tikiwallet.identity.sessions import Session, Sessions
 from tikiwallet.identity.sms import SmsSender
+from tikiwallet.identity.throttling import Throttling
 from tikiwallet.identity.types import Person, PersonId, Tier
 from tikiwallet.platform.db import Connection, Database
 from tikiwallet.platform.errors import Kind, Refused
@@ -84,6 +85,7 @@ class Registrations:
         hasher: PasswordHasher,
         phones: PhoneRules,
         sms: SmsSender,
+        throttling: Throttling,
         prepare_wallet: PrepareWallet,
     ) -> None:
         self._db = db
@@ -92,6 +94,7 @@ class Registrations:
         self._hasher = hasher
         self._phones = phones
         self._sms = sms
+        self._throttling = throttling
         self._prepare_wallet = prepare_wallet
 
     async def register(
@@ -100,7 +103,7 @@ class Registrations:
         """Begin a sign-up and send the code.
 
         Refusals: `UsernameInvalid`, `UsernameTaken`, `PhoneInvalid`, `PhoneCountryRefused`, `PasswordRefused`,
-        `SmsUnavailable` (begin again), `Overloaded`.
+        `TooManyRequests`, `SmsUnavailable` (begin again), `Overloaded`.
         """
         if not USERNAME.fullmatch(username):
             raise UsernameInvalid(field="username")
@@ -108,6 +111,7 @@ class Registrations:
         check_password(password, username=username, phone=number)
         if await self._db.pool.fetchval(SQL["username_is_taken"], username):
             raise UsernameTaken(field="username")
+        await self._throttling.first_code(number, now=now)
         password_hash = await self._hasher.hash(password)
         code_expires_at = now + LIFETIME
         async with self._db.transaction() as tx:

@@ -11,8 +11,10 @@ from tikiwallet.identity.phones import PhoneRules
 from tikiwallet.identity.registration import PrepareWallet, Registrations
 from tikiwallet.identity.sessions import Sessions
 from tikiwallet.identity.sms import SmsSender, make_sms_sender
+from tikiwallet.identity.throttling import Throttling
 from tikiwallet.platform.config import Settings
 from tikiwallet.platform.db import Database
+from tikiwallet.platform.throttle import Throttle
 
 
 class Identity:
@@ -30,6 +32,8 @@ class Identity:
             memory_kib=settings.password_memory_kib, passes=settings.password_passes, lanes=settings.password_lanes
         )
         code_key = read_code_key(settings.data_dir, configured=settings.code_key)
+        self.throttle = Throttle(settings, key=code_key)
+        self.throttling = Throttling(self.throttle, settings, phones=phones)
         self.keys = KeyRing(db)
         self.people = People(db, phones=phones)
         self.operators = Operators(db, people=self.people)
@@ -43,6 +47,7 @@ class Identity:
             hasher=hasher,
             phones=phones,
             sms=sms or make_sms_sender(settings.sms_sender, data_dir=settings.data_dir),
+            throttling=self.throttling,
             prepare_wallet=prepare_wallet,
         )
 

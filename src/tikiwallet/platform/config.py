@@ -3,6 +3,7 @@
 A contradiction stops the start: a production server that quietly ran the demo bank would give money away.
 """
 
+import ipaddress
 import os
 import re
 from collections.abc import Mapping
@@ -27,10 +28,11 @@ class ConfigError(Exception):
 
 
 class Settings(msgspec.Struct, frozen=True, kw_only=True):
-    """Everything that an operator can set. Each field is read from `TIKIWALLET_<FIELD>` except `database_url`."""
+    """Everything that an operator can set. Each field is read from `TIKIWALLET_<FIELD>` except the two URLs."""
 
     mode: str = "demo"  # "demo" or "production"
     database_url: str = ""  # empty: the embedded PostgreSQL
+    redis_url: str = ""  # where several processes count tries together; empty: each counts alone
     data_dir: Path = Path("var")
     host: str = "127.0.0.1"
     port: int = 8000
@@ -46,6 +48,13 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     password_memory_kib: int = PASSWORD_MEMORY_KIB_MIN  # argon2id, for each hash
     password_passes: int = PASSWORD_PASSES_MIN
     password_lanes: int = 1
+    trusted_proxies: tuple[str, ...] = ()  # addresses or networks whose X-Forwarded-For is believed
+    sign_ins_per_phone_max: int = 20  # in a quarter of an hour
+    sign_ins_per_address_max: int = 1000  # in a quarter of an hour; many people share one address of a carrier
+    sign_ups_per_phone_max: int = 5  # in an hour
+    sign_ups_per_address_max: int = 500  # in an hour
+    codes_per_address_max: int = 2000  # sent again or tried, in a quarter of an hour
+    orders_per_person_max: int = 600  # about money, in a minute and process
     session_ttl_seconds: int = SESSION_TTL_SECONDS_MAX
     log_level: str = "info"  # one of LOG_LEVELS
     metrics_host: str = "127.0.0.1"  # they tell how the business stands
@@ -70,7 +79,7 @@ def read_settings(environ: Mapping[str, str] | None = None) -> Settings:
     env = os.environ if environ is None else environ
     values: dict[str, object] = {}
     for name, kind in Settings.__annotations__.items():
-        variable = "DATABASE_URL" if name == "database_url" else f"TIKIWALLET_{name.upper()}"
+        variable = name.upper() if name.endswith("_url") else f"TIKIWALLET_{name.upper()}"
         if (text := env.get(variable)) is not None:
             values[name] = _parse(variable, text, kind)
     settings = msgspec.convert(values, Settings)
@@ -98,6 +107,7 @@ def _parse(variable: str, text: str, kind: object) -> object:
 
 def _check(settings: Settings) -> None:
     _check_words(settings)
+    _check_network(settings)
     _check_numbers(settings)
     if settings.is_production and settings.sms_sender == "console":
         raise ConfigError("TIKIWALLET_SMS_SENDER=console prints one-time codes; production needs another sender.")
@@ -128,15 +138,30 @@ def _check_words(settings: Settings) -> None:
             raise ConfigError(
                 f"TIKIWALLET_CURRENCIES must be ISO 4217 codes of money with minor units, not {currency!r}."
             ) from error
-    if bool(settings.tls_cert) != bool(settings.tls_key):
-        raise ConfigError("TIKIWALLET_TLS_CERT and TIKIWALLET_TLS_KEY go together: give both or neither.")
-    if settings.database_url and not settings.database_url.startswith(("postgresql://", "postgres://")):
-        raise ConfigError("DATABASE_URL must begin with postgresql:// or postgres://.")
     if not CODE_KEY.fullmatch(settings.code_key):
         raise ConfigError("TIKIWALLET_CODE_KEY must be 64 lower-case hex digits.")
 
 
+def _check_network(settings: Settings) -> None:
+    if bool(settings.tls_cert) != bool(settings.tls_key):
+        raise ConfigError("TIKIWALLET_TLS_CERT and TIKIWALLET_TLS_KEY go together: give both or neither.")
+    if settings.database_url and not settings.database_url.startswith(("postgresql://", "postgres://")):
+        raise ConfigError("DATABASE_URL must begin with postgresql:// or postgres://.")
+    if settings.redis_url and not settings.redis_url.startswith(("redis://", "rediss://", "unix://")):
+        raise ConfigError("REDIS_URL must begin with redis://, rediss:// or unix://.")
+    for proxy in settings.trusted_proxies:
+        try:
+            ipaddress.ip_network(proxy)
+        except ValueError as error:
+            raise ConfigError(
+                f"TIKIWALLET_TRUSTED_PROXIES must be addresses or networks (10.0.0.0/8), not {proxy!r}."
+            ) from error
+
+
 def _check_numbers(settings: Settings) -> None:
+    for name in Settings.__struct_fields__:
+        if name.endswith(("_per_phone_max", "_per_address_max", "_per_person_max")) and getattr(settings, name) < 1:
+            raise ConfigError(f"TIKIWALLET_{name.upper()} must be at least 1.")
     if not 1 <= settings.session_ttl_seconds <= SESSION_TTL_SECONDS_MAX:
         raise ConfigError(f"TIKIWALLET_SESSION_TTL_SECONDS must be from 1 to {SESSION_TTL_SECONDS_MAX}.")
     if (

@@ -250,7 +250,7 @@ def run(
         lifespan="off",  # entered below, where what goes wrong is raised instead of logged
         log_config=None,
         access_log=False,
-        proxy_headers=False,
+        proxy_headers=False,  # uvicorn would believe anybody on this machine; see `throttle.client_address`
         server_header=False,
         timeout_graceful_shutdown=GRACEFUL_SHUTDOWN_SECONDS,
         ssl_certfile=settings.tls_cert or None,

@@ -1,0 +1,48 @@
+"""How often one may try to sign in, to sign up and to send or guess codes.
+
+A stranger may try for anybody's phone number, and behind one address of a carrier stand thousands of people: so a
+number has few tries and an address many. A try counts before it is judged, whatever comes of it, so that the refusal
+tells nothing about whether the number has a wallet.
+"""
+
+from datetime import datetime
+from typing import Final
+
+from tikiwallet.identity.phones import PhoneRules
+from tikiwallet.platform.config import Settings
+from tikiwallet.platform.throttle import Limit, Throttle
+
+SIGN_IN_WINDOW_SECONDS: Final = 15 * 60
+SIGN_UP_WINDOW_SECONDS: Final = 60 * 60
+CODE_WINDOW_SECONDS: Final = 15 * 60
+
+
+class Throttling:
+    """The limits of the identity context. Each method counts one try; refusal: `TooManyRequests`."""
+
+    def __init__(self, throttle: Throttle, settings: Settings, *, phones: PhoneRules) -> None:
+        self._throttle = throttle
+        self._phones = phones
+        self._sign_in_address = Limit("sign-in-address", settings.sign_ins_per_address_max, SIGN_IN_WINDOW_SECONDS)
+        self._sign_in_phone = Limit("sign-in-phone", settings.sign_ins_per_phone_max, SIGN_IN_WINDOW_SECONDS)
+        self._sign_up_address = Limit("sign-up-address", settings.sign_ups_per_address_max, SIGN_UP_WINDOW_SECONDS)
+        self._sign_up_phone = Limit("sign-up-phone", settings.sign_ups_per_phone_max, SIGN_UP_WINDOW_SECONDS)
+        self._code_address = Limit("code-address", settings.codes_per_address_max, CODE_WINDOW_SECONDS)
+
+    async def sign_in(self, *, phone: str, address: str, now: datetime) -> None:
+        """Somebody gives a password for `phone`, however that is spelt."""
+        await self._throttle.count(self._sign_in_address, address, now=now)
+        if number := self._phones.for_finding(phone):  # what is nobody's number is counted for the address alone
+            await self._throttle.count(self._sign_in_phone, number, now=now)
+
+    async def sign_up(self, *, address: str, now: datetime) -> None:
+        """Somebody wants to sign up."""
+        await self._throttle.count(self._sign_up_address, address, now=now)
+
+    async def first_code(self, number: str, *, now: datetime) -> None:
+        """A sign-up will send its code to `number` (E.164): who mistypes a username costs its owner no text message."""
+        await self._throttle.count(self._sign_up_phone, number, now=now)
+
+    async def code(self, *, address: str, now: datetime) -> None:
+        """Somebody wants a fresh code, or tries one."""
+        await self._throttle.count(self._code_address, address, now=now)
