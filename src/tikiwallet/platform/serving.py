@@ -52,7 +52,8 @@ async def _ensure_database(url: str) -> None:
     connection = await asyncpg.connect(url)
     try:
         if not await connection.fetchval("SELECT count(*) FROM pg_database WHERE datname = $1", DATABASE_NAME):
-            with contextlib.suppress(asyncpg.DuplicateDatabaseError):  # another process was faster
+            # Another process was faster, a moment ago or at this very moment.
+            with contextlib.suppress(asyncpg.DuplicateDatabaseError, asyncpg.UniqueViolationError):
                 await connection.execute(f"CREATE DATABASE {DATABASE_NAME}")
     finally:
         await connection.close()
