@@ -1,6 +1,6 @@
 # make run    set everything up and serve the wallet       make test   everything that CI runs
 # make demo   three people pay each other with no network  make check  format, lint, types, arrow, tidy
-.PHONY: help run demo sim mutants fuzz bench-web screenshots lighthouse webkit check fix test setup setup-dev web schema codes lock clean
+.PHONY: help run demo sim load mutants fuzz bench-web screenshots lighthouse webkit check fix test setup setup-dev web schema codes lock clean
 .DEFAULT_GOAL := help
 PYTHON ?= python3
 VENV := .venv
@@ -43,6 +43,10 @@ $(VENV)/dev.stamp: requirements-dev.lock $(VENV)/run.stamp
 	@$(BIN)/uv pip install --quiet --python $(BIN)/python --require-hashes --compile-bytecode -r requirements-dev.lock
 	@touch $@
 
+$(VENV)/load.stamp: requirements-load.lock $(VENV)/dev.stamp
+	@$(BIN)/uv pip install --quiet --python $(BIN)/python --require-hashes --compile-bytecode -r requirements-load.lock
+	@touch $@
+
 setup: $(VENV)/run.stamp web
 setup-dev: $(VENV)/dev.stamp web
 
@@ -54,6 +58,10 @@ demo: setup
 
 sim: setup-dev
 	@$(BIN)/python -m sim
+
+# A realistic day, played by Locust against a server of its own; the report is in build/load.
+load: setup $(VENV)/load.stamp
+	@$(BIN)/python -m bench.load
 
 mutants: setup-dev
 	@$(BIN)/python -m sim.mutants
@@ -106,6 +114,7 @@ lock: $(VENV)/bin/uv
 	@$(BIN)/uv pip compile --quiet --universal --generate-hashes --python-version 3.11 --extra build pyproject.toml -o requirements.lock
 	@$(BIN)/uv pip compile --quiet --universal --generate-hashes --python-version 3.11 --extra build --extra dev pyproject.toml -o requirements-dev.lock -c requirements.lock
 	@$(BIN)/uv pip compile --quiet --universal --generate-hashes --python-version 3.11 requirements-node.in -o requirements-node.lock
+	@$(BIN)/uv pip compile --quiet --universal --generate-hashes --python-version 3.11 requirements-load.in -o requirements-load.lock -c requirements-dev.lock
 
 clean:
 	rm -rf $(VENV) build .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -1,0 +1,1 @@
+"""How fast the wallet is, and what it does under load."""
