@@ -1,5 +1,6 @@
 """Pay online: seconds to undo, no surprise afterwards, and the same button with and without a network."""
 
+import json
 import re
 from collections.abc import Callable
 
@@ -89,12 +90,22 @@ def test_an_answer_that_is_lost_pays_once(two: tuple[Phone, Phone]) -> None:
         route.fetch()
         route.abort()
 
+    def slow_down(route: Route) -> None:
+        said = {"code": "too_many_requests", "title": "Wait.", "detail": "Wait.", "status": 429}
+        route.fulfill(status=429, body=json.dumps(said), content_type="application/problem+json")
+
     asha.context.route("**/v1/transfers", lose_the_answer)
     begin(asha, ben, "3.00")
     asha.press("Send now")
     expect(asha.verdict("unknown")).to_contain_text("It may be paid, or not.")
     asha.reopen()
     asha.verdict("unknown")
+    asha.context.unroute("**/v1/transfers")
+    # Asked too often, the server doesn't look whether it was paid, so the wallet still doesn't know.
+    asha.context.route("**/v1/transfers", slow_down)
+    with asha.page.expect_response("**/v1/transfers"):
+        asha.page.locator('[data-name="repeat"]').click()
+    expect(asha.verdict("unknown")).to_contain_text("It may be paid, or not.")
     asha.context.unroute("**/v1/transfers")
     asha.page.locator('[data-name="repeat"]').click()
     asha.verdict("paid")

@@ -153,6 +153,28 @@ def test_a_payment_whose_answer_was_lost_is_paid_once_by_asking_again(
     assert (online_balance(asha), online_balance(ben)) == (6000, 4000)
 
 
+def test_who_is_slowed_down_after_an_answer_was_lost_pays_once_all_the_same(
+    people: Callable[..., list[Phone]], tunnel: Tunnel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asha, ben = people("asha", "ben")
+    asha.does("topup", "100")
+    asha.env["TIKI_SERVER"] = tunnel.url
+    tunnel.lose_after = 1
+    assert asha.refused("pay", "ben", "20", "--yes", status=3) == "server_unreachable"
+    # Long after, the server doesn't even look at the payment.
+    with monkeypatch.context() as slowed:
+        slowed.setattr(server_module, "ON_ITS_WAY_SECONDS", 0)
+        slowed.setattr(server_module.Server, "call", slow_down)
+        assert asha.refused("pay", "ben", "20", "--yes") == "too_many_requests"
+    again = asha.does("pay", "ben", "20", "--yes")
+    assert [item["code"] for item in again["notices"]] == ["asked_before"]
+    assert (online_balance(asha), online_balance(ben)) == (8000, 2000)
+
+
+def slow_down(*_: object, **__: object) -> None:
+    raise server_module.ServerSaidNo("too_many_requests", "Try again in 20 seconds.", status=429)
+
+
 def test_a_very_late_repetition_says_that_nothing_moved_now(
     people: Callable[..., list[Phone]], tunnel: Tunnel, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -178,7 +178,9 @@ class Online:
             # If an earlier call with this key was lost a moment ago, it may arrive after this refusal and succeed.
             # Then it has to be the same payment as the next try; so the key is kept until it can't be on its way.
             may_still_arrive = row is not None and now - row["asked_at"] < ON_ITS_WAY_SECONDS
-            if said.status < 500 and not may_still_arrive:
+            # Asked too often, the server hasn't looked whether it was paid when it was asked before.
+            is_final = said.status < 500 and said.status != 429
+            if is_final and not may_still_arrive:
                 store.run("settle_call", idempotency_key=key)
             raise
         if keep is not None:

@@ -24,6 +24,12 @@ export class Problem extends Error {
   }
 }
 
+/**
+ * Whether a "no" is final. Asked too often, or in trouble, the server hasn't looked at the order: it may have been done
+ * when it was asked before. @param {unknown} error
+ */
+export const isFinalNo = (error) => error instanceof Problem && error.status < 500 && error.status !== 429;
+
 /** No answer of ours came: no network, a server that is away, or somebody else's page. */
 export class Unreachable extends Error {
   name = "Unreachable";
@@ -177,8 +183,7 @@ async function moveMoney(path, body) {
   try {
     return { answer: await call("POST", path, { body, key }), settled };
   } catch (error) {
-    // A "no" is final for this key; no answer at all means that it may have happened.
-    if (error instanceof Problem && error.status < 500) await write([settled]);
+    if (isFinalNo(error)) await write([settled]); // otherwise it may have happened, and the key is kept
     throw error;
   }
 }

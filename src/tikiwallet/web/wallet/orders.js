@@ -108,9 +108,9 @@ async function send(row, onChange) {
     const transferId = await order(row);
     await change(row.order_id, ["sending"], { ...ended("paid"), transfer_id: transferId });
   } catch (error) {
-    const isNo = error instanceof api.Problem && error.status < 500;
     const code = error instanceof Error && "code" in error ? String(error.code) : "internal_error";
-    await change(row.order_id, ["sending"], isNo ? { ...ended("refused"), code } : { state: "unknown", code });
+    const outcome = api.isFinalNo(error) ? { ...ended("refused"), code } : { state: "unknown", code };
+    await change(row.order_id, ["sending"], outcome);
   }
   await onChange();
 }
