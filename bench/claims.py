@@ -1,0 +1,392 @@
+"""How much of its time a server that takes claims spends on what nobody can spare it: verifying signatures.
+
+Phones bring what they were paid in bundles of 50 payments a request, over HTTP, to the real server with its own
+PostgreSQL. Every payment is new, straight from a voucher (depth 1), and brought by its payee. What a claim costs is the
+CPU time of all processes of server and database; what it needs are the signatures that a verifier who knows nothing
+must check: each payment's, and each voucher's once (PAYMENTS_PER_VOUCHER payments share it; at depth 1 no certificate
+travels, and the operator's keys are checked before the first request). The verifier's rate is measured between the
+requests, with the same library and keys that are loaded already, so that a busy machine slows down both.
+"""
+
+import asyncio
+import contextlib
+import os
+import secrets
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import AsyncIterator, Iterator, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Final
+from uuid import uuid4
+
+import asyncpg
+import httpx
+import msgspec
+import psutil
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.asymmetric.utils import encode_dss_signature
+
+from tikicash.cose import PrivateKeySigner
+from tikicash.messages import Bundle, Payment, Piece, Signed, Voucher, key_id, sign
+from tikiwallet.app import Parts
+from tikiwallet.funding.books import BANK_OWNER_ID
+from tikiwallet.identity.operators import Change
+from tikiwallet.identity.registration import NewRegistration
+from tikiwallet.identity.types import Person, PersonId, Tier
+from tikiwallet.ledger.types import AccountKind, Transfer, TransferId, TransferKind, derive_account_id
+from tikiwallet.offline.devices import CHALLENGE_TAG, Registration
+from tikiwallet.offline.types import DeviceId
+from tikiwallet.offline.wire import to_base64url
+from tikiwallet.platform.config import Settings, read_settings
+from tikiwallet.platform.embedded_postgres import EmbeddedPostgres
+from tikiwallet.platform.money import Amount
+
+PAYERS: Final = 120
+VOUCHERS_PER_PAYER: Final = 8
+PAYMENTS_PER_VOUCHER: Final = 5
+PAYEES: Final = 48
+BUNDLE_COUNT: Final = 50  # payments in one request
+CLIENTS: Final = 4  # phones that sync at the same moment
+ROUNDS: Final = 8  # the verifier is measured before, between and after them
+VERIFY_SECONDS: Final = 0.2  # for each time
+WARM_UP_SYNCS: Final = 4
+SIGNED_UP_AT_ONCE: Final = 8
+VOUCHER_MINOR: Final = 50_00
+START_SECONDS_MAX: Final = 30
+PASSWORD: Final = "seven green umbrellas"
+CURRENCY: Final = "SGD"
+CURRENCY_NUMBER: Final = 702
+TICKS: Final = os.sysconf("SC_CLK_TCK")
+ASKED_EVERY_SECONDS: Final = 0.05
+
+
+class Phone(msgspec.Struct, frozen=True, kw_only=True):
+    """A registered phone and its owner, signed in."""
+
+    person: Person
+    token: str
+    signer: PrivateKeySigner
+    device_id: DeviceId
+
+
+class Cpu(msgspec.Struct, frozen=True, kw_only=True):
+    """CPU seconds so far."""
+
+    server: float
+    database: float
+
+    def since(self, before: "Cpu") -> "Cpu":
+        """Return what was used since a moment before."""
+        return Cpu(server=self.server - before.server, database=self.database - before.database)
+
+
+class Server(msgspec.Struct, frozen=True, kw_only=True):
+    """A running server."""
+
+    url: str
+    pid: int
+    postgres: EmbeddedPostgres
+
+    def cpu(self) -> Cpu:
+        """Return what all processes of the server, and all of its database, have used."""
+        postmaster = int((self.postgres.pgdata / "postmaster.pid").read_text().splitlines()[0])
+        return Cpu(server=_cpu_seconds(self.pid), database=_cpu_seconds(postmaster))
+
+
+def _cpu_seconds(pid: int) -> float:
+    """Return the CPU time of a process, its children that live, and all that have ended and were waited for."""
+    ticks = 0
+    for process in [psutil.Process(pid), *psutil.Process(pid).children(recursive=True)]:
+        with contextlib.suppress(FileNotFoundError, ProcessLookupError):  # ended: its parent has its time
+            fields = Path(f"/proc/{process.pid}/stat").read_text().rpartition(")")[2].split()
+            ticks += sum(int(field) for field in fields[11:15])
+    return ticks / TICKS
+
+
+@contextlib.contextmanager
+def running_server(data_dir: Path) -> Iterator[Server]:
+    """Run `tikiwallet serve` on loopback with its own PostgreSQL in a folder, for as long as the context lasts."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    environment = {
+        **{name: value for name, value in os.environ.items() if not name.startswith(("TIKIWALLET_", "DATABASE_"))},
+        "TIKIWALLET_DATA_DIR": str(data_dir),
+        "TIKIWALLET_PORT": str(port),
+        "TIKIWALLET_SMS_SENDER": "file",
+    }
+    command = [sys.executable, "-m", "tikiwallet", "serve"]
+    with (data_dir.parent / "server.log").open("w") as log:
+        process = subprocess.Popen(command, env=environment, stdout=log, stderr=log)
+        try:
+            url = f"http://127.0.0.1:{port}"
+            _wait_until_ready(url, process)
+            yield Server(url=url, pid=process.pid, postgres=EmbeddedPostgres(data_dir))
+        finally:
+            process.send_signal(signal.SIGTERM)
+            process.wait()
+
+
+def _wait_until_ready(url: str, process: subprocess.Popen[bytes]) -> None:
+    give_up_at = time.monotonic() + START_SECONDS_MAX
+    while True:
+        with contextlib.suppress(httpx.TransportError):
+            if httpx.get(f"{url}/readyz").status_code == 200:
+                return
+        if process.poll() is not None or time.monotonic() > give_up_at:
+            raise RuntimeError("the server doesn't start; its log is beside its data")
+        time.sleep(ASKED_EVERY_SECONDS)
+
+
+@contextlib.asynccontextmanager
+async def _parts(server: Server, data_dir: Path) -> AsyncIterator[Parts]:
+    """Yield the use cases on the server's database, for what is no part of what is measured."""
+    changes = {"jobs": False, "password_memory_kib": 8, "password_passes": 1}
+    settings: Settings = msgspec.structs.replace(
+        read_settings({"TIKIWALLET_DATA_DIR": str(data_dir), "TIKIWALLET_SMS_SENDER": "file"}), **changes
+    )
+    parts = Parts(settings, database_url=server.postgres.url("tikiwallet"))
+    async with parts.open(now=_now()):
+        yield parts
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)
+
+
+async def _sign_up(parts: Parts, number: int, *, kind: str) -> Phone:
+    """Make a person with a wallet, a session and a phone, by the use cases that the routes call."""
+    new = NewRegistration(registration_id=uuid4(), person_id=PersonId(uuid4()), code="123456")
+    await parts.identity.registrations.register(
+        new, phone=f"+65{81_000_000 + number}", username=f"{kind}_{number}", password=PASSWORD, now=_now()
+    )
+    session = await parts.identity.registrations.verify(
+        new.registration_id, code=new.code, session_id=uuid4(), now=_now()
+    )
+    change = Change(uuid4(), "bench", _now())
+    person = await parts.identity.operators.set_tier(session.person.username, Tier.IDENTIFIED, change=change)
+    signer = PrivateKeySigner(ec.generate_private_key(ec.SECP256R1()))
+    challenge = await parts.offline.devices.challenge(
+        person.person_id, challenge_id=uuid4(), challenge=secrets.token_bytes(32), now=_now()
+    )
+    order = Registration(
+        challenge_id=challenge.challenge_id,
+        public_key=signer.public_key,
+        signature=signer.sign(CHALLENGE_TAG + challenge.challenge + signer.public_key),
+        name="phone",
+        receive_only=False,
+    )
+    registered = await parts.offline.register(
+        order, person, device_id=DeviceId(uuid4()), name_salt=secrets.token_bytes(16), now=_now()
+    )
+    return Phone(person=person, token=session.token, signer=signer, device_id=registered.device.device_id)
+
+
+async def _sign_up_all(parts: Parts, count: int, *, kind: str, first: int) -> list[Phone]:
+    found: list[Phone] = []
+    for at in range(0, count, SIGNED_UP_AT_ONCE):
+        numbers = range(first + at, first + min(at + SIGNED_UP_AT_ONCE, count))
+        found += await asyncio.gather(*(_sign_up(parts, number, kind=kind) for number in numbers))
+    return found
+
+
+async def _load(parts: Parts, phone: Phone) -> list[Signed[Voucher]]:
+    """Move money from the bank to a phone: wallet, escrow, signed vouchers."""
+    bank = derive_account_id(BANK_OWNER_ID, AccountKind.BANK, CURRENCY)
+    found = []
+    top_up = Transfer(
+        transfer_id=TransferId(uuid4()),
+        debit_account_id=bank,
+        credit_account_id=derive_account_id(phone.person.person_id, AccountKind.WALLET, CURRENCY),
+        amount_minor=VOUCHER_MINOR * VOUCHERS_PER_PAYER,
+        currency=CURRENCY,
+        kind=TransferKind.TOP_UP,
+    )
+    assert (await parts.ledger.post(top_up)).is_posted
+    for _ in range(VOUCHERS_PER_PAYER):
+        loading = await parts.offline.vouchers.load(
+            phone.person, device_id=phone.device_id, amount=Amount(amount_minor=VOUCHER_MINOR, currency=CURRENCY),
+            key=str(uuid4()), draw=secrets.randbelow, now=_now(),
+        )  # fmt: skip
+        assert loading.voucher is not None, loading
+        found.append(loading.voucher)
+    return found
+
+
+def _pay(payer: Phone, voucher: Signed[Voucher], payees: Sequence[Phone]) -> list[Signed[Payment]]:
+    """Sign one payment to each payee, all from one voucher, no unit twice."""
+    body, made = voucher.body, []
+    part_minor = VOUCHER_MINOR // len(payees)
+    for number, payee in enumerate(payees):
+        count = part_minor - secrets.randbelow(part_minor // 2)
+        piece = Piece(parent_id=voucher.short_id, first=body.first + number * part_minor, count=count)
+        payment = Payment(
+            net=body.net, currency=CURRENCY_NUMBER, pieces=(piece,), total=count,
+            payee_id=key_id(payee.signer.public_key), nonce=secrets.token_bytes(8), paid_at=int(_now().timestamp()),
+            memo_commit=None,
+        )  # fmt: skip
+        made.append(sign(payment, payer.signer))
+    return made
+
+
+class Sync(msgspec.Struct, frozen=True, kw_only=True):
+    """A request that waits to be sent: 50 payments to one payee, and the payee's session."""
+
+    body: bytes
+    token: str
+
+
+class Claims(msgspec.Struct, frozen=True, kw_only=True):
+    """Everything that will be claimed, and every signature in it, ready to be verified."""
+
+    syncs: list[Sync]
+    payments: int
+    vouchers: int
+    signatures: list[tuple[ec.EllipticCurvePublicKey, bytes, bytes]]  # key, signature in DER, message
+
+    @property
+    def verifications_each(self) -> float:
+        """How many signatures one payment needs: its own, and its part of its voucher's."""
+        return (self.payments + self.vouchers) / self.payments
+
+
+async def _prepare(parts: Parts) -> Claims:
+    """Make people, phones, vouchers and payments; each payee has two syncs of payments by fifty payers and more."""
+    payers = await _sign_up_all(parts, PAYERS, kind="payer", first=0)
+    payees = await _sign_up_all(parts, PAYEES, kind="payee", first=PAYERS)
+    received: dict[DeviceId, list[Bundle]] = {payee.device_id: [] for payee in payees}
+    signatures = []
+    issuer_key = _point(parts.offline.issuer.operator_key_at(_now()))
+    turn = 0
+    for at in range(0, PAYERS, SIGNED_UP_AT_ONCE):
+        group = payers[at : at + SIGNED_UP_AT_ONCE]
+        for payer, vouchers in zip(group, await asyncio.gather(*(_load(parts, one) for one in group)), strict=True):
+            payer_key = _point(payer.signer.public_key)
+            for voucher in vouchers:
+                signatures.append((issuer_key, _der(voucher.signature), voucher.message))
+                chosen = [payees[(turn + step) % PAYEES] for step in range(PAYMENTS_PER_VOUCHER)]
+                turn += PAYMENTS_PER_VOUCHER
+                for payee, payment in zip(chosen, _pay(payer, voucher, chosen), strict=True):
+                    signatures.append((payer_key, _der(payment.signature), payment.message))
+                    received[payee.device_id].append(Bundle(documents=(voucher, payment)))
+    syncs = [
+        _sync(payee, received[payee.device_id][at : at + BUNDLE_COUNT])
+        for at in range(0, len(received[payees[0].device_id]), BUNDLE_COUNT)
+        for payee in payees
+    ]
+    payments = sum(len(bundles) for bundles in received.values())
+    return Claims(syncs=syncs, payments=payments, vouchers=len(signatures) - payments, signatures=signatures)
+
+
+def _sync(payee: Phone, bundles: Sequence[Bundle]) -> Sync:
+    assert len(bundles) == BUNDLE_COUNT, len(bundles)
+    order = {"device_id": payee.device_id, "bundles": [to_base64url(bundle.to_bytes()) for bundle in bundles]}
+    return Sync(body=msgspec.json.encode(order), token=payee.token)
+
+
+def _point(public_key: bytes) -> ec.EllipticCurvePublicKey:
+    return ec.EllipticCurvePublicKey.from_encoded_point(ec.SECP256R1(), public_key)
+
+
+def _der(signature: bytes) -> bytes:
+    return encode_dss_signature(int.from_bytes(signature[:32], "big"), int.from_bytes(signature[32:], "big"))
+
+
+async def _calm(database_url: str) -> None:
+    """Leave the server nothing to do but claims: the jobs behind the loads are done, and the tables are known."""
+    owner = await asyncpg.connect(database_url)
+    try:
+        jobs = "offline_jobs.pgqueuer WHERE entrypoint = 'open_voucher' AND status IN ('queued', 'picked')"
+        while await owner.fetchval(f"SELECT count(*) FROM {jobs}"):
+            await owner.execute(f"DELETE FROM {jobs} AND status = 'queued'")
+            await asyncio.sleep(ASKED_EVERY_SECONDS)
+        await owner.execute("ANALYZE")
+        await owner.execute("CHECKPOINT")
+    finally:
+        await owner.close()
+
+
+class _Verifier:
+    """Measures raw verifications, on and on through the same signatures."""
+
+    def __init__(self, claims: Claims) -> None:
+        self._signatures = claims.signatures
+        self._algorithm = ec.ECDSA(hashes.SHA256())
+        self._at = 0
+        self.verifications = 0
+        self.cpu_seconds = 0.0
+
+    def measure(self) -> None:
+        """Verify for VERIFY_SECONDS."""
+        begun_at = time.process_time()
+        while time.process_time() - begun_at < VERIFY_SECONDS:
+            key, signature, message = self._signatures[self._at % len(self._signatures)]
+            key.verify(signature, message, self._algorithm)
+            self._at += 1
+            self.verifications += 1
+        self.cpu_seconds += time.process_time() - begun_at
+
+
+async def _bring(url: str, syncs: Sequence[Sync]) -> None:
+    """Send some syncs, CLIENTS at the same moment, and see that every payment was new."""
+    waiting = list(reversed(syncs))
+
+    async def client(http: httpx.AsyncClient) -> None:
+        while waiting:
+            sync = waiting.pop()
+            headers = {"authorization": f"Bearer {sync.token}", "content-type": "application/json"}
+            answer = await http.post(f"{url}/v1/offline/sync", content=sync.body, headers=headers)
+            outcomes = [result["outcome"] for result in answer.raise_for_status().json()["results"]]
+            assert outcomes == ["recorded"] * BUNDLE_COUNT, outcomes
+
+    async with httpx.AsyncClient(timeout=60) as http:
+        await asyncio.gather(*(client(http) for _ in range(CLIENTS)))
+
+
+async def _measure(data_dir: Path) -> dict[str, float]:
+    with running_server(data_dir) as server:
+        async with _parts(server, data_dir) as parts:
+            claims = await _prepare(parts)
+        await _calm(server.postgres.url("tikiwallet"))
+        await _bring(server.url, claims.syncs[:WARM_UP_SYNCS])
+        syncs = claims.syncs[WARM_UP_SYNCS:]
+        verifier = _Verifier(claims)
+        verifier.measure()
+        used, wall_seconds = Cpu(server=0, database=0), 0.0
+        for number in range(ROUNDS):
+            before, begun_at = server.cpu(), time.monotonic()
+            await _bring(server.url, syncs[number::ROUNDS])
+            wall_seconds += time.monotonic() - begun_at
+            spent = server.cpu().since(before)
+            used = Cpu(server=used.server + spent.server, database=used.database + spent.database)
+            verifier.measure()
+    count = len(syncs) * BUNDLE_COUNT
+    cpu_seconds = used.server + used.database
+    claims_per_cpu_second = count / cpu_seconds
+    verifications_per_cpu_second = verifier.verifications / verifier.cpu_seconds
+    return {
+        "claims_over_verify": claims_per_cpu_second * claims.verifications_each / verifications_per_cpu_second,
+        "claims_per_second": count / wall_seconds,
+        "claims_per_cpu_second": claims_per_cpu_second,
+        "verifications_per_cpu_second": verifications_per_cpu_second,
+        "verifications_per_claim": claims.verifications_each,
+        "server_cpu_us_per_claim": used.server / count * 1e6,
+        "database_cpu_us_per_claim": used.database / count * 1e6,
+    }
+
+
+def measure() -> dict[str, float]:
+    """Return `claims_over_verify` and what it is made of. Takes less than a minute; leaves nothing behind."""
+    with tempfile.TemporaryDirectory(prefix="tikiwallet-bench-") as folder:
+        return asyncio.run(_measure(Path(folder) / "data"))
+
+
+if __name__ == "__main__":
+    for name, figure in measure().items():
+        print(f"{name:32} {figure:12.3f}")
