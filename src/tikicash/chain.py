@@ -168,7 +168,7 @@ def read_chain(bundle: Bundle, *, limits: Limits, operator: frozenset[bytes]) ->
 def check_size(bundle: Bundle, limits: Limits) -> None:
     """Raise Rejected (too_many_documents, too_many_signatures, bundle_too_large) for a bundle above the limits."""
     check_counts(len(bundle.documents), len(bundle.certificates), limits)
-    check_bytes(len(bundle.to_bytes()), limits)
+    check_bytes(bundle.size, limits)
 
 
 def check_counts(documents: int, others: int, limits: Limits) -> None:

@@ -53,6 +53,10 @@ PROTECTED: Final = bytes.fromhex("a10128")  # {1: -9}, the algorithm ESP256
 # array of 4, the protected header as a byte string, the empty map.
 _SIGN1_START: Final = bytes.fromhex("8443a10128a0")
 _PAIR_START: Final = bytes.fromhex("82")
+# The same for what is signed: array of 4, the context, the protected header, the external_aad; the payload comes last.
+_SIGNED_START: Final = {
+    doc_type: b"\x84" + encode("Signature1") + encode(PROTECTED) + encode(aad) for doc_type, aad in EXTERNAL_AAD.items()
+}
 
 _CURVE: Final = ec.SECP256R1()
 _ORDER: Final = 0xFFFFFFFF00000000FFFFFFFFFFFFFFFFBCE6FAADA7179E84F3B9CAC2FC632551
@@ -111,7 +115,7 @@ def _load_point(public_key: bytes) -> ec.EllipticCurvePublicKey:
 
 def sig_structure(doc_type: int, payload: bytes) -> bytes:
     """Return the bytes that are signed and hashed: RFC 9052 section 4.4, with the external_aad of the type."""
-    return encode(["Signature1", PROTECTED, EXTERNAL_AAD[doc_type], payload])
+    return _SIGNED_START[doc_type] + encode(payload)
 
 
 def document_id(doc_type: int, payload: bytes) -> bytes:

@@ -37,7 +37,7 @@ def whole(low: int, high: int) -> Check:
     """Return a check for an integer from low to high, both included."""
 
     def check(value: Value) -> int:
-        if not isinstance(value, int) or isinstance(value, bool) or not low <= value <= high:
+        if type(value) is not int or not low <= value <= high:  # exactly: True is no integer here
             raise ValueError(f"is not an integer from {low} to {high}")
         return value
 

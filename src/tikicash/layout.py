@@ -167,8 +167,13 @@ def read_opening(value: Value) -> Opening:
 def _read(cls: type[Any], checks: Checks, values: Value) -> Any:
     if not isinstance(values, list) or len(values) != len(checks):
         raise Rejected("bad_field", f"{cls.__name__} does not have {len(checks)} fields")
-    pairs = zip(checks, values, strict=True)
-    read = cls(**{name: checked(name, check, value) for (name, check), value in pairs})
+    pairs = list(zip(checks, values, strict=True))
+    try:
+        read = cls(**{name: check(value) for (name, check), value in pairs})
+    except ValueError:
+        for (name, check), value in pairs:
+            checked(name, check, value)  # once more, to say which field it was
+        raise
     if isinstance(read, Piece | Voucher) and read.first + read.count - 1 > INTEGER_MAX:
         raise Rejected("bad_field", "units above 2^53-1")
     return read

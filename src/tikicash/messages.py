@@ -8,6 +8,7 @@ Fields, units and limits: protocol/spec/02-documents.md and protocol/tikicash.cd
 import hashlib
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any, Final, Generic, TypeAlias, TypeVar
 
 from tikicash import cose
@@ -27,7 +28,7 @@ from tikicash.bodies import (
     Voucher,
 )
 from tikicash.cose import Signer, short_id
-from tikicash.encoding import Value, decode, encode, from_text, to_text
+from tikicash.encoding import Value, decode, encode, from_text, size_of_head, to_text
 from tikicash.errors import Rejected
 from tikicash.layout import OPENS_MEMO, OPENS_NAME, checked, doc_type, read_body, read_opening, write_body
 
@@ -64,6 +65,7 @@ __all__ = [
 
 BUNDLE: Final = 7
 PROOF: Final = 8
+KEYS_REMEMBERED_MAX: Final = 512
 
 _COMMIT_TAG: Final = {OPENS_NAME: b"TK1/name", OPENS_MEMO: b"TK1/memo"}
 
@@ -93,7 +95,7 @@ class Signed(Generic[T]):
     @property
     def size(self) -> int:
         """How many bytes the document takes inside a bundle."""
-        return len(encode([self.payload, self.signature]))
+        return 1 + _size(self.payload) + _size(self.signature)
 
     def to_bytes(self) -> bytes:
         """Return the COSE_Sign1 of the document."""
@@ -107,6 +109,14 @@ class Bundle:
     documents: tuple["Signed[Voucher] | Signed[Payment] | Signed[Request]", ...]
     certificates: tuple[Signed[Certificate], ...] = ()
     openings: tuple[Opening, ...] = ()
+
+    @property
+    def size(self) -> int:
+        """How many bytes the bundle takes."""
+        lists: tuple[tuple[Any, ...], ...] = (self.documents, self.certificates, self.openings)
+        openings = sum(2 + _size(item.salt) + _size(item.text.encode()) for item in self.openings)
+        documents = sum(item.size for item in (*self.documents, *self.certificates))
+        return 2 + sum(size_of_head(len(items)) for items in lists) + documents + openings
 
     def to_bytes(self) -> bytes:
         """Return the CBOR array of the bundle."""
@@ -145,6 +155,8 @@ Message: TypeAlias = (
 )
 
 
+# The same few keys are named again and again in one chain.
+@lru_cache(maxsize=KEYS_REMEMBERED_MAX)
 def key_id(public_key: bytes) -> bytes:
     """Return the 16-byte name of a public key: the start of the SHA-256 of its 33 bytes."""
     return hashlib.sha256(public_key).digest()[: cose.SHORT_ID_BYTES]
@@ -220,6 +232,10 @@ def parse_code(text: str) -> Message:
 def to_code(message: Message) -> str:
     """Return the text of the code that carries a document, bundle or proof."""
     return to_text(message.to_bytes())
+
+
+def _size(data: bytes) -> int:
+    return size_of_head(len(data)) + len(data)
 
 
 def _pairs(documents: Iterable[Signed[Any]]) -> list[Value]:
