@@ -71,7 +71,20 @@ def loop_and_retries(on: Signed[Any], number: int) -> list[Signed[Any]]:
     return [there, back, *onward, *again]
 
 
-WORLDS = [retries, victims, crumbs, staircase, loop_and_retries]
+def retries_handed_on(on: Signed[Any], number: int) -> list[Signed[Any]]:
+    """Retries of one payment, each of them handed on to the same key: one lineage, on different documents."""
+    there = [pay(FRIEND, piece(on, 0, 100), nonce=at) for at in range(number // 2)]
+    return [*there, *(pay(Key("victim", None), item, nonce=at) for at, item in enumerate(there))]
+
+
+def retries_of_a_double_spend(on: Signed[Any], number: int) -> list[Signed[Any]]:
+    """The same units to two keys, again and again."""
+    return [pay(Key(f"victim {at % 2}", None), piece(on, 0, 100), nonce=at) for at in range(number)]
+
+
+WORLDS = [
+    retries, victims, crumbs, staircase, loop_and_retries, retries_handed_on, retries_of_a_double_spend,
+]  # fmt: skip
 
 
 @pytest.mark.parametrize("world", WORLDS, ids=lambda world: world.__name__)
