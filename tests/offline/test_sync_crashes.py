@@ -78,8 +78,7 @@ COUNTED = {
 }  # fmt: skip
 MONEY = {"online": 7500, "offline": 2500, "final": 1000, "provisional": 0, "underway": 0}
 STEPS = [
-    "transaction", "post", "insert_advance_posted", "post_many", "mark_payout_posted", "transaction", "transaction",
-    "open_account", "post", "transaction", "transaction",
+    "transaction", "post", "insert_advance_posted", "transaction", "transaction", "open_account", "post", "transaction",
 ]  # fmt: skip
 
 

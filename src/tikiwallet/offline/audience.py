@@ -12,10 +12,10 @@ from tikicash.cose import check_point
 from tikicash.errors import Rejected
 from tikicash.messages import key_id
 from tikiwallet.identity.types import PersonId
-from tikiwallet.offline.devices import PublicKeyInvalid, to_device
+from tikiwallet.offline.devices import PublicKeyInvalid
 from tikiwallet.offline.queries import SQL
 from tikiwallet.offline.revocations import read_blocked
-from tikiwallet.offline.types import Audience, Device
+from tikiwallet.offline.types import Audience, Device, to_device
 from tikiwallet.platform.db import Connection
 from tikiwallet.platform.errors import Kind, Refused
 

@@ -4,18 +4,22 @@ A cover budget (B) is a promise of the operator's own money, so what one person'
 exceeds the tier's budget: it is counted under a lock on the person, and the database refuses more.
 """
 
-from datetime import datetime, timedelta
+from collections.abc import Iterable
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from tikicash.messages import Certificate, Signed, commitment, signed
+import asyncpg
+
+from tikicash.messages import Certificate, Signed, commitment, key_id, signed
 from tikiwallet.identity.types import PersonId
 from tikiwallet.offline.exposure import is_paused
 from tikiwallet.offline.issuer import Issuer
 from tikiwallet.offline.policy import TierPolicy
 from tikiwallet.offline.queries import SQL
-from tikiwallet.offline.types import Device
+from tikiwallet.offline.types import Device, DeviceId, to_device
 from tikiwallet.platform.db import Connection
 
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 REUSE_SECONDS = 3600  # a phone that syncs often gets the same certificate: each one is kept for ever
 
 
@@ -37,36 +41,72 @@ async def certify(
     """
     assert device.retired_at is None, device.device_id
     budget_minor = await _budget(tx, device, policy=policy, now=now)
-    cover_minor = min(budget_minor, policy.budget_minor)
-    body = Certificate(
+    body = _body(device, budget_minor=budget_minor, policy=policy, issuer=issuer, now=now)
+    latest = await tx.fetchrow(SQL["latest_certificate"], device.key_id)
+    if latest is not None:
+        known: Signed[Certificate] = signed(latest["payload"], latest["signature"])
+        if _is_good_enough(known.body, body):
+            return known
+    certificate = issuer.sign(body)
+    await save_certificates(tx, [certificate])
+    return certificate
+
+
+async def certificate_at_hand(
+    connection: Connection | asyncpg.Pool, device_id: DeviceId, *, policy: TierPolicy, issuer: Issuer, now: datetime
+) -> tuple[Device, Signed[Certificate]] | None:
+    """Return a phone as it is now, and the certificate that `certify` would return if that would change nothing.
+
+    For a phone that syncs often, which needs no lock then: what it is given was promised before. None if in doubt.
+    """
+    row = await connection.fetchrow(SQL["certificate_at_hand"], device_id)
+    if row is None or row["retired_at"] is not None or row["may_give_back"]:
+        return None
+    device = to_device(row)
+    if row["is_paused"]:
+        grant_minor = 0
+    elif policy.budget_per_phone:
+        grant_minor = _renewal(device, policy=policy, now=now)
+    else:
+        grant_minor = policy.budget_minor - row["granted_minor"]
+    known: Signed[Certificate] = signed(row["payload"], row["signature"])
+    body = _body(device, budget_minor=device.budget_minor, policy=policy, issuer=issuer, now=now)
+    return (device, known) if grant_minor <= 0 and _is_good_enough(known.body, body) else None
+
+
+def _body(
+    device: Device, *, budget_minor: int, policy: TierPolicy, issuer: Issuer, now: datetime
+) -> Certificate:  # fmt: skip
+    return Certificate(
         net=issuer.net,
         issuer=issuer.number_at(now),
         key=device.public_key,
         issued_at=int(now.timestamp()),
         valid_until=int(now.timestamp()) + policy.certificate_seconds,
         tier=policy.number,
-        cover_budget=cover_minor,
+        cover_budget=min(budget_minor, policy.budget_minor),
         may_hand_on=not device.receive_only,
         name_commit=commitment(device.opening),
     )
-    latest = await tx.fetchrow(SQL["latest_certificate"], device.key_id)
-    if latest is not None:
-        known: Signed[Certificate] = signed(latest["payload"], latest["signature"])
-        if body.issued_at - known.body.issued_at < REUSE_SECONDS and _says_the_same(known.body, body):
-            return known
-    certificate = issuer.sign(body)
-    await save_certificate(tx, certificate, key_id=device.key_id)
-    return certificate
 
 
-async def save_certificate(tx: Connection, certificate: Signed[Certificate], *, key_id: bytes) -> None:
-    """Keep a certificate that the operator signed: ours as issued, or found in a chain. Safe to repeat."""
-    body = certificate.body
-    epoch = datetime.fromisoformat("1970-01-01T00:00:00+00:00")
-    await tx.execute(
-        SQL["insert_certificate"], certificate.id, key_id, certificate.payload, certificate.signature,
-        epoch + timedelta(seconds=body.issued_at), epoch + timedelta(seconds=body.valid_until), body.cover_budget,
-    )  # fmt: skip
+def _is_good_enough(known: Certificate, wanted: Certificate) -> bool:
+    return wanted.issued_at - known.issued_at < REUSE_SECONDS and _says_the_same(known, wanted)
+
+
+async def save_certificates(tx: Connection, certificates: Iterable[Signed[Certificate]]) -> None:
+    """Keep certificates that the operator signed: ours as issued, or found in chains. Safe to repeat."""
+    # In the order of ids, so that two syncs can't wait for each other.
+    rows = [
+        (
+            item.id, key_id(item.body.key), item.payload, item.signature,
+            EPOCH + timedelta(seconds=item.body.issued_at), EPOCH + timedelta(seconds=item.body.valid_until),
+            item.body.cover_budget,
+        )
+        for item in sorted(certificates, key=lambda item: item.id)
+    ]  # fmt: skip
+    if rows:
+        await tx.execute(SQL["insert_certificates"], *map(list, zip(*rows, strict=True)))
 
 
 def _says_the_same(one: Certificate, other: Certificate) -> bool:

@@ -22,7 +22,7 @@ from tikicash.messages import Bundle, IssuerKey, Payment, Refusal, Signed, key_i
 from tikicash.rules import verify_refusal
 from tikicash.validity import check_chain
 from tikiwallet.identity.types import PersonId
-from tikiwallet.offline.certificates import save_certificate
+from tikiwallet.offline.certificates import save_certificates
 from tikiwallet.offline.documents import OpenVoucher, to_open_voucher
 from tikiwallet.offline.issuer import Issuer
 from tikiwallet.offline.queries import SQL
@@ -33,7 +33,8 @@ JUDGING_AT_ONCE: Final = 2
 # A hand-back adds one document to what a code may carry; it never travels as a code, so that it may be larger.
 HAND_BACK_LIMITS: Final = replace(LIMITS, documents_max=24, signatures_max=36, bytes_max=2 * LIMITS.bytes_max)
 
-Known = dict[bytes, bytes]  # payment id to the key id that signed it
+# The id of what is kept here to the key id that signed it; None: one of the operator's keys, which its number tells.
+Known = dict[bytes, bytes | None]
 
 # Codes of the server's own, beside those of tikicash.
 OWN_SENTENCES: Final = {
@@ -79,18 +80,27 @@ class Claims:
     async def judge(self, bundles: Sequence[bytes | None]) -> list[Judged]:
         """Return a verdict for each bundle, having changed nothing. None stands for what wasn't base64url.
 
-        A signature that was verified when its payment was recorded isn't verified again.
+        A signature that was verified when its payment was recorded isn't verified again, and none of the operator's own
+        on what the operator's books hold.
         """
         async with self._judging:
             readable = await asyncio.to_thread(lambda: [_read(data) for data in bundles])
-            ids = [item.id for found in readable if isinstance(found, Bundle) for item in found.documents]
-            rows = await self._db.pool.fetch(SQL["payers_of"], ids)
-            known: Known = {row["document_id"]: row["payer_key_id"] for row in rows}
+            known = await self._signers(found for found in readable if isinstance(found, Bundle))
             return await asyncio.to_thread(self._judge_all, readable, known)
 
+    async def _signers(self, bundles: Iterable[Bundle]) -> Known:
+        """Return who signed those documents of some bundles that are kept here."""
+        payments, vouchers, certificates = set[bytes](), set[bytes](), set[bytes]()
+        for bundle in bundles:
+            for item in bundle.documents:
+                (payments if is_payment(item) else vouchers).add(item.id)
+            certificates.update(item.id for item in bundle.certificates)
+        rows = await self._db.pool.fetch(SQL["signers_of"], list(payments), list(vouchers), list(certificates))
+        return dict(rows)
+
     def _judge_all(self, readable: Sequence[Bundle | Rejected | str], known: Known) -> list[Judged]:
-        verify = _remembering(known)
         issuer_keys = self._issuer.issuer_keys  # looked up once: the folder is looked at each time
+        verify = _remembering(known, operator=operator_ids(issuer_keys))
         return [self._judge(item, issuer_keys, verify) for item in readable]
 
     def _judge(
@@ -128,16 +138,20 @@ class Claims:
         vouchers = await self._lock_vouchers(tx, chains, refusals)
         unknown = {chain.payment.id for chain in chains if any(item.id not in vouchers for item in chain.vouchers)}
         good = [chain for chain in chains if chain.payment.id not in unknown]
-        for certificate in {item.id: item for chain in good for item in chain.certificates}.values():
-            await save_certificate(tx, certificate, key_id=key_id(certificate.body.key))
+        await save_certificates(tx, {item.id: item for chain in good for item in chain.certificates}.values())
         payments = {item.id: (item, chain) for chain in good for item in chain.payments}
-        new_ids = await _insert_payments(tx, list(payments.values()))
-        pieces = [piece for new_id in sorted(new_ids) for piece in _pieces(*payments[new_id], vouchers)]
-        await tx.execute(SQL["insert_pieces"], *_columns(pieces, 6))
+        pieces = [piece for found in payments.values() for piece in _pieces(*found, vouchers)]
         brought = [chain.payment.id for chain in good]
-        await tx.execute(SQL["insert_submissions"], brought, person_id)
-        late = {row["document_id"]: row["claim_until"] for row in await tx.fetch(SQL["late_payments"], brought)}
-        return Appended(new_ids=frozenset(new_ids), unknown=frozenset(unknown), late=late, vouchers=vouchers)
+        rows = await tx.fetch(
+            SQL["insert_claims"],
+            *_columns(_rows(list(payments.values())), 7), *_columns(pieces, 6), brought, person_id,
+        )  # fmt: skip
+        new_ids = frozenset(row["document_id"] for row in rows if row["document_id"] is not None)
+        late: dict[bytes, datetime] = {}
+        known_at = max(row["known_at"] for row in rows)
+        if any(voucher.claim_until < known_at for voucher in vouchers.values()):
+            late = {row["document_id"]: row["claim_until"] for row in await tx.fetch(SQL["late_payments"], brought)}
+        return Appended(new_ids=new_ids, unknown=frozenset(unknown), late=late, vouchers=vouchers)
 
     async def _lock_vouchers(
         self, tx: Connection, chains: Sequence[Chain], refusals: Sequence[bytes | None]
@@ -203,19 +217,24 @@ def _read_refusal(data: bytes | None) -> Signed[Refusal] | str:
     return message
 
 
-def _remembering(known: Known) -> Callable[[bytes, bytes, bytes], bool]:
-    """Return a verifier that judges each signature once, and none of a payment that is recorded.
+def _remembering(known: Known, *, operator: frozenset[bytes]) -> Callable[[bytes, bytes, bytes], bool]:
+    """Return a verifier that judges each signature once, and none of a document that is kept here.
 
     A document is named by what was signed, so that the message of a recorded payment is one that its payer signed; the
     key must be the same too, or a forged parent could pass somebody's payment off as somebody else's. Of a payment that
-    isn't recorded yet the signature itself must hold: it is what will be kept.
+    isn't recorded yet the signature itself must hold: it is what will be kept. What the operator signed says which of
+    its keys did.
     """
     good: set[tuple[bytes, bytes, bytes]] = set()
 
     def verify(public_key: bytes, message: bytes, signature: bytes) -> bool:
         digest = hashlib.sha256(message).digest()
+        if digest in known:
+            signer_id, signed_by = key_id(public_key), known[digest]
+            if signer_id in operator if signed_by is None else signer_id == signed_by:
+                return True
         subject = (public_key, digest, signature)
-        if subject in good or known.get(digest) == key_id(public_key):
+        if subject in good:
             return True
         if not verify_signature(public_key, message, signature):
             return False
@@ -225,17 +244,17 @@ def _remembering(known: Known) -> Callable[[bytes, bytes, bytes], bool]:
     return verify
 
 
-async def _insert_payments(tx: Connection, payments: Sequence[tuple[Signed[Payment], Chain]]) -> set[bytes]:
-    """Insert those that are new, in the order of ids so that two syncs can't wait for each other; returns their ids."""
-    rows = [
+def _rows(
+    payments: Sequence[tuple[Signed[Payment], Chain]],
+) -> list[tuple[bytes, bytes, bytes, bytes, bytes, int, int]]:
+    """Return payments as they are kept, in the order of ids so that two syncs can't wait for each other."""
+    return [
         (
             payment.id, payment.payload, payment.signature, payer_id(payment, chain.sources), payment.body.payee_id,
             payment.body.currency, payment.body.total,
         )
         for payment, chain in sorted(payments, key=lambda item: item[0].id)
     ]  # fmt: skip
-    inserted = await tx.fetch(SQL["insert_payments"], *_columns(rows, 7))
-    return {row["document_id"] for row in inserted}
 
 
 def _pieces(

@@ -29,6 +29,8 @@ class ClosedLines(msgspec.Struct, frozen=True, kw_only=True):
 
 async def read_closed_lines(pool: asyncpg.Pool, person_id: PersonId, *, currency: str, now: datetime) -> ClosedLines:
     """Return what closes brought one person lately, newest first, and what the person owes back."""
+    if not await pool.fetchval(SQL["is_settled_or_advanced"], person_id):
+        return ClosedLines(lines=(), waiting_minor=0)
     since = now - timedelta(seconds=SHOWN_SECONDS)
     rows = await pool.fetch(SQL["closed_for_person"], person_id, since, SHOWN_MAX)
     lines = [_closed(row, currency) for row in rows]

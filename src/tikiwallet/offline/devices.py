@@ -21,7 +21,7 @@ from tikiwallet.offline.issuer import Issuer
 from tikiwallet.offline.policy import Policy
 from tikiwallet.offline.queries import SQL
 from tikiwallet.offline.revocations import read_blocked, revoke
-from tikiwallet.offline.types import Blocked, BlockReason, Device, DeviceId, Registered
+from tikiwallet.offline.types import Blocked, BlockReason, Device, DeviceId, Registered, to_device
 from tikiwallet.platform.db import Connection, Database
 from tikiwallet.platform.errors import Kind, Refused
 
@@ -185,13 +185,6 @@ async def find_device(connection: Connection | asyncpg.Pool, device_id: DeviceId
     if row is None:
         raise DeviceUnknown
     return to_device(row)
-
-
-def to_device(row: asyncpg.Record) -> Device:
-    """Return a row of the table `device` as a struct."""
-    return msgspec.convert(
-        {name: row[name] for name in Device.__struct_fields__}, Device, builtin_types=(bytes, UUID, datetime)
-    )
 
 
 def _check_order(order: Registration, *, operator_ids: frozenset[bytes]) -> None:

@@ -14,6 +14,7 @@ import msgspec
 
 from tikicash.holders import Holders, changes, sweep
 from tikicash.messages import Certificate, Payment, Signed, Voucher, signed
+from tikicash.plain import Taken, plain_holders
 from tikiwallet.offline.queries import SQL
 from tikiwallet.offline.types import VoucherId
 from tikiwallet.platform.db import Connection
@@ -24,7 +25,11 @@ class OpenVoucher(msgspec.Struct, frozen=True, kw_only=True):
 
     voucher_id: VoucherId
     person_id: UUID
-    document: Signed[Voucher]
+    document_id: bytes
+    key_id: bytes
+    first: int  # the number of the first unit
+    payload: bytes
+    signature: bytes
     state: str
     amount_minor: int
     released_minor: int
@@ -33,6 +38,12 @@ class OpenVoucher(msgspec.Struct, frozen=True, kw_only=True):
     spend_by: datetime
     claim_by: datetime  # as signed
     claim_until: datetime  # later than that if the operator had an outage
+
+    @property
+    def document(self) -> Signed[Voucher]:
+        """The voucher as it was signed. Reading it costs more than the rest of a row, so it is read by who needs it."""
+        document: Signed[Voucher] = signed(self.payload, self.signature)
+        return document
 
 
 class Touched(msgspec.Struct, frozen=True, kw_only=True):
@@ -65,7 +76,11 @@ def to_open_voucher(row: asyncpg.Record) -> OpenVoucher:
     return OpenVoucher(
         voucher_id=VoucherId(row["voucher_id"]),
         person_id=row["person_id"],
-        document=signed(row["payload"], row["signature"]),
+        document_id=row["document_id"],
+        key_id=row["key_id"],
+        first=row["units"].lower,
+        payload=row["payload"],
+        signature=row["signature"],
         state=row["state"],
         amount_minor=row["amount_minor"],
         released_minor=row["released_minor"],
@@ -99,6 +114,45 @@ async def read_touched(connection: Connection | asyncpg.Pool, voucher_ids: Itera
         refused={voucher_id: frozenset(found) for voucher_id, found in refused.items()},
         owner_of={row["key_id"]: row["person_id"] for row in owner_rows},
     )
+
+
+class Standing(msgspec.Struct, frozen=True, kw_only=True):
+    """Some vouchers, and who stands where on each, as its close will count it."""
+
+    vouchers: dict[VoucherId, OpenVoucher]
+    holders: dict[VoucherId, Holders]
+
+
+async def read_standing(
+    connection: Connection | asyncpg.Pool, vouchers: Iterable[OpenVoucher], *, operator: frozenset[bytes]
+) -> Standing:
+    """Return who stands where on some vouchers. Only where there is more to say than who was paid are documents read.
+
+    `operator` holds the ids of the operator's keys: a payment to one of them hands back.
+    """
+    found = {voucher.voucher_id: voucher for voucher in vouchers}
+    taken: dict[VoucherId, list[Taken]] = defaultdict(list)
+    disputed: set[VoucherId] = set()
+    rows = await connection.fetch(SQL["pieces_touching"], list(found), list(operator)) if found else []
+    for voucher_id, first, end, payee_id, payment_id, is_plain in rows:
+        taken[voucher_id].append(Taken(first, end, payee_id, payment_id))
+        if not is_plain:
+            disputed.add(voucher_id)
+    holders: dict[VoucherId, Holders] = {}
+    for voucher_id, voucher in found.items():
+        plain = None
+        if voucher_id not in disputed:
+            plain = plain_holders(
+                voucher.key_id, first=voucher.first, count=voucher.amount_minor, taken=taken[voucher_id]
+            )
+        if plain is None:
+            disputed.add(voucher_id)
+        else:
+            holders[voucher_id] = plain
+    if disputed:
+        touched = await read_touched(connection, disputed)
+        holders.update({item: touched.holders(item, operator=operator) for item in disputed})
+    return Standing(vouchers=found, holders=holders)
 
 
 async def read_certificates(connection: Connection, key_ids: Sequence[bytes]) -> tuple[Signed[Certificate], ...]:

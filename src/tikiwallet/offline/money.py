@@ -18,19 +18,19 @@ from tikiwallet.identity.types import Directory, PersonId
 from tikiwallet.ledger.types import AccountKind, Ledger, derive_account_id
 from tikiwallet.offline.audience import read_audiences
 from tikiwallet.offline.closed_lines import read_closed_lines
-from tikiwallet.offline.devices import to_device
-from tikiwallet.offline.documents import OpenVoucher, Touched, read_touched
+from tikiwallet.offline.documents import OpenVoucher, Standing, read_standing, to_open_voucher
 from tikiwallet.offline.issuer import Issuer
 from tikiwallet.offline.money_lines import Line
 from tikiwallet.offline.phone_money import PhoneMoney, phone_money
 from tikiwallet.offline.policy import Policy
 from tikiwallet.offline.queries import SQL
 from tikiwallet.offline.revocations import read_blocked
-from tikiwallet.offline.types import Audience, Blocked, Device, VoucherId
+from tikiwallet.offline.types import Audience, Blocked, Device, to_device
 from tikiwallet.platform.db import Database
 from tikiwallet.platform.money import Balance, format_decimal
 
 LINES_MAX: Final = 500
+NAMES_REMEMBERED_MAX: Final = 4096
 
 
 class MoneyView(msgspec.Struct, frozen=True, kw_only=True):
@@ -103,6 +103,7 @@ class Money:
         self._issuer = issuer
         self._policy = policy
         self._currencies = currencies
+        self._names: dict[PersonId, str] = {}
 
     async def view(self, person_id: PersonId, *, now: datetime) -> MoneyView:
         """Return the money of one person as the operator knows it at `now`."""
@@ -136,24 +137,39 @@ class Money:
         """Return the lines of what isn't closed yet on some phones of one person, and their sums."""
         pool, by_key = self._db.pool, {device.key_id: device for device in devices}
         rows = await pool.fetch(SQL["open_vouchers_of_keys"], list(by_key))
-        touched = await read_touched(pool, [row["voucher_id"] for row in rows])
+        standing = await read_standing(pool, map(to_open_voucher, rows), operator=self._issuer.operator_ids)
         found = await pool.fetch(SQL["open_advances_of_person"], person_id)
         advances = [row for row in found if row["key_id"] in by_key]
         blocked = await read_blocked(pool, by_key)
-        owned = list(_owned(by_key, blocked, touched, [VoucherId(row["voucher_id"]) for row in rows], self._issuer))
-        payers = await self._payers(owned, touched)
+        owned = list(_owned(by_key, blocked, standing))
+        payers = await self._payers(owned)
         sums, taken = _Sums(), _Taken(advances)
         audiences = await read_audiences(pool, {item.voucher.audience_key_id for item in owned})
         lines = [*self._vouchers(owned, audiences, taken, sums, now=now), *self._claims(owned, taken, sums, payers)]
         lines += [self._advance(row, by_key[row["key_id"]]) for row in advances]
         return lines, sums
 
-    async def _payers(self, owned: list[_Owned], touched: Touched) -> dict[bytes, str]:
+    async def _payers(self, owned: list[_Owned]) -> dict[bytes, str]:
         """Return the usernames behind the keys that paid."""
         keys = {item.claim.payer_id for item in owned if item.claim.payer_id is not None}
-        owners = {key: PersonId(touched.owner_of[key]) for key in keys if key in touched.owner_of}
-        people = await self._directory.people(sorted(set(owners.values())))
-        return {key: people[person].username for key, person in owners.items() if person in people}
+        if not keys:
+            return {}
+        # Whoever paid from a voucher of his own is its owner; who handed on is found by the key.
+        owners = {item.voucher.key_id: PersonId(item.voucher.person_id) for item in owned}
+        if others := keys - owners.keys():
+            rows = await self._db.pool.fetch(SQL["owners_of_keys"], list(others))
+            owners.update({row["key_id"]: PersonId(row["person_id"]) for row in rows})
+        names = await self._usernames({owners[key] for key in keys if key in owners})
+        return {key: names[owners[key]] for key in keys if owners.get(key) in names}
+
+    async def _usernames(self, people: set[PersonId]) -> dict[PersonId, str]:
+        """Return what some people are called. A username is for ever, so that one that was asked for is remembered."""
+        if len(self._names) > NAMES_REMEMBERED_MAX:
+            self._names.clear()
+        if unknown := people - self._names.keys():
+            found = await self._directory.people(sorted(unknown))
+            self._names.update({person_id: person.username for person_id, person in found.items()})
+        return {person_id: self._names[person_id] for person_id in people if person_id in self._names}
 
     async def _online(self, person_id: PersonId) -> tuple[Balance, ...]:
         ids = {currency: derive_account_id(person_id, AccountKind.WALLET, currency) for currency in self._currencies}
@@ -281,17 +297,10 @@ class Money:
         return f"{format_decimal(amount_minor, self._policy.currency)} {self._policy.currency}"
 
 
-def _owned(
-    devices: dict[bytes, Device], blocked: dict[bytes, Blocked], touched: Touched, voucher_ids: list[VoucherId],
-    issuer: Issuer,
-) -> Iterable[_Owned]:  # fmt: skip
+def _owned(devices: dict[bytes, Device], blocked: dict[bytes, Blocked], standing: Standing) -> Iterable[_Owned]:
     """Return the claims of some phones on some open vouchers, those that close first coming first."""
-    vouchers = sorted(
-        (touched.vouchers[item] for item in voucher_ids), key=lambda item: (item.claim_by, item.voucher_id)
-    )
-    operator = issuer.operator_ids
-    for voucher in vouchers:
-        holders = touched.holders(voucher.voucher_id, operator=operator)
+    for voucher in sorted(standing.vouchers.values(), key=lambda item: (item.claim_by, item.voucher_id)):
+        holders = standing.holders[voucher.voucher_id]
         for claim in holders.claims:
             if claim.key_id in devices:
                 yield _Owned(

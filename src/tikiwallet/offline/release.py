@@ -5,8 +5,7 @@ Until the close nobody can rule out another claim on the same units, so an early
 set off at the close. The promise and its job are one transaction; the ledger call repeats until it is true.
 """
 
-from collections.abc import Callable, Iterable, Mapping
-from functools import cache
+from collections.abc import Iterable, Mapping
 from typing import Final
 from uuid import uuid5
 
@@ -24,12 +23,11 @@ from tikiwallet.ledger.types import (
     TransferKind,
     derive_account_id,
 )
-from tikiwallet.offline.devices import to_device
-from tikiwallet.offline.documents import OpenVoucher, read_touched
+from tikiwallet.offline.documents import OpenVoucher, read_standing
 from tikiwallet.offline.issuer import Issuer
 from tikiwallet.offline.policy import Policy
 from tikiwallet.offline.queries import SQL
-from tikiwallet.offline.types import Device, VoucherId, VoucherState
+from tikiwallet.offline.types import Device, VoucherId, VoucherState, to_device
 from tikiwallet.platform.db import Connection, Database
 from tikiwallet.platform.jobs import Jobs, NotYet
 
@@ -38,7 +36,7 @@ JOB_AFTER_SECONDS: Final = 5  # the request that promises a release posts it its
 HAND_BACK: Final = "hand_back"
 FINAL: Final = "final"
 
-HoldersOf = Callable[[VoucherId], Holders]
+HoldersOf = Mapping[VoucherId, Holders]
 
 
 class Advance(msgspec.Struct, frozen=True, kw_only=True):
@@ -83,26 +81,25 @@ class Releases:
         The caller holds `lock_holder` of every owner of `devices` and the locks of the open vouchers that the chains
         touch (`vouchers`).
         """
-        open_vouchers = {item.document.id: item for item in vouchers if item.state == VoucherState.OPEN}
-        if not open_vouchers:
-            return []
-        touched = await read_touched(tx, [voucher.voucher_id for voucher in open_vouchers.values()])
-        # Each voucher is judged once, however many documents of this sync touch it.
-        operator = self._issuer.operator_ids
-        holders_of = cache(lambda voucher_id: touched.holders(voucher_id, operator=operator))
-        found: list[TransferId] = []
+        open_vouchers = {item.document_id: item for item in vouchers if item.state == VoucherState.OPEN}
         by_key = {device.key_id: device for device in devices}
+        if not open_vouchers or not by_key:
+            return []
+        operator = self._issuer.operator_ids
+        # Each voucher is judged once, however many documents of this sync touch it.
+        holders = (await read_standing(tx, open_vouchers.values(), operator=operator)).holders
+        found: list[TransferId] = []
         for chain in chains:
             device = by_key.get(chain.payer_id)
             if device is not None and chain.payment.body.payee_id in operator:
-                found += await self._hand_back(tx, chain, device, open_vouchers, holders_of)
+                found += await self._hand_back(tx, chain, device, open_vouchers, holders)
         for device in by_key.values():
             if device.receive_only:
-                found += await self._final_part(tx, device, open_vouchers, holders_of)
+                found += await self._final_part(tx, device, open_vouchers, holders)
         return found
 
     async def _hand_back(
-        self, tx: Connection, chain: Chain, device: Device, vouchers: Mapping[bytes, OpenVoucher], holders_of: HoldersOf
+        self, tx: Connection, chain: Chain, device: Device, vouchers: Mapping[bytes, OpenVoucher], holders: HoldersOf
     ) -> list[TransferId]:
         """Promise what a hand-back releases of each voucher, within what is left of the person's limit L."""
         person = await self._directory.person(device.person_id)
@@ -115,7 +112,7 @@ class Releases:
         found = []
         for voucher_id, asked_minor in sorted(asked.items()):
             # Units that somebody else claims too aren't among those handed back: they wait for the close.
-            mine = [claim for claim in holders_of(voucher_id).claims if claim.key_id == device.key_id]
+            mine = [claim for claim in holders[voucher_id].claims if claim.key_id == device.key_id]
             given_minor = sum(claim.handed_back for claim in mine)
             done_minor = await tx.fetchval(SQL["advanced_to_key"], device.key_id, voucher_id, HAND_BACK)
             used_minor = await tx.fetchval(SQL["hand_backs_advanced"], device.person_id)
@@ -135,7 +132,7 @@ class Releases:
         return found
 
     async def _final_part(
-        self, tx: Connection, device: Device, vouchers: Mapping[bytes, OpenVoucher], holders_of: HoldersOf
+        self, tx: Connection, device: Device, vouchers: Mapping[bytes, OpenVoucher], holders: HoldersOf
     ) -> list[TransferId]:
         """Promise what is final of a receive-only phone's claims and wasn't released yet.
 
@@ -148,7 +145,7 @@ class Releases:
         left_minor = device.budget_minor - sum(row["advanced_minor"] for row in rows if not row["is_locked"])
         found = []
         for voucher in sorted(vouchers.values(), key=lambda item: (item.claim_by, item.voucher_id)):
-            claimed_minor = holders_of(voucher.voucher_id).claimed.get(device.key_id, 0)
+            claimed_minor = holders[voucher.voucher_id].claimed.get(device.key_id, 0)
             is_locked = voucher.audience_key_id is not None
             final_minor = claimed_minor if is_locked else min(voucher.cover_minor, claimed_minor)
             room_minor = final_minor - advanced.get(voucher.voucher_id, 0)

@@ -36,15 +36,16 @@ async def read_blocked(connection: Connection | asyncpg.Pool, key_ids: Iterable[
     }
 
 
-async def sign_revocations(connection: Connection, issuer: Issuer, *, now: datetime) -> Signed[Revocations]:
+async def sign_revocations(
+    connection: Connection | asyncpg.Pool, issuer: Issuer, *, now: datetime
+) -> Signed[Revocations]:
     """Return the list of today, signed now. Its epoch only grows, and grows with every key that is added."""
-    epoch = await connection.fetchval(SQL["newest_epoch"])
-    rows = await connection.fetch(SQL["newest_revocations"], now - timedelta(seconds=LISTED_SECONDS), ENTRIES_MAX)
-    entries = sorted({row["key_id"][:REVOKED_BYTES] for row in rows})
+    row = await connection.fetchrow(SQL["newest_revocations"], now - timedelta(seconds=LISTED_SECONDS), ENTRIES_MAX)
+    entries = sorted({key_id[:REVOKED_BYTES] for key_id in row["key_ids"]})
     body = Revocations(
         net=issuer.net,
         issuer=issuer.number_at(now),
-        epoch=epoch,
+        epoch=row["revocation_epoch"],
         now=int(now.timestamp()),
         entries=tuple(entries),
     )

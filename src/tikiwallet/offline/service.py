@@ -163,8 +163,11 @@ class Offline:
 
     async def settle_up(self, person_id: PersonId) -> None:
         """Pay one person what waits for them, and collect what they owe. Repeatable."""
-        await self.payouts.post_waiting_for(person_id)
-        await self.debts.collect(person_id)
+        found = await self._db.pool.fetchrow(SQL["unsettled"], person_id)
+        if found["is_waiting"]:
+            await self.payouts.post_waiting_for(person_id)
+        if found["is_owing"]:
+            await self.debts.collect(person_id)
 
     async def watch_again(self, now: datetime, *, after: int = 0) -> None:
         """Promise the next watch. Its key is the minute it is for, so that of several processes one keeps each.

@@ -14,7 +14,7 @@ import structlog
 from tikicash.messages import Certificate, IssuerKey, Revocations, Signed, SignedTime
 from tikiwallet.identity.types import Person, PersonId
 from tikiwallet.ledger.types import TransferId
-from tikiwallet.offline.certificates import certify, lock_holder
+from tikiwallet.offline.certificates import certificate_at_hand, certify, lock_holder
 from tikiwallet.offline.claims import Appended, Claims, Judged, sentence_of
 from tikiwallet.offline.devices import DeviceRetired, find_device
 from tikiwallet.offline.double_spends import find_double_spends
@@ -129,8 +129,8 @@ class Sync:
         async with self._db.transaction() as tx:
             for person_id in person_ids(devices):
                 await lock_holder(tx, person_id)
-            # Read again under the locks: a budget may have changed since.
-            devices = await self._releases.beneficiaries(tx, chains)
+            if devices:  # read again under the locks: a budget may have changed since
+                devices = await self._releases.beneficiaries(tx, chains)
             appended = await self._claims.append(tx, chains, refusals, person.person_id)
             await find_double_spends(tx, appended.new_ids, issuer=self._issuer)
             refused = [await self._claims.append_refusal(tx, data) for data in refusals]
@@ -179,16 +179,10 @@ class Sync:
         refused: Refused | None, now: datetime,
     ) -> Synced:  # fmt: skip
         certificate = None
-        async with self._db.transaction() as tx:
-            if device is not None and device.retired_at is None:
-                await lock_holder(tx, person.person_id)
-                # Read again under the lock: the budget may have changed since.
-                device = await find_device(tx, device.device_id, person.person_id)
-                certificate = await certify(
-                    tx, device, policy=self._policy.of(person.tier), issuer=self._issuer, now=now
-                )
-            revocations = await sign_revocations(tx, self._issuer, now=now)
-            blocked = await read_blocked(tx, [device.key_id]) if device is not None else {}
+        if device is not None and device.retired_at is None:
+            device, certificate = await self._certificate(device.device_id, person, now=now)
+        revocations = await sign_revocations(self._db.pool, self._issuer, now=now)
+        blocked = await read_blocked(self._db.pool, [device.key_id]) if device is not None else {}
         vouchers = await self._vouchers.of_device(device) if device is not None else []
         return Synced(
             results=results,
@@ -203,6 +197,22 @@ class Sync:
             loading=loading,
             loading_refused=refused,
         )
+
+    async def _certificate(
+        self, device_id: DeviceId, person: Person, *, now: datetime
+    ) -> tuple[Device, Signed[Certificate] | None]:
+        """Return a phone as it is now, and its certificate; none once it is retired."""
+        policy = self._policy.of(person.tier)
+        found = await certificate_at_hand(self._db.pool, device_id, policy=policy, issuer=self._issuer, now=now)
+        if found is not None:
+            return found
+        async with self._db.transaction() as tx:
+            await lock_holder(tx, person.person_id)
+            # Read again under the lock: the budget may have changed since.
+            device = await find_device(tx, device_id, person.person_id)
+            if device.retired_at is not None:
+                return device, None
+            return device, await certify(tx, device, policy=policy, issuer=self._issuer, now=now)
 
 
 def told_to_phone(synced: Synced) -> tuple[str | None, str]:

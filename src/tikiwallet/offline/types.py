@@ -8,6 +8,7 @@ from enum import StrEnum
 from typing import NewType
 from uuid import UUID, uuid5
 
+import asyncpg
 import msgspec
 
 from tikicash.messages import OPENS_NAME, Certificate, Opening, Signed, Voucher
@@ -52,6 +53,11 @@ class Device(msgspec.Struct, frozen=True, kw_only=True):
     def opening(self) -> Opening:
         """What shows the name behind the commitments of this phone's vouchers and certificates."""
         return Opening(opens=OPENS_NAME, salt=self.name_salt, text=self.shown_name)
+
+
+def to_device(row: asyncpg.Record) -> Device:
+    """Return a row of the table `device` as a struct."""
+    return Device(**{name: row[name] for name in Device.__struct_fields__})
 
 
 class BlockReason(StrEnum):

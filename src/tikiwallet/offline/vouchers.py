@@ -33,12 +33,21 @@ from tikiwallet.ledger.types import (
 from tikiwallet.offline.audience import audience_key_id, find_audience, read_audiences
 from tikiwallet.offline.certificates import lock_holder
 from tikiwallet.offline.debts import DebtOpen, Debts
-from tikiwallet.offline.devices import DeviceRetired, find_device, to_device
+from tikiwallet.offline.devices import DeviceRetired, find_device
 from tikiwallet.offline.exposure import OfflinePaused, is_paused
 from tikiwallet.offline.issuer import Issuer
 from tikiwallet.offline.policy import Policy, TierPolicy
 from tikiwallet.offline.queries import SQL
-from tikiwallet.offline.types import Audience, Device, DeviceId, Loading, VoucherId, VoucherState, derive_voucher_id
+from tikiwallet.offline.types import (
+    Audience,
+    Device,
+    DeviceId,
+    Loading,
+    VoucherId,
+    VoucherState,
+    derive_voucher_id,
+    to_device,
+)
 from tikiwallet.platform.db import Connection, Database
 from tikiwallet.platform.errors import Kind, Refused
 from tikiwallet.platform.http import IdempotencyKeyReused

@@ -44,6 +44,9 @@ SELECT * FROM offline.device WHERE device_id = $1 AND person_id = $2;
 -- devices_by_key_id --
 SELECT * FROM offline.device WHERE key_id = ANY($1::bytea[]);
 
+-- owners_of_keys --
+SELECT key_id, person_id FROM offline.device WHERE key_id = ANY($1::bytea[]);
+
 -- count_active_devices --
 SELECT count(*) FROM offline.device WHERE person_id = $1 AND retired_at IS NULL;
 
@@ -53,13 +56,33 @@ UPDATE offline.device SET retired_at = $2 WHERE device_id = $1 AND retired_at IS
 -- latest_certificate --
 SELECT payload, signature FROM offline.certificate WHERE key_id = $1 ORDER BY issued_at DESC, document_id LIMIT 1;
 
+-- certificate_at_hand --
+-- Everything that decides whether a phone needs a new certificate: its budget, what its owner could still be granted and
+-- whether retired phones give something back, and the newest certificate that it has.
+SELECT device.*, holder.granted_minor, coalesce((SELECT paused FROM offline.exposure), false) AS is_paused,
+    EXISTS (
+        SELECT FROM offline.device AS retired
+        WHERE retired.person_id = device.person_id AND retired.retired_at IS NOT NULL AND retired.budget_minor > 0
+    ) AS may_give_back,
+    certificate.payload, certificate.signature
+FROM offline.device
+JOIN offline.holder USING (person_id)
+CROSS JOIN LATERAL (
+    SELECT payload, signature FROM offline.certificate
+    WHERE certificate.key_id = device.key_id ORDER BY issued_at DESC, document_id LIMIT 1
+) AS certificate
+WHERE device.device_id = $1;
+
 -- certificates_of_keys --
 SELECT payload, signature FROM offline.certificate WHERE key_id = ANY($1::bytea[]);
 
--- insert_certificate --
+-- insert_certificates --
 INSERT INTO offline.certificate (
     document_id, key_id, payload, signature, issued_at, valid_until, cover_budget_minor
-) VALUES ($1, $2, $3, $4, $5, $6, $7)
+)
+SELECT * FROM unnest(
+    $1::bytea[], $2::bytea[], $3::bytea[], $4::bytea[], $5::timestamptz[], $6::timestamptz[], $7::bigint[]
+)
 ON CONFLICT (document_id) DO NOTHING;
 
 -- raise_grant --
@@ -112,10 +135,10 @@ SELECT key_id, recorded_at,
 FROM offline.revocation WHERE key_id = ANY($1::bytea[]);
 
 -- newest_revocations --
-SELECT key_id, epoch FROM offline.revocation WHERE recorded_at > $1 ORDER BY epoch DESC LIMIT $2;
-
--- newest_epoch --
-SELECT revocation_epoch FROM offline.network;
+SELECT revocation_epoch, ARRAY(
+    SELECT key_id FROM offline.revocation WHERE recorded_at > $1 ORDER BY epoch DESC LIMIT $2
+) AS key_ids
+FROM offline.network;
 
 -- device --
 SELECT * FROM offline.device WHERE device_id = $1;
@@ -192,59 +215,92 @@ WITH RECURSIVE needed AS (
     WHERE piece.voucher_id = ANY($1::uuid[]) AND payment.recorded_at <= voucher.claim_until
     UNION
     SELECT needed.voucher_id, piece.parent_document_id
-    FROM needed JOIN offline.piece ON piece.document_id = needed.document_id
+    FROM needed CROSS JOIN LATERAL (
+        SELECT parent_document_id FROM offline.piece WHERE piece.document_id = needed.document_id OFFSET 0
+    ) AS piece
 )
 SELECT document_id, payload, signature, array_agg(needed.voucher_id) AS voucher_ids
-FROM offline.payment JOIN needed USING (document_id)
-GROUP BY document_id ORDER BY document_id;
+FROM needed CROSS JOIN LATERAL (
+    SELECT payload, signature FROM offline.payment WHERE payment.document_id = needed.document_id OFFSET 0
+) AS payment
+GROUP BY document_id, payload, signature ORDER BY document_id;
+
+-- pieces_touching --
+-- For each voucher what was taken of it in time, and whether there is nothing more to say of that piece: it was taken
+-- straight from the voucher, its payee didn't refuse it, and it isn't a hand-back to one of the operator's keys.
+SELECT piece.voucher_id, lower(piece.units) AS first, upper(piece.units) AS past, payment.payee_key_id,
+    piece.document_id,
+    piece.parent_document_id = voucher.document_id AND payment.payee_key_id <> ALL($2::bytea[]) AND NOT EXISTS (
+        SELECT FROM offline.refusal
+        WHERE refusal.payment_document_id = piece.document_id AND refusal.recorded_at <= voucher.claim_until
+    ) AS is_plain
+FROM offline.voucher
+JOIN offline.piece ON piece.voucher_id = voucher.voucher_id
+JOIN offline.payment ON payment.document_id = piece.document_id
+WHERE voucher.voucher_id = ANY($1::uuid[]) AND payment.recorded_at <= voucher.claim_until;
 
 -- vouchers_below --
 SELECT * FROM offline.voucher
-WHERE voucher_id = ANY($1::uuid[])
-   OR voucher_id IN (SELECT voucher_id FROM offline.piece WHERE document_id = ANY($2::bytea[]))
+WHERE voucher_id = ANY(ARRAY(
+    SELECT unnest($1::uuid[]) UNION SELECT voucher_id FROM offline.piece WHERE document_id = ANY($2::bytea[])
+))
 ORDER BY voucher_id;
 
 -- refused_payments --
 -- For each voucher the payments that their payees refused in time.
-SELECT DISTINCT piece.voucher_id, refusal.payment_document_id
-FROM offline.refusal
-JOIN offline.piece ON piece.document_id = refusal.payment_document_id
-JOIN offline.voucher ON voucher.voucher_id = piece.voucher_id
-WHERE piece.voucher_id = ANY($1::uuid[]) AND refusal.recorded_at <= voucher.claim_until;
+SELECT piece.voucher_id, piece.document_id AS payment_document_id
+FROM offline.voucher JOIN offline.piece ON piece.voucher_id = voucher.voucher_id
+WHERE voucher.voucher_id = ANY($1::uuid[]) AND (
+    -- By the payment, one after the other: few are refused, and never are all refusals read.
+    SELECT min(refusal.recorded_at) FROM offline.refusal WHERE refusal.payment_document_id = piece.document_id
+) <= voucher.claim_until;
 
--- payers_of --
-SELECT document_id, payer_key_id FROM offline.payment WHERE document_id = ANY($1::bytea[]);
+-- signers_of --
+-- Who signed those of some documents that are kept: payments by the key of their payer, vouchers and certificates by one
+-- of the operator's keys (null).
+SELECT document_id, payer_key_id AS key_id FROM offline.payment WHERE document_id = ANY($1::bytea[])
+UNION ALL
+SELECT document_id, NULL FROM offline.voucher
+WHERE document_id = ANY($2::bytea[]) AND state IN ('open', 'closing', 'closed')
+UNION ALL
+SELECT document_id, NULL FROM offline.certificate WHERE document_id = ANY($3::bytea[]);
 
 -- lock_opened_vouchers --
 -- Those of some documents, and those of payments that are refused: a close waits for both. Always in the order of ids,
 -- so that two syncs can't wait for each other.
 SELECT * FROM offline.voucher
-WHERE state IN ('open', 'closing', 'closed') AND (
-    document_id = ANY($1::bytea[]) OR voucher_id IN (
-        SELECT piece.voucher_id FROM offline.payment JOIN offline.piece USING (document_id)
-        WHERE substring(payment.document_id FROM 1 FOR 16) = ANY($2::bytea[])
-    )
-)
+WHERE state IN ('open', 'closing', 'closed') AND voucher_id = ANY(ARRAY(
+    SELECT voucher_id FROM offline.voucher WHERE document_id = ANY($1::bytea[])
+    UNION
+    SELECT piece.voucher_id FROM offline.payment JOIN offline.piece USING (document_id)
+    WHERE substring(payment.document_id FROM 1 FOR 16) = ANY($2::bytea[])
+))
 ORDER BY voucher_id FOR NO KEY UPDATE;
 
--- insert_payments --
-INSERT INTO offline.payment (
-    document_id, payload, signature, payer_key_id, payee_key_id, currency, total_minor
+-- insert_claims --
+-- Payments, their pieces and who brought them, all at once; what is known already stays as it is. One row more than there
+-- are new payments: the newest `known_at` is a moment after the last of all was recorded.
+WITH fresh AS (
+    INSERT INTO offline.payment (
+        document_id, payload, signature, payer_key_id, payee_key_id, currency, total_minor
+    )
+    SELECT * FROM unnest($1::bytea[], $2::bytea[], $3::bytea[], $4::bytea[], $5::bytea[], $6::int[], $7::bigint[])
+    ON CONFLICT (document_id) DO NOTHING
+    RETURNING document_id
+), pieces AS (
+    INSERT INTO offline.piece (document_id, piece_no, voucher_id, parent_document_id, units)
+    SELECT document_id, piece_no, voucher_id, parent_document_id, int8range(first, past)
+    FROM unnest($8::bytea[], $9::smallint[], $10::uuid[], $11::bytea[], $12::bigint[], $13::bigint[])
+        AS piece (document_id, piece_no, voucher_id, parent_document_id, first, past)
+    JOIN fresh USING (document_id)
+), submissions AS (
+    INSERT INTO offline.submission (document_id, person_id)
+    SELECT DISTINCT document_id, $15::uuid FROM unnest($14::bytea[]) AS document_id
+    ON CONFLICT (document_id, person_id) DO NOTHING
 )
-SELECT * FROM unnest($1::bytea[], $2::bytea[], $3::bytea[], $4::bytea[], $5::bytea[], $6::int[], $7::bigint[])
-ON CONFLICT (document_id) DO NOTHING
-RETURNING document_id;
-
--- insert_pieces --
-INSERT INTO offline.piece (document_id, piece_no, voucher_id, parent_document_id, units)
-SELECT document_id, piece_no, voucher_id, parent_document_id, int8range(first, past)
-FROM unnest($1::bytea[], $2::smallint[], $3::uuid[], $4::bytea[], $5::bigint[], $6::bigint[])
-    AS piece (document_id, piece_no, voucher_id, parent_document_id, first, past);
-
--- insert_submissions --
-INSERT INTO offline.submission (document_id, person_id)
-SELECT DISTINCT document_id, $2::uuid FROM unnest($1::bytea[]) AS document_id
-ON CONFLICT (document_id, person_id) DO NOTHING;
+SELECT document_id, clock_timestamp() AS known_at FROM fresh
+UNION ALL
+SELECT NULL, clock_timestamp();
 
 -- late_payments --
 SELECT payment.document_id, min(voucher.claim_until) AS claim_until
@@ -266,23 +322,45 @@ VALUES ($1, $2, $3, $4, $5) ON CONFLICT (document_id) DO NOTHING RETURNING docum
 -- vouchers_in_conflict --
 -- Vouchers on which one key signed one unit in two payments, one of them among these. Most such pairs are double
 -- spends; a refund that was handed on again is one too, so that the rules have the last word.
-SELECT DISTINCT new_piece.voucher_id
-FROM offline.piece AS new_piece
-JOIN offline.payment AS new_payment ON new_payment.document_id = new_piece.document_id
-JOIN offline.piece AS old_piece
-    ON old_piece.voucher_id = new_piece.voucher_id AND old_piece.units && new_piece.units
-    AND old_piece.document_id <> new_piece.document_id
-JOIN offline.payment AS old_payment ON old_payment.document_id = old_piece.document_id
-WHERE new_piece.document_id = ANY($1::bytea[]) AND old_payment.payer_key_id = new_payment.payer_key_id;
+-- In the order of their first units a piece meets one before it if any of those reaches into it, and one after it if it
+-- reaches into the next: of thousands of retries, each of which meets all others, none is compared with every other.
+WITH fresh AS (
+    SELECT DISTINCT document_id FROM unnest($1::bytea[]) AS document_id
+), touched AS (
+    SELECT DISTINCT piece.voucher_id FROM fresh CROSS JOIN LATERAL (
+        SELECT voucher_id FROM offline.piece WHERE piece.document_id = fresh.document_id OFFSET 0
+    ) AS piece
+), placed AS (
+    SELECT piece.voucher_id, fresh.document_id IS NOT NULL AS is_new, piece.units,
+        max(upper(piece.units)) OVER (before ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING) AS reached,
+        lead(lower(piece.units)) OVER before AS next_first
+    FROM touched
+    CROSS JOIN LATERAL (
+        SELECT voucher_id, document_id, units FROM offline.piece WHERE piece.voucher_id = touched.voucher_id OFFSET 0
+    ) AS piece
+    CROSS JOIN LATERAL (
+        SELECT payer_key_id FROM offline.payment WHERE payment.document_id = piece.document_id OFFSET 0
+    ) AS payment
+    LEFT JOIN fresh ON fresh.document_id = piece.document_id
+    WINDOW before AS (PARTITION BY piece.voucher_id, payment.payer_key_id ORDER BY lower(piece.units))
+)
+SELECT DISTINCT voucher_id FROM placed WHERE is_new AND (reached > lower(units) OR next_first < upper(units));
 
 -- all_payments_touching --
 -- In time or late: a late payment proves a double spend as well as any other.
 WITH RECURSIVE needed AS (
     SELECT document_id FROM offline.piece WHERE voucher_id = ANY($1::uuid[])
     UNION
-    SELECT piece.parent_document_id FROM needed JOIN offline.piece USING (document_id)
+    SELECT piece.parent_document_id
+    FROM needed CROSS JOIN LATERAL (
+        SELECT parent_document_id FROM offline.piece WHERE piece.document_id = needed.document_id OFFSET 0
+    ) AS piece
 )
-SELECT payload, signature FROM offline.payment JOIN needed USING (document_id) ORDER BY document_id;
+SELECT payload, signature
+FROM needed CROSS JOIN LATERAL (
+    SELECT payload, signature FROM offline.payment WHERE payment.document_id = needed.document_id OFFSET 0
+) AS payment
+ORDER BY document_id;
 
 -- insert_proof --
 INSERT INTO offline.proof (first_id, second_id, key_id, person_id, document)
@@ -343,13 +421,13 @@ INSERT INTO offline.advance_posted (transfer_id, posted_at) VALUES ($1, $2) ON C
 
 -- open_vouchers_of_keys --
 -- Open vouchers that belong to one of the keys or on which one of them was paid.
-SELECT voucher_id FROM offline.voucher WHERE key_id = ANY($1::bytea[]) AND state IN ('open', 'closing')
-UNION
-SELECT voucher.voucher_id
-FROM offline.payment
-JOIN offline.piece USING (document_id)
-JOIN offline.voucher ON voucher.voucher_id = piece.voucher_id
-WHERE payment.payee_key_id = ANY($1::bytea[]) AND voucher.state IN ('open', 'closing');
+SELECT * FROM offline.voucher
+WHERE state IN ('open', 'closing') AND voucher_id = ANY(ARRAY(
+    SELECT voucher_id FROM offline.voucher WHERE key_id = ANY($1::bytea[]) AND state IN ('open', 'closing')
+    UNION
+    SELECT piece.voucher_id FROM offline.payment JOIN offline.piece USING (document_id)
+    WHERE payment.payee_key_id = ANY($1::bytea[])
+));
 
 -- open_advances_of_person --
 SELECT advance.*, voucher.claim_until, advance_posted.transfer_id IS NOT NULL AS is_posted
@@ -530,6 +608,15 @@ SELECT debt_minor, (SELECT count(*) FROM offline.debt_payment WHERE debt_payment
     AS payment_count
 FROM offline.holder WHERE person_id = $1;
 
+-- unsettled --
+-- Whether money of closed vouchers is on its way to a person, and whether the person owes any.
+SELECT EXISTS (
+    SELECT FROM offline.payout WHERE person_id = $1 AND posted_at IS NULL
+    UNION ALL
+    SELECT FROM offline.device JOIN offline.payout ON payout.key_id = device.key_id
+    WHERE device.person_id = $1 AND payout.posted_at IS NULL
+) AS is_waiting, EXISTS (SELECT FROM offline.holder WHERE person_id = $1 AND debt_minor > 0) AS is_owing;
+
 -- debt_left --
 SELECT coalesce(max(debt_minor), 0)::bigint FROM offline.holder WHERE person_id = $1;
 
@@ -539,6 +626,19 @@ SELECT person_id, debt_minor FROM offline.holder WHERE debt_minor > 0 ORDER BY p
 -- insert_debt_payment --
 INSERT INTO offline.debt_payment (person_id, payment_no, transfer_id, amount_minor) VALUES ($1, $2, $3, $4)
 ON CONFLICT (person_id, payment_no) DO NOTHING RETURNING true;
+
+-- is_settled_or_advanced --
+-- Whether a person has anything to be told beside open vouchers: what was released early, what closes brought or took,
+-- what is on its way, what is owed.
+SELECT EXISTS (SELECT FROM offline.advance WHERE person_id = $1)
+    OR EXISTS (SELECT FROM offline.device JOIN offline.share USING (key_id) WHERE device.person_id = $1)
+    OR EXISTS (SELECT FROM offline.liability WHERE person_id = $1)
+    OR EXISTS (SELECT FROM offline.holder WHERE person_id = $1 AND debt_minor > 0)
+    OR EXISTS (SELECT FROM offline.payout WHERE person_id = $1 AND posted_at IS NULL)
+    OR EXISTS (
+        SELECT FROM offline.device JOIN offline.payout ON payout.key_id = device.key_id
+        WHERE device.person_id = $1 AND payout.posted_at IS NULL
+    );
 
 -- closed_for_person --
 -- Vouchers that closed lately and meant something to one person: a share, an early release, or money made good.
@@ -550,12 +650,20 @@ WITH shares AS (
 ), payouts AS (
     SELECT voucher_id, sum(amount_minor)::bigint AS paid_minor,
         coalesce(sum(amount_minor) FILTER (WHERE posted_at IS NULL), 0)::bigint AS waiting_minor
-    FROM offline.payout
-    WHERE person_id = $1 OR key_id IN (SELECT key_id FROM offline.device WHERE device.person_id = $1)
+    FROM (
+        SELECT voucher_id, amount_minor, posted_at FROM offline.payout WHERE person_id = $1
+        UNION ALL
+        SELECT payout.voucher_id, payout.amount_minor, payout.posted_at
+        FROM offline.device JOIN offline.payout ON payout.key_id = device.key_id WHERE device.person_id = $1
+    ) AS payout
     GROUP BY voucher_id
 ), advances AS (
     SELECT voucher_id, sum(amount_minor)::bigint AS released_minor FROM offline.advance WHERE person_id = $1
     GROUP BY voucher_id
+), meant AS (
+    SELECT voucher_id FROM shares
+    UNION SELECT voucher_id FROM advances
+    UNION SELECT voucher_id FROM offline.liability WHERE liability.person_id = $1
 )
 SELECT settlement.voucher_id, voucher.claim_until, coalesce(home_minor, 0) AS home_minor,
     coalesce(received_minor, 0) AS received_minor, coalesce(claimed_minor, 0) AS claimed_minor,
@@ -563,22 +671,29 @@ SELECT settlement.voucher_id, voucher.claim_until, coalesce(home_minor, 0) AS ho
     coalesce(advances.released_minor, 0) AS released_minor,
     coalesce(liability.from_shares_minor + liability.from_online_minor, 0) AS made_good_minor,
     coalesce(debt.amount_minor, 0) AS debt_minor, notice.person_id IS NOT NULL AS is_notice
-FROM offline.settlement
-JOIN offline.voucher USING (voucher_id)
-LEFT JOIN shares USING (voucher_id)
-LEFT JOIN payouts USING (voucher_id)
-LEFT JOIN advances USING (voucher_id)
+FROM meant
+CROSS JOIN LATERAL (
+    SELECT voucher_id, recorded_at FROM offline.settlement WHERE settlement.voucher_id = meant.voucher_id OFFSET 0
+) AS settlement
+CROSS JOIN LATERAL (
+    SELECT claim_until FROM offline.voucher WHERE voucher.voucher_id = meant.voucher_id OFFSET 0
+) AS voucher
+LEFT JOIN shares ON shares.voucher_id = meant.voucher_id
+LEFT JOIN payouts ON payouts.voucher_id = meant.voucher_id
+LEFT JOIN advances ON advances.voucher_id = meant.voucher_id
 LEFT JOIN offline.liability ON liability.voucher_id = settlement.voucher_id AND liability.person_id = $1
 LEFT JOIN offline.debt ON debt.voucher_id = settlement.voucher_id AND debt.person_id = $1
 LEFT JOIN offline.notice ON notice.voucher_id = settlement.voucher_id AND notice.person_id = $1
 WHERE settlement.recorded_at > $2
-    AND (shares.voucher_id IS NOT NULL OR advances.voucher_id IS NOT NULL OR liability.voucher_id IS NOT NULL)
 ORDER BY settlement.recorded_at DESC, settlement.voucher_id LIMIT $3;
 
 -- payouts_waiting_minor --
-SELECT coalesce(sum(amount_minor), 0)::bigint FROM offline.payout
-WHERE posted_at IS NULL
-    AND (person_id = $1 OR key_id IN (SELECT key_id FROM offline.device WHERE device.person_id = $1));
+SELECT coalesce(sum(amount_minor), 0)::bigint FROM (
+    SELECT amount_minor FROM offline.payout WHERE person_id = $1 AND posted_at IS NULL
+    UNION ALL
+    SELECT payout.amount_minor FROM offline.device JOIN offline.payout ON payout.key_id = device.key_id
+    WHERE device.person_id = $1 AND payout.posted_at IS NULL
+) AS waiting;
 
 -- newest_debt --
 SELECT holder.debt_minor, debt.voucher_id

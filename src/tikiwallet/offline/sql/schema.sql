@@ -1,6 +1,24 @@
 -- Made by `make schema`. The source is sql/migrations/.
 CREATE SCHEMA offline;
 
+CREATE FUNCTION offline.kept_for_ever() RETURNS trigger
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog'
+    AS $$
+BEGIN
+    RAISE EXCEPTION 'a % is never deleted', TG_TABLE_NAME
+        USING ERRCODE = 'foreign_key_violation', CONSTRAINT = 'kept_for_ever';
+END $$;
+
+CREATE FUNCTION offline.name_for_ever() RETURNS trigger
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog'
+    AS $$
+BEGIN
+    RAISE EXCEPTION 'a % keeps its name', TG_TABLE_NAME
+        USING ERRCODE = 'foreign_key_violation', CONSTRAINT = 'name_for_ever';
+END $$;
+
 CREATE FUNCTION offline.notice_cost_nobody() RETURNS trigger
     LANGUAGE plpgsql
     SET search_path TO 'pg_catalog'
@@ -24,6 +42,23 @@ BEGIN
             USING ERRCODE = 'check_violation', CONSTRAINT = 'notice_cost_nobody';
     END IF;
     RETURN NEW;
+END $$;
+
+CREATE FUNCTION offline.piece_of_kept() RETURNS trigger
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog'
+    SET enable_seqscan TO 'off'
+    AS $$
+BEGIN
+    IF EXISTS (
+        SELECT FROM fresh
+        WHERE (SELECT count(*) FROM offline.payment WHERE payment.document_id = fresh.document_id) = 0
+            OR (SELECT count(*) FROM offline.voucher WHERE voucher.voucher_id = fresh.voucher_id) = 0
+    ) THEN
+        RAISE EXCEPTION 'a piece is of a payment and of a voucher that are kept'
+            USING ERRCODE = 'foreign_key_violation', CONSTRAINT = 'piece_of_kept';
+    END IF;
+    RETURN NULL;
 END $$;
 
 CREATE FUNCTION offline.settled_once() RETURNS trigger
@@ -87,6 +122,22 @@ BEGIN
             USING ERRCODE = 'check_violation', CONSTRAINT = 'locked_units_are_never_shared';
     END IF;
     RETURN NEW;
+END $$;
+
+CREATE FUNCTION offline.submission_of_kept() RETURNS trigger
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog'
+    SET enable_seqscan TO 'off'
+    AS $$
+BEGIN
+    IF EXISTS (
+        SELECT FROM fresh
+        WHERE (SELECT count(*) FROM offline.payment WHERE payment.document_id = fresh.document_id) = 0
+    ) THEN
+        RAISE EXCEPTION 'what was brought is a payment that is kept'
+            USING ERRCODE = 'foreign_key_violation', CONSTRAINT = 'submission_of_kept';
+    END IF;
+    RETURN NULL;
 END $$;
 
 CREATE FUNCTION offline.voucher_moves_forward() RETURNS trigger
@@ -576,15 +627,23 @@ CREATE INDEX payout_by_person ON offline.payout USING btree (person_id, recorded
 
 CREATE INDEX payout_waiting ON offline.payout USING btree (transfer_id) WHERE (posted_at IS NULL);
 
-CREATE INDEX piece_by_units ON offline.piece USING gist (units);
-
 CREATE INDEX piece_by_voucher ON offline.piece USING btree (voucher_id);
+
+CREATE INDEX proof_by_key ON offline.proof USING btree (key_id);
 
 CREATE INDEX proof_by_person ON offline.proof USING btree (person_id);
 
+CREATE INDEX proof_by_second ON offline.proof USING btree (second_id);
+
 CREATE INDEX refusal_by_payment ON offline.refusal USING btree (payment_document_id);
 
+CREATE INDEX share_by_key ON offline.share USING btree (key_id);
+
 CREATE INDEX share_by_person ON offline.share USING btree (person_id);
+
+CREATE INDEX voucher_by_device ON offline.voucher USING btree (device_id, issued_at);
+
+CREATE INDEX voucher_by_key ON offline.voucher USING btree (key_id);
 
 CREATE INDEX voucher_by_person ON offline.voucher USING btree (person_id, issued_at);
 
@@ -592,7 +651,17 @@ CREATE INDEX voucher_to_close ON offline.voucher USING btree (claim_by, voucher_
 
 CREATE TRIGGER claims_begin BEFORE INSERT ON offline.voucher FOR EACH ROW EXECUTE FUNCTION offline.voucher_moves_forward();
 
+CREATE TRIGGER kept_for_ever BEFORE DELETE OR TRUNCATE ON offline.payment FOR EACH STATEMENT EXECUTE FUNCTION offline.kept_for_ever();
+
+CREATE TRIGGER kept_for_ever BEFORE DELETE OR TRUNCATE ON offline.voucher FOR EACH STATEMENT EXECUTE FUNCTION offline.kept_for_ever();
+
+CREATE TRIGGER name_for_ever BEFORE UPDATE OF document_id ON offline.payment FOR EACH STATEMENT EXECUTE FUNCTION offline.name_for_ever();
+
+CREATE TRIGGER name_for_ever BEFORE UPDATE OF voucher_id ON offline.voucher FOR EACH STATEMENT EXECUTE FUNCTION offline.name_for_ever();
+
 CREATE CONSTRAINT TRIGGER notice_cost_nobody AFTER INSERT ON offline.notice DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION offline.notice_cost_nobody();
+
+CREATE TRIGGER piece_of_kept AFTER INSERT ON offline.piece REFERENCING NEW TABLE AS fresh FOR EACH STATEMENT EXECUTE FUNCTION offline.piece_of_kept();
 
 CREATE TRIGGER settled_once BEFORE INSERT ON offline.debt FOR EACH ROW EXECUTE FUNCTION offline.settled_once();
 
@@ -607,6 +676,8 @@ CREATE TRIGGER settled_once BEFORE INSERT ON offline.share FOR EACH ROW EXECUTE 
 CREATE TRIGGER settlement_adds_up AFTER INSERT ON offline.settlement FOR EACH ROW EXECUTE FUNCTION offline.settlement_adds_up();
 
 CREATE TRIGGER share_of_locked_voucher BEFORE INSERT ON offline.share FOR EACH ROW EXECUTE FUNCTION offline.share_of_locked_voucher();
+
+CREATE TRIGGER submission_of_kept AFTER INSERT ON offline.submission REFERENCING NEW TABLE AS fresh FOR EACH STATEMENT EXECUTE FUNCTION offline.submission_of_kept();
 
 CREATE TRIGGER voucher_moves_forward BEFORE UPDATE ON offline.voucher FOR EACH ROW EXECUTE FUNCTION offline.voucher_moves_forward();
 
@@ -658,12 +729,6 @@ ALTER TABLE ONLY offline.notice
 ALTER TABLE ONLY offline.payout
     ADD CONSTRAINT payout_voucher_id_fkey FOREIGN KEY (voucher_id) REFERENCES offline.voucher(voucher_id);
 
-ALTER TABLE ONLY offline.piece
-    ADD CONSTRAINT piece_document_id_fkey FOREIGN KEY (document_id) REFERENCES offline.payment(document_id);
-
-ALTER TABLE ONLY offline.piece
-    ADD CONSTRAINT piece_voucher_id_fkey FOREIGN KEY (voucher_id) REFERENCES offline.voucher(voucher_id);
-
 ALTER TABLE ONLY offline.proof
     ADD CONSTRAINT proof_first_id_fkey FOREIGN KEY (first_id) REFERENCES offline.payment(document_id);
 
@@ -678,9 +743,6 @@ ALTER TABLE ONLY offline.settlement
 
 ALTER TABLE ONLY offline.share
     ADD CONSTRAINT share_voucher_id_fkey FOREIGN KEY (voucher_id) REFERENCES offline.voucher(voucher_id);
-
-ALTER TABLE ONLY offline.submission
-    ADD CONSTRAINT submission_document_id_fkey FOREIGN KEY (document_id) REFERENCES offline.payment(document_id);
 
 ALTER TABLE ONLY offline.voucher
     ADD CONSTRAINT voucher_device_id_fkey FOREIGN KEY (device_id) REFERENCES offline.device(device_id);
