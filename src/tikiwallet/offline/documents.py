@@ -78,7 +78,7 @@ def to_open_voucher(row: asyncpg.Record) -> OpenVoucher:
         person_id=row["person_id"],
         document_id=row["document_id"],
         key_id=row["key_id"],
-        first=row["units"].lower,
+        first=row["first"],
         payload=row["payload"],
         signature=row["signature"],
         state=row["state"],

@@ -301,12 +301,33 @@ def money_answer(view: MoneyView) -> MoneyAnswer:
 def line_answer(line: Line) -> LineAnswer:
     """Return one line of somebody's money."""
     payment_id = to_base64url(line.payment_id) if line.payment_id is not None else None
-    return LineAnswer(**(msgspec.structs.asdict(line) | {"payment_id": payment_id}))
+    return LineAnswer(
+        line=line.line,
+        title=line.title,
+        amount=line.amount,
+        state=line.state,
+        counterparty=line.counterparty,
+        spend_by=line.spend_by,
+        claim_by=line.claim_by,
+        voucher_id=line.voucher_id,
+        payment_id=payment_id,
+        final=line.final,
+        provisional=line.provisional,
+        sentence=line.sentence,
+        device_id=line.device_id,
+    )
 
 
 def _result(result: Result) -> ResultAnswer:
     payment_id = to_base64url(result.payment_id) if result.payment_id is not None else None
-    return ResultAnswer(**(msgspec.structs.asdict(result) | {"payment_id": payment_id}))
+    return ResultAnswer(
+        kind=result.kind,
+        index=result.index,
+        payment_id=payment_id,
+        outcome=result.outcome,
+        code=result.code,
+        detail=result.detail,
+    )
 
 
 def _sync_loading(synced: Synced, wanted: Amount | None) -> LoadingAnswer | None:

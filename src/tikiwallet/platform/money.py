@@ -5,6 +5,7 @@ Exponents come from ISO 4217 and not from a display library, whose digits differ
 
 import re
 from collections.abc import Sequence
+from functools import cache
 from typing import Annotated
 
 import msgspec
@@ -45,6 +46,7 @@ def require_offered(currency: str, offered: Sequence[str]) -> None:
         raise CurrencyNotOffered(f"This wallet holds {', '.join(offered)}.", field="amount.currency")
 
 
+@cache
 def exponent(currency: str) -> int:
     """Return how many decimals the currency has (ISO 4217). Raises `ValueError` for an unknown code."""
     digits: int | None = Currency(currency).exponent

@@ -240,7 +240,9 @@ JOIN offline.payment ON payment.document_id = piece.document_id
 WHERE voucher.voucher_id = ANY($1::uuid[]) AND payment.recorded_at <= voucher.claim_until;
 
 -- vouchers_below --
-SELECT * FROM offline.voucher
+SELECT voucher_id, person_id, document_id, key_id, lower(units) AS first, payload, signature, state, amount_minor,
+    released_minor, cover_minor, audience_key_id, spend_by, claim_by, claim_until
+FROM offline.voucher
 WHERE voucher_id = ANY(ARRAY(
     SELECT unnest($1::uuid[]) UNION SELECT voucher_id FROM offline.piece WHERE document_id = ANY($2::bytea[])
 ))
@@ -268,7 +270,9 @@ SELECT document_id, NULL FROM offline.certificate WHERE document_id = ANY($3::by
 -- lock_opened_vouchers --
 -- Those of some documents, and those of payments that are refused: a close waits for both. Always in the order of ids,
 -- so that two syncs can't wait for each other.
-SELECT * FROM offline.voucher
+SELECT voucher_id, person_id, document_id, key_id, lower(units) AS first, payload, signature, state, amount_minor,
+    released_minor, cover_minor, audience_key_id, spend_by, claim_by, claim_until
+FROM offline.voucher
 WHERE state IN ('open', 'closing', 'closed') AND voucher_id = ANY(ARRAY(
     SELECT voucher_id FROM offline.voucher WHERE document_id = ANY($1::bytea[])
     UNION
@@ -421,7 +425,9 @@ INSERT INTO offline.advance_posted (transfer_id, posted_at) VALUES ($1, $2) ON C
 
 -- open_vouchers_of_keys --
 -- Open vouchers that belong to one of the keys or on which one of them was paid.
-SELECT * FROM offline.voucher
+SELECT voucher_id, person_id, document_id, key_id, lower(units) AS first, payload, signature, state, amount_minor,
+    released_minor, cover_minor, audience_key_id, spend_by, claim_by, claim_until
+FROM offline.voucher
 WHERE state IN ('open', 'closing') AND voucher_id = ANY(ARRAY(
     SELECT voucher_id FROM offline.voucher WHERE key_id = ANY($1::bytea[]) AND state IN ('open', 'closing')
     UNION
