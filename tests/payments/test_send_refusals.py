@@ -1,11 +1,13 @@
 """What isn't an order to pay is refused, with the exact code, and moves nothing."""
 
 import json
+from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 import pytest
 
-from world import Someone, World, money, refusal
+from world import Someone, World, body_of, money, open_world, refusal
 
 pytestmark = pytest.mark.usefixtures("sound_books")
 
@@ -123,3 +125,18 @@ async def test_only_people_with_a_session_may_pay_or_look(world: World) -> None:
     for path in paths:
         assert refusal(await alice.get(path)) == (401, "session_invalid"), path
     assert refusal(await alice.pay(bob, "1.00")) == (401, "session_invalid")
+
+
+async def test_one_person_can_give_so_many_orders_a_minute(database_url: str, data_dir: Path) -> None:
+    async with open_world(database_url, data_dir, orders_per_person_max=3) as world:
+        alice, bob = await world.people(alice="50.00", bob="5.00")
+        key = str(uuid4())
+        paid = body_of(await alice.pay(bob, "1.00", key=key), 201)
+        assert [(await alice.pay(bob, "1.00")).status_code for _ in range(2)] == [201, 201]
+        refused = await alice.pay(bob, "1.00")
+        assert refusal(refused) == (429, "too_many_requests")
+        assert 1 <= int(refused.headers["retry-after"]) <= 60
+        assert (await bob.pay(alice, "2.00")).status_code == 201  # nobody else waits
+        world.clock.move(seconds=60)
+        assert body_of(await alice.pay(bob, "1.00", key=key), 201) == paid  # a payment of before is still the same one
+        assert await world.balances() == {"alice": "49.00", "bob": "6.00"}

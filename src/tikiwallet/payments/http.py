@@ -40,11 +40,12 @@ from tikiwallet.payments.types import (
 from tikiwallet.platform import http
 from tikiwallet.platform.http import RequestInvalid, route
 from tikiwallet.platform.money import Amount, CurrencyNotOffered
+from tikiwallet.platform.throttle import Throttle, TooManyRequests
 
 AnyRequest = Request[Any, Any, Any]
 Q = TypeVar("Q")
 
-MONEY_MOVES = (InsufficientFunds, LimitExceeded, WalletClosed)
+MONEY_MOVES = (InsufficientFunds, LimitExceeded, TooManyRequests, WalletClosed)
 PAGE_QUERY = (("cursor", "where the page before this one ended"), ("limit", "1 to 100; 20 if not given"))
 HISTORY_QUERY = (
     *PAGE_QUERY,
@@ -73,6 +74,17 @@ def person_of(request: AnyRequest) -> PersonId:
     return PersonId(http.caller(request).person_id)
 
 
+def order_key(request: AnyRequest) -> str:
+    """Return the Idempotency-Key of an order to pay, counted among those that one person may give in a minute.
+
+    Refusals: `IdempotencyKeyMissing`, `IdempotencyKeyInvalid`, `TooManyRequests`.
+    """
+    key = http.idempotency_key(request)
+    throttle: Throttle = request.app.state.throttle
+    throttle.count_order(http.caller(request).person_id, now=http.clock_now(request))
+    return key
+
+
 def read_query(request: AnyRequest, kind: type[Q]) -> Q:
     """Return the query parameters as `kind`; refuses unknown, malformed and repeated ones (`RequestInvalid`)."""
     found = dict(request.query_params)
@@ -99,7 +111,7 @@ async def get_balance(request: AnyRequest) -> Response[bytes]:
 async def post_transfer(request: AnyRequest) -> Response[bytes]:
     """Pay at most once for each Idempotency-Key and answer the receipt."""
     order = await http.read(request, SendOrder)
-    key = http.idempotency_key(request)
+    key = order_key(request)
     return http.respond(
         await payments_of(request).transfers.send(order, payer_id=person_of(request), key=key), status=201
     )
@@ -170,7 +182,7 @@ async def get_request(request: AnyRequest, request_id: FromPath[UUID]) -> Respon
 async def post_request_payment(request: AnyRequest, request_id: FromPath[UUID]) -> Response[bytes]:
     """Pay the request, once and for ever, and answer it with its receipt."""
     paid = await payments_of(request).request_payments.pay(
-        request_id, payer_id=person_of(request), key=http.idempotency_key(request), now=http.clock_now(request)
+        request_id, payer_id=person_of(request), key=order_key(request), now=http.clock_now(request)
     )
     return http.respond(paid, status=201)
 
@@ -227,7 +239,7 @@ async def post_shown_request_payment(request: AnyRequest, reference: FromPath[st
     """Pay the code, once and for ever, while the payee's phone is in touch, and answer it with its receipt."""
     order = await http.read(request, ShownPayment)
     paid = await payments_of(request).shown_requests.pay(
-        reference, memo=order.memo, payer_id=person_of(request), key=http.idempotency_key(request),
+        reference, memo=order.memo, payer_id=person_of(request), key=order_key(request),
         now=http.clock_now(request),
     )  # fmt: skip
     return http.respond(paid, status=201)
