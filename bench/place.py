@@ -153,29 +153,44 @@ class Place:
                 )  # fmt: skip
                 assert all(result.is_posted for result in found)
 
+    async def payments_posted(self) -> int:
+        """Return how many payments stand in the books."""
+        connection = await asyncpg.connect(self.url)
+        try:
+            return int(await connection.fetchval(SQL["payments_posted"]))
+        finally:
+            await connection.close()
+
     @contextlib.contextmanager
     def serving(self, *, workers: int = WORKERS, **environment: str) -> Iterator["Serving"]:
         """Serve the wallet on the database with so many processes for as long as the context lasts."""
         variables = {
             **os.environ, "DATABASE_URL": self.url, "TIKIWALLET_DATA_DIR": str(self.folder / "data"),
-            "TIKIWALLET_PORT": "0", "TIKIWALLET_SMS_SENDER": "file", "TIKIWALLET_LOG_LEVEL": "error", **environment,
+            "TIKIWALLET_PORT": "0", "TIKIWALLET_SMS_SENDER": "file", "TIKIWALLET_LOG_LEVEL": "error",
+            "TIKIWALLET_WORKERS": str(workers), "TIKIWALLET_ORDERS_PER_PERSON_MAX": "1000000000", **environment,
         }  # fmt: skip
-        with contextlib.ExitStack() as stack:
-            servers = [stack.enter_context(_server(variables)) for _ in range(workers)]
-            yield Serving(servers=servers, postgres=_postmaster(self._postgres))
+        with _server(variables) as (process, port, seconds):
+            yield Serving(process=process, port=port, postgres=_postmaster(self._postgres), started_in_seconds=seconds)
 
 
 class Serving:
-    """Servers at work, and what they use."""
+    """A server at work, and what it uses. `started_in_seconds`: from the command until it was ready."""
 
-    def __init__(self, *, servers: Sequence[tuple[subprocess.Popen[str], int]], postgres: psutil.Process) -> None:
-        self.ports = tuple(port for _, port in servers)
-        self.processes = [psutil.Process(process.pid) for process, _ in servers]
+    def __init__(
+        self, *, process: subprocess.Popen[str], port: int, postgres: psutil.Process, started_in_seconds: float
+    ) -> None:
+        self.port = port
+        self.started_in_seconds = started_in_seconds
+        self._process = psutil.Process(process.pid)
         self._postgres = postgres
 
     def cpu(self) -> Cpu:
         """Return what server and database have used so far."""
-        return Cpu(server=sum(map(_seconds, self.processes)), database=_seconds(self._postgres))
+        return Cpu(server=_seconds(self._process), database=_seconds(self._postgres))
+
+    def resident_bytes(self) -> int:
+        """Return the memory of the process, without PostgreSQL."""
+        return int(self._process.memory_info().rss)
 
     def send(self, plan: Plan) -> tuple[Outcome, Cpu]:
         """Carry out a plan in a process of its own; return what came back and what it cost, warm-up left out."""
@@ -208,12 +223,14 @@ def place(*, people: int = PEOPLE) -> Iterator[Place]:
 
 
 @contextlib.contextmanager
-def _server(environment: dict[str, str]) -> Iterator[tuple[subprocess.Popen[str], int]]:
+def _server(environment: dict[str, str]) -> Iterator[tuple[subprocess.Popen[str], int, float]]:
     command = shutil.which("tikiwallet", path=str(Path(sys.executable).parent))
     assert command is not None
+    started_at = time.perf_counter()
     with subprocess.Popen([command, "serve"], env=environment, stdout=subprocess.PIPE, text=True) as process:
         try:
-            yield process, _port_of(process)
+            port = _port_of(process)
+            yield process, port, time.perf_counter() - started_at
         finally:
             process.send_signal(signal.SIGTERM)
 

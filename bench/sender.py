@@ -27,7 +27,7 @@ STATUS_AT = slice(9, 12)  # HTTP/1.1 201
 class Plan(msgspec.Struct, frozen=True, kw_only=True):
     """What to send: each request is one of `requests`, drawn with `seed`, between two pauses of a connection."""
 
-    ports: tuple[int, ...]  # on 127.0.0.1; connections are dealt out in turn
+    port: int  # on 127.0.0.1
     requests: tuple[str, ...]  # whole HTTP/1.1 requests; {key} in them becomes a key that was never used
     connections: int
     seconds: float
@@ -46,6 +46,7 @@ class Outcome(msgspec.Struct, frozen=True, kw_only=True):
     p99_ms: float
     max_ms: float
     late: int  # open loop: requests still unanswered at the end
+    acknowledged: int  # good answers in all, with those of the warm-up and after the end
 
     @property
     def good(self) -> int:
@@ -75,6 +76,9 @@ class Connection(asyncio.Protocol):
         self._transport.write(request)
 
     def data_received(self, data: bytes) -> None:
+        if not self._received and data.endswith(b"}") and data.startswith(b"HTTP/1.1 "):  # an object, whole
+            self._sender.answered(self, int(data[STATUS_AT]))
+            return
         self._received += data
         head_end = self._received.find(b"\r\n\r\n")
         if head_end < 0:
@@ -104,6 +108,7 @@ class Sender:
         self._latencies: list[float] = []
         self._answers: dict[int, int] = {}
         self._underway = 0
+        self._acknowledged = 0
         self._is_over = False
         self._is_quiet = asyncio.Event()
 
@@ -111,9 +116,8 @@ class Sender:
         """Open the connections, send until the time is over, wait for what is on its way."""
         loop = asyncio.get_running_loop()
         connections: list[Connection] = []
-        for index in range(self._plan.connections):
-            port = self._plan.ports[index % len(self._plan.ports)]
-            _, connection = await loop.create_connection(lambda: Connection(self), "127.0.0.1", port)
+        for _ in range(self._plan.connections):
+            _, connection = await loop.create_connection(lambda: Connection(self), "127.0.0.1", self._plan.port)
             connections.append(connection)
         self._idle.extend(connections)
         sys.stdout.buffer.write(STARTED)
@@ -149,6 +153,7 @@ class Sender:
         """Note an answer, and go on."""
         now = time.perf_counter()
         self._underway -= 1
+        self._acknowledged += 200 <= status < 300
         if self._counted_from <= now <= self._ends_at:
             self._answers[status] = self._answers.get(status, 0) + 1
             self._latencies.append(now - connection.due_at)
@@ -183,6 +188,7 @@ class Sender:
             p99_ms=found[int(len(found) * 0.99)] * 1000,
             max_ms=found[-1] * 1000,
             late=late,
+            acknowledged=self._acknowledged,
         )
 
 
