@@ -13,7 +13,8 @@ import asyncpg
 import psutil
 import pytest
 
-from tikiwallet.platform.embedded_postgres import EmbeddedPostgres, EmbeddedPostgresError
+from tikiwallet.platform import embedded_postgres
+from tikiwallet.platform.embedded_postgres import EmbeddedPostgres, EmbeddedPostgresError, shared_buffers_mib
 
 HOLD = """
 import sys, pathlib
@@ -236,3 +237,35 @@ def test_a_terminal_interrupt_does_not_reach_the_server(data_dir: Path) -> None:
     holder.process.send_signal(signal.SIGINT)
     holder.process.communicate(timeout=60)
     assert not is_running(pid)  # it was stopped by the process, in order, and not by the signal
+
+
+def test_no_setting_trades_money_for_speed(data_dir: Path) -> None:
+    with EmbeddedPostgres(data_dir) as server:
+        for setting in ("fsync", "synchronous_commit", "full_page_writes", "data_checksums"):
+            assert run_sql(server, f"SHOW {setting}") == "on", setting
+        assert run_sql(server, "SELECT setting::int * 8 / 1024 FROM pg_settings WHERE name = 'shared_buffers'") == (
+            shared_buffers_mib()
+        )
+
+
+@pytest.mark.parametrize(
+    ("machine_mib", "limit", "expected_mib"),
+    [
+        (256, None, 128),
+        (2048, None, 512),
+        (65536, None, 1024),
+        (65536, "max\n", 1024),
+        (65536, "1073741824\n", 256),
+        (2048, "9223372036854771712\n", 512),
+    ],
+)
+def test_a_small_machine_keeps_its_memory(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, machine_mib: int, limit: str | None, expected_mib: int
+) -> None:
+    """A quarter of the machine's, or of what a container may use."""
+    if limit is not None:
+        (tmp_path / "memory.max").write_text(limit)
+    monkeypatch.setattr(embedded_postgres, "MEMORY_LIMIT_FILE", tmp_path / "memory.max")
+    memory = psutil.virtual_memory()._replace(total=machine_mib * 2**20)
+    monkeypatch.setattr(psutil, "virtual_memory", lambda: memory)
+    assert shared_buffers_mib() == expected_mib
