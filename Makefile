@@ -1,6 +1,6 @@
 # make run    set everything up and serve the wallet       make test   everything that CI runs
 # make demo   three people pay each other with no network  make check  format, lint, types, arrow, tidy
-.PHONY: help run demo sim load mutants fuzz bench-web screenshots lighthouse webkit check fix test setup setup-dev web schema codes lock clean
+.PHONY: help run demo sim load mutants fuzz bench bench-quick bench-web screenshots lighthouse webkit check fix test setup setup-dev web schema codes lock clean
 .DEFAULT_GOAL := help
 PYTHON ?= python3
 VENV := .venv
@@ -87,6 +87,13 @@ lighthouse: setup-dev
 webkit: setup-dev
 	@tests/system-packages webkit
 	@PYTHONPATH=tests $(BIN)/python -m browser.webkit
+
+# How fast it is, each figure beside its limit: see bench/README.md.
+bench: setup-dev
+	@$(BIN)/python -m bench
+
+bench-quick: setup-dev
+	@$(BIN)/python -m bench --quick
 
 check: setup-dev
 	@$(BIN)/ruff format --check --quiet . && $(BIN)/ruff check --quiet .

@@ -35,7 +35,7 @@ from tikiwallet.platform.db import Database, Queries
 
 SQL = Queries("tikiwallet.ledger")
 ATTEMPTS_MAX = 5
-POSTS_WAITING_MAX = 4 * BATCH_SIZE_MAX  # under a second's work; who comes later is told to come again
+POSTS_WAITING_MAX = 1000  # under a second's work; who comes later is told to come again
 POSTING_NO_MAX = 2**63 - 1
 SIGNS = {None: 0, Direction.IN: 1, Direction.OUT: -1}
 

@@ -25,6 +25,7 @@ from tikiwallet.platform.money import Balance
 
 SQL = Queries("tikiwallet.payments")
 ACCOUNTS_REMEMBERED_MAX = 10_000
+OWNERS_REMEMBERED_MAX = 50_000  # about 10 MB
 
 
 @lru_cache(maxsize=ACCOUNTS_REMEMBERED_MAX)
@@ -41,6 +42,7 @@ class Wallets:
         self._ledger = ledger
         self._limits = limits
         self._owners: Reads[AccountId, PersonId] = Reads(self._read_owners)
+        self._known_owners: dict[AccountId, PersonId] = {}  # never wrong: a wallet has one owner, for ever
         self.currencies = tuple(currencies)
 
     async def prepare(self, person_id: PersonId) -> None:
@@ -65,7 +67,14 @@ class Wallets:
 
     async def owners(self, account_ids: Collection[AccountId]) -> dict[AccountId, PersonId]:
         """Return whose wallets these accounts are; accounts that are nobody's wallet are absent."""
-        return await self._owners.get(account_ids)
+        known = {key: self._known_owners[key] for key in account_ids if key in self._known_owners}
+        if len(known) == len(account_ids):
+            return known
+        found = await self._owners.get([key for key in account_ids if key not in known])
+        if len(self._known_owners) + len(found) > OWNERS_REMEMBERED_MAX:
+            self._known_owners.clear()
+        self._known_owners |= found
+        return known | found
 
     async def _read_owners(self, account_ids: list[AccountId]) -> dict[AccountId, PersonId]:
         rows = await self._db.pool.fetch(SQL["wallet_owners"], account_ids)

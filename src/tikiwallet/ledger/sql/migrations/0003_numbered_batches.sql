@@ -1,4 +1,4 @@
--- post_batch a quarter faster: the caller says once which accounts take part, and each transfer points to two of them.
+-- post_batch in five sixths of the time: the caller says once which accounts take part, each transfer points to two.
 --
 -- What the first version joined in SQL (where the accounts of each transfer stand, the first use of each id) the caller
 -- numbers for nothing; an id is looked up in detail only if one of the batch is in the books; an account is written at
