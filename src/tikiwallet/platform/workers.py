@@ -17,7 +17,7 @@ import signal
 import socket
 import sys
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterator, Mapping
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 import msgspec
 import structlog
@@ -26,6 +26,8 @@ from tikiwallet.platform import serving
 from tikiwallet.platform.config import Settings
 from tikiwallet.platform.embedded_postgres import SERVER_OPTIONS
 from tikiwallet.platform.serving import STOP_SIGNALS, StartError
+
+T = TypeVar("T")
 
 READY: Final = "ready"
 PAUSE_SECONDS: Final = 1  # before another try, where a child ended before it could serve
@@ -146,14 +148,12 @@ class _Workers:
         ours, theirs = socket.socketpair()
         reader, writer = await asyncio.open_connection(sock=ours)
         try:
-            child = await self._start(number, theirs)
-            try:
-                yield child, (await reader.readline()).decode().strip()
-            finally:
-                writer.close()
-                await child.wait()
+            child = await _whatever_happens(self._start(number, theirs))
+            yield child, (await reader.readline()).decode().strip()
         finally:
             writer.close()
+            if number in self._children:
+                await _whatever_happens(self._children[number].wait())
 
     async def _start(self, number: int, channel: socket.socket) -> asyncio.subprocess.Process:
         with channel:
@@ -179,6 +179,16 @@ class _Workers:
         finally:
             for task in tasks:
                 task.cancel()
+
+
+async def _whatever_happens(what: Coroutine[Any, Any, T]) -> T:
+    """Await to the end, also when cancelled because another process can't start: no child is left behind."""
+    task = asyncio.ensure_future(what)
+    try:
+        return await asyncio.shield(task)
+    except asyncio.CancelledError:
+        await task
+        raise
 
 
 def tell(parent: socket.socket, said: str) -> None:
