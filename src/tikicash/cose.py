@@ -176,7 +176,8 @@ def from_pair(value: Value) -> tuple[bytes, bytes]:
 
     The headers are constant, so a bundle saves their 5 bytes per document. Raises Rejected("bad_field").
     """
-    match value:
-        case [bytes(payload), bytes(signature)] if len(signature) == SIGNATURE_BYTES:
+    if type(value) is list and len(value) == 2:
+        payload, signature = value
+        if type(payload) is bytes and type(signature) is bytes and len(signature) == SIGNATURE_BYTES:
             return payload, signature
     raise Rejected("bad_field", "document")

@@ -130,12 +130,20 @@ def _decode_array(data: bytes, at: int, count: int, depth: int) -> tuple[Value, 
     size = len(data)
     for _ in range(count):
         head = data[at] if at < size else -1
-        # Nearly everything in a document is a small number or a short byte string: read here, as _decode would.
+        # Nearly everything in a document is a number, a byte string of less than 256 bytes or an array of a few of
+        # those: read here, as _decode would.
         if 0 <= head < 24:
             item, at = head, at + 1
+        elif 24 <= head < 28:
+            item, at = _argument(data, at)
         elif 0x40 <= head < 0x58 and at + head - 0x3F <= size:
             end = at + head - 0x3F
             item, at = data[at + 1 : end], end
+        elif head == 0x58 and at + 1 < size and data[at + 1] >= 24 and at + 2 + data[at + 1] <= size:
+            end = at + 2 + data[at + 1]
+            item, at = data[at + 2 : end], end
+        elif 0x80 <= head < 0x98 and head - 0x80 < size - at:
+            item, at = _decode_array(data, at + 1, head - 0x80, depth + 1)
         else:
             item, at = _decode(data, at, depth + 1)
         items.append(item)

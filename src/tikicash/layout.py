@@ -30,6 +30,8 @@ OPENS_NAME: Final = 1
 OPENS_MEMO: Final = 2
 PIECES_MAX: Final = 16
 
+_OF_UNITS: Final = (Piece, Voucher)  # a union would be made anew at each look
+
 Checks: TypeAlias = tuple[tuple[str, kind.Check], ...]
 
 
@@ -152,7 +154,8 @@ def read_body(payload: bytes) -> Any:
     match decode(payload):
         case [int(number), *values] if number in _CHECKS:
             cls, checks = _CHECKS[number]
-            return _ordered(_read(cls, checks, values))
+            body = _read(cls, checks, values)
+            return body if number == cose.PAYMENT else _ordered(body)
     raise Rejected("unknown_document")
 
 
@@ -167,14 +170,13 @@ def read_opening(value: Value) -> Opening:
 def _read(cls: type[Any], checks: Checks, values: Value) -> Any:
     if not isinstance(values, list) or len(values) != len(checks):
         raise Rejected("bad_field", f"{cls.__name__} does not have {len(checks)} fields")
-    pairs = list(zip(checks, values, strict=True))
     try:
-        read = cls(**{name: check(value) for (name, check), value in pairs})
+        read = cls(**{name: check(value) for (name, check), value in zip(checks, values, strict=True)})
     except ValueError:
-        for (name, check), value in pairs:
+        for (name, check), value in zip(checks, values, strict=True):
             checked(name, check, value)  # once more, to say which field it was
         raise
-    if isinstance(read, Piece | Voucher) and read.first + read.count - 1 > INTEGER_MAX:
+    if isinstance(read, _OF_UNITS) and read.first + read.count - 1 > INTEGER_MAX:
         raise Rejected("bad_field", "units above 2^53-1")
     return read
 

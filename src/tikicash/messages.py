@@ -66,7 +66,9 @@ __all__ = [
 BUNDLE: Final = 7
 PROOF: Final = 8
 KEYS_REMEMBERED_MAX: Final = 512
+PAYLOADS_REMEMBERED_MAX: Final = 2048
 
+_ISSUED: Final = {bytes([cose.VOUCHER]), bytes([cose.CERTIFICATE])}  # what stands after the head of such a payload
 _COMMIT_TAG: Final = {OPENS_NAME: b"TK1/name", OPENS_MEMO: b"TK1/memo"}
 
 
@@ -195,8 +197,18 @@ def signed(payload: bytes, signature: bytes) -> Signed[Any]:
 
     Raises Rejected: bad_cbor, unknown_document, bad_field, bad_key.
     """
+    body, identity = _read_issued(payload) if payload[1:2] in _ISSUED else _read_payload(payload)
+    return Signed(body=body, payload=payload, signature=signature, id=identity)
+
+
+def _read_payload(payload: bytes) -> tuple[Any, bytes]:
+    """Return the body of a payload and the identity of the document that it is of."""
     body = read_body(payload)
-    return Signed(body=body, payload=payload, signature=signature, id=cose.document_id(doc_type(body), payload))
+    return body, cose.document_id(doc_type(body), payload)
+
+
+# Vouchers and certificates come again with every payment that is made with them.
+_read_issued = lru_cache(maxsize=PAYLOADS_REMEMBERED_MAX)(_read_payload)
 
 
 def parse(data: bytes) -> Message:
@@ -245,7 +257,7 @@ def _pairs(documents: Iterable[Signed[Any]]) -> list[Value]:
 def _documents(value: Value, *bodies: type[Any]) -> tuple[Any, ...]:
     if not isinstance(value, list):
         raise Rejected("bad_field", "documents")
-    found = tuple(signed(*cose.from_pair(item)) for item in value)
+    found = tuple([signed(*cose.from_pair(item)) for item in value])
     if not all(isinstance(item.body, bodies) for item in found):
         raise Rejected("unknown_document", "of a type that does not belong here")
     return found
