@@ -92,12 +92,13 @@ ONE_ROW = {"network", "exposure"}
 # Those of a sync that brings payments, a double spend, a refusal and a hand-back, and asks for a balance.
 HOT = (
     "signers_of", "device_of_person", "devices_by_key_id", "ensure_holder", "lock_holder", "lock_opened_vouchers",
+    "vouchers_of_refused", "vouchers_to_release",
     "insert_certificates", "insert_claims", "late_payments", "vouchers_in_conflict", "payments_by_short_id",
     "insert_refusal", "pieces_touching", "payments_touching", "vouchers_below", "refused_payments",
     "all_payments_touching", "known_proofs", "certificates_of_keys", "insert_proof", "is_revoked", "next_epoch",
     "insert_revocation", "advanced_to_key", "hand_backs_advanced", "escrow_left", "is_advanced", "insert_advance",
     "add_released", "advance", "insert_advance_posted", "unsettled", "certificate_at_hand", "newest_revocations",
-    "blocks_of_keys", "open_vouchers_of_device", "devices_of_person", "open_vouchers_of_keys",
+    "blocks_of_keys", "open_vouchers_of_device", "devices_of_person", "open_vouchers_of_keys", "direct_claims_of_keys",
     "open_advances_of_person", "owners_of_keys", "is_settled_or_advanced", "closed_for_person", "newest_debt",
     "payouts_waiting_minor", "held",
 )  # fmt: skip

@@ -51,7 +51,8 @@ def headers_of(someone: Someone, **more: str) -> dict[str, str]:
 
 def test_the_routes_that_are_asked_all_day_are_thin(world: World) -> None:
     assert isinstance(world.app, Application)
-    assert {("GET", "/v1/balance"), ("GET", "/v1/history"), ("POST", "/v1/transfers")} <= thin_routes(world.app)
+    hot = {("GET", "/v1/balance"), ("GET", "/v1/history"), ("POST", "/v1/transfers"), ("POST", "/v1/offline/sync")}
+    assert hot <= thin_routes(world.app)
 
 
 async def test_a_balance_and_a_history_are_the_same(world: World) -> None:
@@ -74,6 +75,16 @@ async def test_a_payment_is_the_same_and_happens_once_by_either_way(world: World
     assert (thin.status_code, await world.balances()) == (201, {"alice": "48.00", "bob": "2.00"})
 
 
+async def test_a_sync_is_the_same(world: World) -> None:
+    (alice,) = await world.people(alice="50.00")
+    thin, whole = await both(
+        world, "POST", "/v1/offline/sync", json={"bundles": ["g4GAgA", "?"]}, headers=headers_of(alice)
+    )
+    assert thin.status_code == whole.status_code == 200
+    assert thin.json()["results"] == whole.json()["results"]
+    assert [result["code"] for result in thin.json()["results"]] == ["bad_cbor", "not_base64url"]
+
+
 @pytest.mark.parametrize(
     ("method", "path", "options", "status"),
     [
@@ -88,6 +99,10 @@ async def test_a_payment_is_the_same_and_happens_once_by_either_way(world: World
         ("POST", "/v1/transfers", {"json": {}}, 400),
         ("POST", "/v1/transfers", {"content": b" " * (BODY_BYTES_MAX + 1), "headers": JSON}, 413),
         ("POST", "/v1/transfers", {"content": b'{"memo":"a","memo":"b"}', "headers": JSON}, 400),
+        ("POST", "/v1/offline/sync", {"json": {"surprise": 1}}, 400),
+        ("POST", "/v1/offline/sync", {"json": {"device_id": str(uuid4())}}, 404),
+        ("POST", "/v1/offline/sync", {"content": b" " * 750_001, "headers": JSON}, 413),
+        ("POST", "/v1/offline/sync", {"content": b" " * (BODY_BYTES_MAX + 1), "headers": JSON}, 413),
         ("DELETE", "/v1/balance", {}, 405),
         ("POST", "/v1/balance", {}, 405),
         ("GET", "/v1/balance/", {}, 200),

@@ -17,15 +17,16 @@ import msgspec
 
 from tikicash.chain import LIMITS, Chain, Limits, is_payment, operator_ids, payer_id, traces
 from tikicash.cose import verify_signature
+from tikicash.direct import check_direct
 from tikicash.errors import SENTENCES, Rejected
 from tikicash.messages import Bundle, IssuerKey, Payment, Refusal, Signed, key_id, parse, signed
 from tikicash.rules import verify_refusal
 from tikicash.validity import check_chain
 from tikiwallet.identity.types import PersonId
 from tikiwallet.offline.certificates import save_certificates
-from tikiwallet.offline.documents import OpenVoucher, to_open_voucher
 from tikiwallet.offline.issuer import Issuer
 from tikiwallet.offline.queries import SQL
+from tikiwallet.offline.types import VoucherId
 from tikiwallet.platform.db import Connection, Database
 
 # Judging a signature holds Python's lock, so more threads than this only make everybody else wait longer.
@@ -35,6 +36,8 @@ HAND_BACK_LIMITS: Final = replace(LIMITS, documents_max=24, signatures_max=36, b
 
 # The id of what is kept here to the key id that signed it; None: one of the operator's keys, which its number tells.
 Known = dict[bytes, bytes | None]
+# The document's id of an opened voucher to its own and to when the time for claims ends.
+Locked = dict[bytes, tuple[VoucherId, datetime]]
 
 # Codes of the server's own, beside those of tikicash.
 OWN_SENTENCES: Final = {
@@ -61,7 +64,7 @@ class Appended(msgspec.Struct, frozen=True, kw_only=True):
     new_ids: frozenset[bytes]  # of payments that nobody had brought before
     unknown: frozenset[bytes]  # of payments on vouchers that the operator never opened
     late: dict[bytes, datetime]  # of payments that came after the date by which they had to
-    vouchers: dict[bytes, OpenVoucher]  # those touched, by document id; locked
+    voucher_ids: tuple[VoucherId, ...]  # of those touched, which are locked
 
 
 def sentence_of(code: str) -> str:
@@ -100,11 +103,12 @@ class Claims:
 
     def _judge_all(self, readable: Sequence[Bundle | Rejected | str], known: Known) -> list[Judged]:
         issuer_keys = self._issuer.issuer_keys  # looked up once: the folder is looked at each time
-        verify = _remembering(known, operator=operator_ids(issuer_keys))
-        return [self._judge(item, issuer_keys, verify) for item in readable]
+        operator = operator_ids(issuer_keys)
+        verify = _remembering(known, operator=operator)
+        return [self._judge(item, issuer_keys, operator, verify) for item in readable]
 
     def _judge(
-        self, readable: Bundle | Rejected | str, issuer_keys: tuple[IssuerKey, ...],
+        self, readable: Bundle | Rejected | str, issuer_keys: tuple[IssuerKey, ...], operator: frozenset[bytes],
         verify: Callable[[bytes, bytes, bytes], bool],
     ) -> Judged:  # fmt: skip
         if isinstance(readable, str):
@@ -113,14 +117,11 @@ class Claims:
             return Judged(chain=None, payment_id=None, code=readable.code, detail=readable.sentence)
         last = readable.documents[-1] if readable.documents else None
         payment_id = last.id if last is not None and is_payment(last) else None
+        net, limits = self._issuer.net, _limits_for(last, operator=operator)
         try:
-            chain = check_chain(
-                readable,
-                net=self._issuer.net,
-                issuer_keys=issuer_keys,
-                limits=_limits_for(last, operator=operator_ids(issuer_keys)),
-                verify=verify,
-            )
+            chain = check_direct(
+                readable, net=net, issuer_keys=issuer_keys, operator=operator, limits=limits, verify=verify
+            ) or check_chain(readable, net=net, issuer_keys=issuer_keys, limits=limits, verify=verify)
         except Rejected as rejected:
             return Judged(chain=None, payment_id=payment_id, code=rejected.code, detail=rejected.sentence)
         return Judged(chain=chain, payment_id=payment_id, code=None, detail="")
@@ -149,18 +150,18 @@ class Claims:
         new_ids = frozenset(row["document_id"] for row in rows if row["document_id"] is not None)
         late: dict[bytes, datetime] = {}
         known_at = max(row["known_at"] for row in rows)
-        if any(voucher.claim_until < known_at for voucher in vouchers.values()):
+        if any(claim_until < known_at for _, claim_until in vouchers.values()):
             late = {row["document_id"]: row["claim_until"] for row in await tx.fetch(SQL["late_payments"], brought)}
-        return Appended(new_ids=new_ids, unknown=frozenset(unknown), late=late, vouchers=vouchers)
+        voucher_ids = tuple(voucher_id for voucher_id, _ in vouchers.values())
+        return Appended(new_ids=new_ids, unknown=frozenset(unknown), late=late, voucher_ids=voucher_ids)
 
-    async def _lock_vouchers(
-        self, tx: Connection, chains: Sequence[Chain], refusals: Sequence[bytes | None]
-    ) -> dict[bytes, OpenVoucher]:
+    async def _lock_vouchers(self, tx: Connection, chains: Sequence[Chain], refusals: Sequence[bytes | None]) -> Locked:
         ids = {item.id for chain in chains for item in chain.vouchers}
         read = [_read_refusal(data) for data in refusals]
-        refused = {item.body.payment_id for item in read if isinstance(item, Signed)}
-        rows = await tx.fetch(SQL["lock_opened_vouchers"], list(ids), list(refused))
-        return {row["document_id"]: to_open_voucher(row) for row in rows}
+        if refused := {item.body.payment_id for item in read if isinstance(item, Signed)}:
+            ids.update(row["document_id"] for row in await tx.fetch(SQL["vouchers_of_refused"], list(refused)))
+        rows = await tx.fetch(SQL["lock_opened_vouchers"], list(ids))
+        return {document_id: (voucher_id, claim_until) for document_id, voucher_id, claim_until in rows}
 
     async def append_refusal(self, tx: Connection, data: bytes | None) -> tuple[str, bytes | None, bool]:
         """Append a payee's refusal of a payment that is known. Returns (code or "", payment id, whether it is new)."""
@@ -225,7 +226,7 @@ def _remembering(known: Known, *, operator: frozenset[bytes]) -> Callable[[bytes
     isn't recorded yet the signature itself must hold: it is what will be kept. What the operator signed says which of
     its keys did.
     """
-    good: set[tuple[bytes, bytes, bytes]] = set()
+    verdicts: dict[tuple[bytes, bytes, bytes], bool] = {}
 
     def verify(public_key: bytes, message: bytes, signature: bytes) -> bool:
         digest = hashlib.sha256(message).digest()
@@ -234,12 +235,9 @@ def _remembering(known: Known, *, operator: frozenset[bytes]) -> Callable[[bytes
             if signer_id in operator if signed_by is None else signer_id == signed_by:
                 return True
         subject = (public_key, digest, signature)
-        if subject in good:
-            return True
-        if not verify_signature(public_key, message, signature):
-            return False
-        good.add(subject)
-        return True
+        if subject not in verdicts:
+            verdicts[subject] = verify_signature(public_key, message, signature)
+        return verdicts[subject]
 
     return verify
 
@@ -258,13 +256,13 @@ def _rows(
 
 
 def _pieces(
-    payment: Signed[Payment], chain: Chain, vouchers: dict[bytes, OpenVoucher]
+    payment: Signed[Payment], chain: Chain, vouchers: Locked
 ) -> Iterable[tuple[bytes, int, UUID, bytes, int, int]]:
     ways = traces(payment, chain.sources)
     for number, (piece, way) in enumerate(zip(payment.body.pieces, ways, strict=True), 1):
         parent = chain.sources[piece.parent_id]
         end = piece.first + piece.count
-        yield payment.id, number, vouchers[way.voucher.id].voucher_id, parent.id, piece.first, end
+        yield payment.id, number, vouchers[way.voucher.id][0], parent.id, piece.first, end
 
 
 def _columns(rows: Sequence[tuple[Any, ...]], width: int) -> list[list[Any]]:

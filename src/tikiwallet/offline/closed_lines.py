@@ -14,6 +14,7 @@ import msgspec
 from tikiwallet.identity.types import PersonId
 from tikiwallet.offline.money_lines import Line
 from tikiwallet.offline.queries import SQL
+from tikiwallet.platform.db import Connection
 from tikiwallet.platform.money import Balance, format_decimal
 
 SHOWN_SECONDS: Final = 30 * 24 * 3600  # after the close
@@ -27,17 +28,19 @@ class ClosedLines(msgspec.Struct, frozen=True, kw_only=True):
     waiting_minor: int
 
 
-async def read_closed_lines(pool: asyncpg.Pool, person_id: PersonId, *, currency: str, now: datetime) -> ClosedLines:
+async def read_closed_lines(
+    connection: Connection, person_id: PersonId, *, currency: str, now: datetime
+) -> ClosedLines:
     """Return what closes brought one person lately, newest first, and what the person owes back."""
-    if not await pool.fetchval(SQL["is_settled_or_advanced"], person_id):
+    if not await connection.fetchval(SQL["is_settled_or_advanced"], person_id):
         return ClosedLines(lines=(), waiting_minor=0)
     since = now - timedelta(seconds=SHOWN_SECONDS)
-    rows = await pool.fetch(SQL["closed_for_person"], person_id, since, SHOWN_MAX)
+    rows = await connection.fetch(SQL["closed_for_person"], person_id, since, SHOWN_MAX)
     lines = [_closed(row, currency) for row in rows]
-    debt = await pool.fetchrow(SQL["newest_debt"], person_id)
+    debt = await connection.fetchrow(SQL["newest_debt"], person_id)
     if debt is not None:
         lines.append(_debt(debt, currency))
-    waiting_minor = await pool.fetchval(SQL["payouts_waiting_minor"], person_id)
+    waiting_minor = await connection.fetchval(SQL["payouts_waiting_minor"], person_id)
     return ClosedLines(lines=tuple(lines), waiting_minor=waiting_minor)
 
 

@@ -6,13 +6,13 @@ Rules of `tikicash` look at documents and never at rows; this is the one place w
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 from uuid import UUID
 
 import asyncpg
 import msgspec
 
-from tikicash.holders import Holders, changes, sweep
+from tikicash.holders import Claim, Holders, changes, sweep
 from tikicash.messages import Certificate, Payment, Signed, Voucher, signed
 from tikicash.plain import Taken, plain_holders
 from tikiwallet.offline.queries import SQL
@@ -20,24 +20,29 @@ from tikiwallet.offline.types import VoucherId
 from tikiwallet.platform.db import Connection
 
 
-class OpenVoucher(msgspec.Struct, frozen=True, kw_only=True):
-    """A signed voucher as the operator keeps it."""
+class VoucherTerms(msgspec.Struct, frozen=True, kw_only=True):
+    """What whoever was paid with a voucher has to know of it."""
 
     voucher_id: VoucherId
     person_id: UUID
-    document_id: bytes
     key_id: bytes
+    cover_minor: int
+    audience_key_id: bytes | None  # the only key that may receive its units
+    spend_by: datetime
+    claim_by: datetime  # as signed
+    claim_until: datetime  # later than that if the operator had an outage
+
+
+class OpenVoucher(VoucherTerms, frozen=True, kw_only=True):
+    """A signed voucher as the operator keeps it."""
+
+    document_id: bytes
     first: int  # the number of the first unit
     payload: bytes
     signature: bytes
     state: str
     amount_minor: int
     released_minor: int
-    cover_minor: int
-    audience_key_id: bytes | None  # the only key that may receive its units
-    spend_by: datetime
-    claim_by: datetime  # as signed
-    claim_until: datetime  # later than that if the operator had an outage
 
     @property
     def document(self) -> Signed[Voucher]:
@@ -153,6 +158,38 @@ async def read_standing(
         touched = await read_touched(connection, disputed)
         holders.update({item: touched.holders(item, operator=operator) for item in disputed})
     return Standing(vouchers=found, holders=holders)
+
+
+class DirectClaim(NamedTuple):
+    """What one payment brought to a key straight from a voucher whose units nobody contests."""
+
+    voucher: VoucherTerms
+    claim: Claim
+
+
+async def read_direct_claims(
+    connection: Connection | asyncpg.Pool, key_ids: Iterable[bytes]
+) -> list[DirectClaim]:  # fmt: skip
+    """Return what some keys were paid straight from open vouchers of other keys that nobody contests.
+
+    In the order in which the vouchers close. The same claims that `read_standing` tells, for whom that is all to know.
+    """
+    found: list[DirectClaim] = []
+    for (
+        voucher_id, person_id, payer_id, cover_minor, audience_key_id, spend_by, claim_by, claim_until, payee_id,
+        payment_id, count,
+    ) in await connection.fetch(SQL["direct_claims_of_keys"], list(key_ids)):  # fmt: skip
+        last = found[-1] if found else None
+        if last is not None and last.claim.payment_id == payment_id and last.voucher.voucher_id == voucher_id:
+            last.claim.count += count  # another piece of the same payment
+            continue
+        voucher = VoucherTerms(
+            voucher_id=voucher_id, person_id=person_id, key_id=payer_id, cover_minor=cover_minor,
+            audience_key_id=audience_key_id, spend_by=spend_by, claim_by=claim_by, claim_until=claim_until,
+        )  # fmt: skip
+        claim = Claim(key_id=payee_id, payment_id=payment_id, payer_id=payer_id, count=count)
+        found.append(DirectClaim(voucher, claim))
+    return found
 
 
 async def read_certificates(connection: Connection, key_ids: Sequence[bytes]) -> tuple[Signed[Certificate], ...]:

@@ -198,7 +198,7 @@ async def load(request: Request[Any, Any, Any]) -> Response[bytes]:
 @route(
     "POST", "/v1/offline/sync", summary="Bring payments, take home what a phone needs", tag="offline", body=SyncBody,
     answer=SyncAnswer, refusals=(CurrencyNotOffline, DeviceUnknown, SyncTooLarge),
-    example=SyncBody(bundles=("g4GAgA",)),
+    thin=True, example=SyncBody(bundles=("g4GAgA",)),
 )  # fmt: skip
 async def sync(request: Request[Any, Any, Any]) -> Response[bytes]:
     """Append what is brought; safe to repeat. The size is judged before anything is read."""

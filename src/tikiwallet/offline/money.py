@@ -6,6 +6,7 @@ same claims that the close will share out, so that it can't promise what the clo
 
 from collections.abc import Iterable
 from datetime import datetime
+from functools import lru_cache
 from typing import Final
 from uuid import UUID
 
@@ -18,7 +19,14 @@ from tikiwallet.identity.types import Directory, PersonId
 from tikiwallet.ledger.types import AccountKind, Ledger, derive_account_id
 from tikiwallet.offline.audience import read_audiences
 from tikiwallet.offline.closed_lines import read_closed_lines
-from tikiwallet.offline.documents import OpenVoucher, Standing, read_standing, to_open_voucher
+from tikiwallet.offline.documents import (
+    DirectClaim,
+    Standing,
+    VoucherTerms,
+    read_direct_claims,
+    read_standing,
+    to_open_voucher,
+)
 from tikiwallet.offline.issuer import Issuer
 from tikiwallet.offline.money_lines import Line
 from tikiwallet.offline.phone_money import PhoneMoney, phone_money
@@ -26,11 +34,12 @@ from tikiwallet.offline.policy import Policy
 from tikiwallet.offline.queries import SQL
 from tikiwallet.offline.revocations import read_blocked
 from tikiwallet.offline.types import Audience, Blocked, Device, to_device
-from tikiwallet.platform.db import Database
+from tikiwallet.platform.db import Connection, Database
 from tikiwallet.platform.money import Balance, format_decimal
 
 LINES_MAX: Final = 500
 NAMES_REMEMBERED_MAX: Final = 4096
+DAYS_REMEMBERED_MAX: Final = 1024  # writing a month's name takes as long as the rest of a line
 
 
 class MoneyView(msgspec.Struct, frozen=True, kw_only=True):
@@ -57,7 +66,7 @@ class _Owned(msgspec.Struct, frozen=True, kw_only=True):
 
     device: Device
     blocked: Blocked | None
-    voucher: OpenVoucher
+    voucher: VoucherTerms
     claim: Claim
     claimed_minor: int  # units of the voucher that this phone was paid, each once however many claims it has
 
@@ -107,10 +116,14 @@ class Money:
 
     async def view(self, person_id: PersonId, *, now: datetime) -> MoneyView:
         """Return the money of one person as the operator knows it at `now`."""
-        pool = self._db.pool
-        devices = [to_device(row) for row in await pool.fetch(SQL["devices_of_person"], person_id)]
-        lines, sums = await self._open(person_id, devices, now=now)
-        closed = await read_closed_lines(pool, person_id, currency=self._policy.currency, now=now)
+        async with self._db.pool.acquire() as connection:
+            return await self.view_by(connection, person_id, now=now)
+
+    async def view_by(self, connection: Connection, person_id: PersonId, *, now: datetime) -> MoneyView:
+        """Return what `view` returns, read by a connection that the caller has at hand."""
+        devices = [to_device(row) for row in await connection.fetch(SQL["devices_of_person"], person_id)]
+        lines, sums = await self._open(connection, person_id, devices, now=now)
+        closed = await read_closed_lines(connection, person_id, currency=self._policy.currency, now=now)
         lines += closed.lines
         sums.underway += closed.waiting_minor
         return MoneyView(
@@ -125,31 +138,34 @@ class Money:
 
     async def of_phone(self, device: Device, *, now: datetime) -> PhoneMoney:
         """Return what is on one phone and what it was paid, and what whoever has it can still do with that."""
-        lines, _ = await self._open(device.person_id, [device], now=now)
-        blocked = await read_blocked(self._db.pool, [device.key_id])
+        async with self._db.pool.acquire() as connection:
+            lines, _ = await self._open(connection, device.person_id, [device], now=now)
+            blocked = await read_blocked(connection, [device.key_id])
         return phone_money(
             device, blocked.get(device.key_id), lines, currency=self._policy.currency, lines_max=LINES_MAX, now=now
         )
 
     async def _open(
-        self, person_id: PersonId, devices: list[Device], *, now: datetime
-    ) -> tuple[list[Line], _Sums]:  # fmt: skip
+        self, connection: Connection, person_id: PersonId, devices: list[Device], *, now: datetime
+    ) -> tuple[list[Line], _Sums]:
         """Return the lines of what isn't closed yet on some phones of one person, and their sums."""
-        pool, by_key = self._db.pool, {device.key_id: device for device in devices}
-        rows = await pool.fetch(SQL["open_vouchers_of_keys"], list(by_key))
-        standing = await read_standing(pool, map(to_open_voucher, rows), operator=self._issuer.operator_ids)
-        found = await pool.fetch(SQL["open_advances_of_person"], person_id)
+        by_key = {device.key_id: device for device in devices}
+        rows = await connection.fetch(SQL["open_vouchers_of_keys"], list(by_key))
+        standing = await read_standing(connection, map(to_open_voucher, rows), operator=self._issuer.operator_ids)
+        direct = await read_direct_claims(connection, by_key)
+        found = await connection.fetch(SQL["open_advances_of_person"], person_id)
         advances = [row for row in found if row["key_id"] in by_key]
-        blocked = await read_blocked(pool, by_key)
-        owned = list(_owned(by_key, blocked, standing))
-        payers = await self._payers(owned)
+        blocked = await read_blocked(connection, by_key)
+        owned = _owned(by_key, blocked, standing, direct)
+        payers = await self._payers(connection, owned)
         sums, taken = _Sums(), _Taken(advances)
-        audiences = await read_audiences(pool, {item.voucher.audience_key_id for item in owned})
-        lines = [*self._vouchers(owned, audiences, taken, sums, now=now), *self._claims(owned, taken, sums, payers)]
+        own = [item for item in owned if item.claim.payment_id is None]
+        audiences = await read_audiences(connection, {item.voucher.audience_key_id for item in own})
+        lines = [*self._vouchers(own, audiences, taken, sums, now=now), *self._claims(owned, taken, sums, payers)]
         lines += [self._advance(row, by_key[row["key_id"]]) for row in advances]
         return lines, sums
 
-    async def _payers(self, owned: list[_Owned]) -> dict[bytes, str]:
+    async def _payers(self, connection: Connection, owned: list[_Owned]) -> dict[bytes, str]:
         """Return the usernames behind the keys that paid."""
         keys = {item.claim.payer_id for item in owned if item.claim.payer_id is not None}
         if not keys:
@@ -157,7 +173,7 @@ class Money:
         # Whoever paid from a voucher of his own is its owner; who handed on is found by the key.
         owners = {item.voucher.key_id: PersonId(item.voucher.person_id) for item in owned}
         if others := keys - owners.keys():
-            rows = await self._db.pool.fetch(SQL["owners_of_keys"], list(others))
+            rows = await connection.fetch(SQL["owners_of_keys"], list(others))
             owners.update({row["key_id"]: PersonId(row["person_id"]) for row in rows})
         names = await self._usernames({owners[key] for key in keys if key in owners})
         return {key: names[owners[key]] for key in keys if owners.get(key) in names}
@@ -182,10 +198,8 @@ class Money:
     def _vouchers(
         self, owned: list[_Owned], audiences: dict[bytes, Audience], taken: _Taken, sums: _Sums, *, now: datetime
     ) -> Iterable[Line]:
-        """What the owner of a voucher never spent: offline money until its date, then money that comes home."""
+        """What the owners of vouchers never spent: offline money until its date, then money that comes home."""
         for item in owned:
-            if item.claim.payment_id is not None:
-                continue
             audience = audiences.get(item.voucher.audience_key_id or b"")
             whom = "somebody" if audience is None else audience.device.shown_name
             unless = f"unless it was paid to {whom} and is brought by {_day(item.voucher.claim_until)}"
@@ -297,16 +311,26 @@ class Money:
         return f"{format_decimal(amount_minor, self._policy.currency)} {self._policy.currency}"
 
 
-def _owned(devices: dict[bytes, Device], blocked: dict[bytes, Blocked], standing: Standing) -> Iterable[_Owned]:
+def _owned(
+    devices: dict[bytes, Device], blocked: dict[bytes, Blocked], standing: Standing, direct: list[DirectClaim]
+) -> list[_Owned]:
     """Return the claims of some phones on some open vouchers, those that close first coming first."""
-    for voucher in sorted(standing.vouchers.values(), key=lambda item: (item.claim_by, item.voucher_id)):
-        holders = standing.holders[voucher.voucher_id]
-        for claim in holders.claims:
-            if claim.key_id in devices:
-                yield _Owned(
-                    device=devices[claim.key_id], blocked=blocked.get(claim.key_id), voucher=voucher, claim=claim,
-                    claimed_minor=holders.claimed.get(claim.key_id, 0),
-                )  # fmt: skip
+    claimed: dict[tuple[UUID, bytes], int] = {}
+    for voucher, claim in direct:
+        subject = voucher.voucher_id, claim.key_id
+        claimed[subject] = claimed.get(subject, 0) + claim.count
+    found = [(voucher, claim, claimed[voucher.voucher_id, claim.key_id]) for voucher, claim in direct]
+    for other in standing.vouchers.values():
+        holders = standing.holders[other.voucher_id]
+        found += [(other, claim, holders.claimed.get(claim.key_id, 0)) for claim in holders.claims]
+    found.sort(key=lambda item: (item[0].claim_by, item[0].voucher_id))  # of one voucher in the order of its claims
+    return [
+        _Owned(
+            device=devices[claim.key_id], blocked=blocked.get(claim.key_id), voucher=voucher, claim=claim,
+            claimed_minor=claimed_minor,
+        )
+        for voucher, claim, claimed_minor in found if claim.key_id in devices
+    ]  # fmt: skip
 
 
 def _final_parts(mine: list[_Owned]) -> list[int]:
@@ -334,5 +358,6 @@ def _final_parts(mine: list[_Owned]) -> list[int]:
     return parts
 
 
+@lru_cache(maxsize=DAYS_REMEMBERED_MAX)
 def _day(moment: datetime) -> str:
     return f"{moment.day} {moment:%B}"

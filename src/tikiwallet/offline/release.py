@@ -23,11 +23,11 @@ from tikiwallet.ledger.types import (
     TransferKind,
     derive_account_id,
 )
-from tikiwallet.offline.documents import OpenVoucher, read_standing
+from tikiwallet.offline.documents import OpenVoucher, read_standing, to_open_voucher
 from tikiwallet.offline.issuer import Issuer
 from tikiwallet.offline.policy import Policy
 from tikiwallet.offline.queries import SQL
-from tikiwallet.offline.types import Device, VoucherId, VoucherState, to_device
+from tikiwallet.offline.types import Device, VoucherId, to_device
 from tikiwallet.platform.db import Connection, Database
 from tikiwallet.platform.jobs import Jobs, NotYet
 
@@ -74,16 +74,18 @@ class Releases:
         return [device for device in devices if device.key_id in payers or device.receive_only]
 
     async def promise(
-        self, tx: Connection, chains: Iterable[Chain], devices: Iterable[Device], vouchers: Iterable[OpenVoucher]
+        self, tx: Connection, chains: Iterable[Chain], devices: Iterable[Device], voucher_ids: Iterable[VoucherId]
     ) -> list[TransferId]:
         """Write down what some newly appended claims release, with a job for each. Returns the transfers to post.
 
-        The caller holds `lock_holder` of every owner of `devices` and the locks of the open vouchers that the chains
-        touch (`vouchers`).
+        The caller holds `lock_holder` of every owner of `devices` and the locks of the vouchers that the chains touch.
         """
-        open_vouchers = {item.document_id: item for item in vouchers if item.state == VoucherState.OPEN}
         by_key = {device.key_id: device for device in devices}
-        if not open_vouchers or not by_key:
+        if not by_key:
+            return []
+        rows = await tx.fetch(SQL["vouchers_to_release"], list(voucher_ids))
+        open_vouchers = {row["document_id"]: to_open_voucher(row) for row in rows}
+        if not open_vouchers:
             return []
         operator = self._issuer.operator_ids
         # Each voucher is judged once, however many documents of this sync touch it.

@@ -135,7 +135,7 @@ class Sync:
             await find_double_spends(tx, appended.new_ids, issuer=self._issuer)
             refused = [await self._claims.append_refusal(tx, data) for data in refusals]
             good = [chain for chain in chains if chain.payment.id not in appended.unknown]
-            transfers = await self._releases.promise(tx, good, devices, appended.vouchers.values())
+            transfers = await self._releases.promise(tx, good, devices, appended.voucher_ids)
         await self._post(transfers)
         found = [_result(index, item, appended) for index, item in enumerate(judged)]
         found += [
@@ -181,9 +181,11 @@ class Sync:
         certificate = None
         if device is not None and device.retired_at is None:
             device, certificate = await self._certificate(device.device_id, person, now=now)
-        revocations = await sign_revocations(self._db.pool, self._issuer, now=now)
-        blocked = await read_blocked(self._db.pool, [device.key_id]) if device is not None else {}
-        vouchers = await self._vouchers.of_device(device) if device is not None else []
+        async with self._db.pool.acquire() as connection:  # one for all: taking it costs as much as asking
+            revocations = await sign_revocations(connection, self._issuer, now=now)
+            blocked = await read_blocked(connection, [device.key_id]) if device is not None else {}
+            vouchers = await self._vouchers.of_device(connection, device) if device is not None else []
+            money = await self._money.view_by(connection, person.person_id, now=now)
         return Synced(
             results=results,
             vouchers=tuple(vouchers),
@@ -193,7 +195,7 @@ class Sync:
             revocations=revocations,
             signed_time=sign_time(self._issuer, now=now),
             issuer_keys=self._issuer.documents,
-            money=await self._money.view(person.person_id, now=now),
+            money=money,
             loading=loading,
             loading_refused=refused,
         )

@@ -319,10 +319,10 @@ class Vouchers:
         device = to_device(await self._db.pool.fetchrow(SQL["device"], row["device_id"]))
         return self._to_loading(row, device, await read_audiences(self._db.pool, [row["audience_key_id"]]))
 
-    async def of_device(self, device: Device) -> list[Loading]:
+    async def of_device(self, connection: Connection, device: Device) -> list[Loading]:
         """Return the open vouchers of a phone, oldest first."""
-        rows = await self._db.pool.fetch(SQL["open_vouchers_of_device"], device.device_id)
-        found = await read_audiences(self._db.pool, {row["audience_key_id"] for row in rows})
+        rows = await connection.fetch(SQL["open_vouchers_of_device"], device.device_id)
+        found = await read_audiences(connection, {row["audience_key_id"] for row in rows})
         return [self._to_loading(row, device, found) for row in rows]
 
     def _to_loading(self, row: asyncpg.Record, device: Device, found: dict[bytes, Audience]) -> Loading:

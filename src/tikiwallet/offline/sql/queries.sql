@@ -267,19 +267,25 @@ WHERE document_id = ANY($2::bytea[]) AND state IN ('open', 'closing', 'closed')
 UNION ALL
 SELECT document_id, NULL FROM offline.certificate WHERE document_id = ANY($3::bytea[]);
 
+-- vouchers_of_refused --
+-- The vouchers that some payments touch, which are known by the start of their ids.
+SELECT voucher.document_id
+FROM offline.payment JOIN offline.piece USING (document_id)
+JOIN offline.voucher ON voucher.voucher_id = piece.voucher_id
+WHERE substring(payment.document_id FROM 1 FOR 16) = ANY($1::bytea[]);
+
 -- lock_opened_vouchers --
--- Those of some documents, and those of payments that are refused: a close waits for both. Always in the order of ids,
--- so that two syncs can't wait for each other.
+-- Those of some documents: a close waits for them. Always in the order of ids, so that two syncs can't wait for each
+-- other.
+SELECT document_id, voucher_id, claim_until
+FROM offline.voucher
+WHERE document_id = ANY($1::bytea[]) AND state IN ('open', 'closing', 'closed')
+ORDER BY voucher_id FOR NO KEY UPDATE;
+
+-- vouchers_to_release --
 SELECT voucher_id, person_id, document_id, key_id, lower(units) AS first, payload, signature, state, amount_minor,
     released_minor, cover_minor, audience_key_id, spend_by, claim_by, claim_until
-FROM offline.voucher
-WHERE state IN ('open', 'closing', 'closed') AND voucher_id = ANY(ARRAY(
-    SELECT voucher_id FROM offline.voucher WHERE document_id = ANY($1::bytea[])
-    UNION
-    SELECT piece.voucher_id FROM offline.payment JOIN offline.piece USING (document_id)
-    WHERE substring(payment.document_id FROM 1 FOR 16) = ANY($2::bytea[])
-))
-ORDER BY voucher_id FOR NO KEY UPDATE;
+FROM offline.voucher WHERE voucher_id = ANY($1::uuid[]) AND state = 'open';
 
 -- insert_claims --
 -- Payments, their pieces and who brought them, all at once; what is known already stays as it is. One row more than there
@@ -331,9 +337,13 @@ VALUES ($1, $2, $3, $4, $5) ON CONFLICT (document_id) DO NOTHING RETURNING docum
 WITH fresh AS (
     SELECT DISTINCT document_id FROM unnest($1::bytea[]) AS document_id
 ), touched AS (
-    SELECT DISTINCT piece.voucher_id FROM fresh CROSS JOIN LATERAL (
-        SELECT voucher_id FROM offline.piece WHERE piece.document_id = fresh.document_id OFFSET 0
-    ) AS piece
+    -- Where no unit was paid twice there is no conflict: nearly everywhere.
+    SELECT voucher_id FROM offline.voucher
+    WHERE is_contested AND voucher_id = ANY(ARRAY(
+        SELECT DISTINCT piece.voucher_id FROM fresh CROSS JOIN LATERAL (
+            SELECT voucher_id FROM offline.piece WHERE piece.document_id = fresh.document_id OFFSET 0
+        ) AS piece
+    ))
 ), placed AS (
     SELECT piece.voucher_id, fresh.document_id IS NOT NULL AS is_new, piece.units,
         max(upper(piece.units)) OVER (before ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING) AS reached,
@@ -424,16 +434,38 @@ WHERE transfer_id = $1;
 INSERT INTO offline.advance_posted (transfer_id, posted_at) VALUES ($1, $2) ON CONFLICT (transfer_id) DO NOTHING;
 
 -- open_vouchers_of_keys --
--- Open vouchers that belong to one of the keys or on which one of them was paid.
+-- Open vouchers that belong to one of the keys, and contested ones on which one of them was paid: of all of these every
+-- payment is looked at. What else the keys were paid is told by `direct_claims_of_keys`.
 SELECT voucher_id, person_id, document_id, key_id, lower(units) AS first, payload, signature, state, amount_minor,
     released_minor, cover_minor, audience_key_id, spend_by, claim_by, claim_until
 FROM offline.voucher
-WHERE state IN ('open', 'closing') AND voucher_id = ANY(ARRAY(
+WHERE state IN ('open', 'closing') AND (key_id = ANY($1::bytea[]) OR is_contested) AND voucher_id = ANY(ARRAY(
     SELECT voucher_id FROM offline.voucher WHERE key_id = ANY($1::bytea[]) AND state IN ('open', 'closing')
     UNION
     SELECT piece.voucher_id FROM offline.payment JOIN offline.piece USING (document_id)
     WHERE payment.payee_key_id = ANY($1::bytea[])
 ));
+
+-- direct_claims_of_keys --
+-- What some keys were paid in time and didn't refuse, straight from open vouchers of other keys that nobody contests:
+-- nothing else that was paid from such a voucher changes whose these units are.
+SELECT voucher.*, payment.payee_key_id, payment.document_id, upper(piece.units) - lower(piece.units) AS count
+FROM offline.payment
+CROSS JOIN LATERAL (
+    SELECT voucher_id, units FROM offline.piece WHERE piece.document_id = payment.document_id OFFSET 0
+) AS piece
+CROSS JOIN LATERAL (
+    SELECT voucher_id, person_id, key_id, cover_minor, audience_key_id, spend_by, claim_by, claim_until
+    FROM offline.voucher
+    WHERE voucher.voucher_id = piece.voucher_id AND state IN ('open', 'closing') AND NOT is_contested
+        AND key_id <> ALL($1::bytea[])
+    OFFSET 0
+) AS voucher
+WHERE payment.payee_key_id = ANY($1::bytea[]) AND payment.recorded_at <= voucher.claim_until AND NOT EXISTS (
+    SELECT FROM offline.refusal
+    WHERE refusal.payment_document_id = payment.document_id AND refusal.recorded_at <= voucher.claim_until OFFSET 0
+)
+ORDER BY voucher.claim_by, voucher.voucher_id, payment.payee_key_id, payment.document_id;
 
 -- open_advances_of_person --
 SELECT advance.*, voucher.claim_until, advance_posted.transfer_id IS NOT NULL AS is_posted

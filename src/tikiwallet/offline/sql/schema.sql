@@ -19,6 +19,32 @@ BEGIN
         USING ERRCODE = 'foreign_key_violation', CONSTRAINT = 'name_for_ever';
 END $$;
 
+CREATE FUNCTION offline.note_contested() RETURNS trigger
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog'
+    SET enable_seqscan TO 'off'
+    AS $$
+BEGIN
+    -- In the order of their first units, if any two overlap, then a piece overlaps the one before it.
+    UPDATE offline.voucher SET is_contested = true
+    WHERE voucher_id = ANY(ARRAY(
+        SELECT voucher_id
+        FROM (
+            SELECT voucher.voucher_id, piece.parent_document_id <> voucher.document_id AS is_handed_on,
+                lag(upper(piece.units)) OVER (PARTITION BY voucher.voucher_id ORDER BY lower(piece.units))
+                    > lower(piece.units) AS is_paid_twice
+            FROM offline.voucher
+            CROSS JOIN LATERAL (
+                SELECT parent_document_id, units FROM offline.piece
+                WHERE piece.voucher_id = voucher.voucher_id OFFSET 0
+            ) AS piece
+            WHERE voucher.voucher_id = ANY(ARRAY(SELECT DISTINCT voucher_id FROM fresh)) AND NOT voucher.is_contested
+        ) AS paid
+        WHERE is_handed_on OR is_paid_twice
+    ));
+    RETURN NULL;
+END $$;
+
 CREATE FUNCTION offline.notice_cost_nobody() RETURNS trigger
     LANGUAGE plpgsql
     SET search_path TO 'pg_catalog'
@@ -476,6 +502,7 @@ CREATE TABLE offline.voucher (
     claim_until timestamp with time zone NOT NULL,
     audience_key_id bytea,
     audience_person_id uuid,
+    is_contested boolean DEFAULT false NOT NULL,
     CONSTRAINT audience_is_somebody_else CHECK ((audience_person_id <> person_id)),
     CONSTRAINT claims_never_end_early CHECK ((claim_until >= claim_by)),
     CONSTRAINT closed_when_closed CHECK (((state = 'closed'::text) = (closed_at IS NOT NULL))),
@@ -659,6 +686,8 @@ CREATE TRIGGER name_for_ever BEFORE UPDATE OF document_id ON offline.payment FOR
 
 CREATE TRIGGER name_for_ever BEFORE UPDATE OF voucher_id ON offline.voucher FOR EACH STATEMENT EXECUTE FUNCTION offline.name_for_ever();
 
+CREATE TRIGGER note_contested AFTER INSERT ON offline.piece REFERENCING NEW TABLE AS fresh FOR EACH STATEMENT EXECUTE FUNCTION offline.note_contested();
+
 CREATE CONSTRAINT TRIGGER notice_cost_nobody AFTER INSERT ON offline.notice DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION offline.notice_cost_nobody();
 
 CREATE TRIGGER piece_of_kept AFTER INSERT ON offline.piece REFERENCING NEW TABLE AS fresh FOR EACH STATEMENT EXECUTE FUNCTION offline.piece_of_kept();
@@ -751,6 +780,8 @@ ALTER TABLE ONLY offline.voucher
     ADD CONSTRAINT voucher_person_id_fkey FOREIGN KEY (person_id) REFERENCES offline.holder(person_id);
 
 GRANT USAGE ON SCHEMA offline TO tikiwallet_offline;
+
+REVOKE ALL ON FUNCTION offline.note_contested() FROM PUBLIC;
 
 GRANT SELECT,INSERT ON TABLE offline.advance TO tikiwallet_offline;
 
