@@ -178,14 +178,19 @@ class Sync:
         self, person: Person, device: Device | None, *, results: tuple[Result, ...], loading: Loading | None,
         refused: Refused | None, now: datetime,
     ) -> Synced:  # fmt: skip
-        certificate = None
-        if device is not None and device.retired_at is None:
-            device, certificate = await self._certificate(device.device_id, person, now=now)
+        certificate, policy = None, self._policy.of(person.tier)
         async with self._db.pool.acquire() as connection:  # one for all: taking it costs as much as asking
+            if device is not None:
+                found = await certificate_at_hand(
+                    connection, device.device_id, policy=policy, issuer=self._issuer, now=now
+                )
+                device, certificate = found or (device, None)
             revocations = await sign_revocations(connection, self._issuer, now=now)
             blocked = await read_blocked(connection, [device.key_id]) if device is not None else {}
             vouchers = await self._vouchers.of_device(connection, device) if device is not None else []
             money = await self._money.view_by(connection, person.person_id, now=now)
+        if device is not None and certificate is None:
+            device, certificate = await self._certificate(device.device_id, person, now=now)
         return Synced(
             results=results,
             vouchers=tuple(vouchers),
@@ -204,17 +209,12 @@ class Sync:
         self, device_id: DeviceId, person: Person, *, now: datetime
     ) -> tuple[Device, Signed[Certificate] | None]:
         """Return a phone as it is now, and its certificate; none once it is retired."""
-        policy = self._policy.of(person.tier)
-        found = await certificate_at_hand(self._db.pool, device_id, policy=policy, issuer=self._issuer, now=now)
-        if found is not None:
-            return found
         async with self._db.transaction() as tx:
             await lock_holder(tx, person.person_id)
-            # Read again under the lock: the budget may have changed since.
             device = await find_device(tx, device_id, person.person_id)
             if device.retired_at is not None:
                 return device, None
-            return device, await certify(tx, device, policy=policy, issuer=self._issuer, now=now)
+            return device, await certify(tx, device, policy=self._policy.of(person.tier), issuer=self._issuer, now=now)
 
 
 def told_to_phone(synced: Synced) -> tuple[str | None, str]:

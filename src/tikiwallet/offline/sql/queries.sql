@@ -259,13 +259,13 @@ WHERE voucher.voucher_id = ANY($1::uuid[]) AND (
 
 -- signers_of --
 -- Who signed those of some documents that are kept: payments by the key of their payer, vouchers and certificates by one
--- of the operator's keys (null).
-SELECT document_id, payer_key_id AS key_id FROM offline.payment WHERE document_id = ANY($1::bytea[])
+-- of the operator's keys (null). The arrays come as text (claims.py).
+SELECT document_id, payer_key_id AS key_id FROM offline.payment WHERE document_id = ANY($1::text::bytea[])
 UNION ALL
 SELECT document_id, NULL FROM offline.voucher
-WHERE document_id = ANY($2::bytea[]) AND state IN ('open', 'closing', 'closed')
+WHERE document_id = ANY($2::text::bytea[]) AND state IN ('open', 'closing', 'closed')
 UNION ALL
-SELECT document_id, NULL FROM offline.certificate WHERE document_id = ANY($3::bytea[]);
+SELECT document_id, NULL FROM offline.certificate WHERE document_id = ANY($3::text::bytea[]);
 
 -- vouchers_of_refused --
 -- The vouchers that some payments touch, which are known by the start of their ids.
@@ -279,7 +279,7 @@ WHERE substring(payment.document_id FROM 1 FOR 16) = ANY($1::bytea[]);
 -- other.
 SELECT document_id, voucher_id, claim_until
 FROM offline.voucher
-WHERE document_id = ANY($1::bytea[]) AND state IN ('open', 'closing', 'closed')
+WHERE document_id = ANY($1::text::bytea[]) AND state IN ('open', 'closing', 'closed')
 ORDER BY voucher_id FOR NO KEY UPDATE;
 
 -- vouchers_to_release --
@@ -294,18 +294,23 @@ WITH fresh AS (
     INSERT INTO offline.payment (
         document_id, payload, signature, payer_key_id, payee_key_id, currency, total_minor
     )
-    SELECT * FROM unnest($1::bytea[], $2::bytea[], $3::bytea[], $4::bytea[], $5::bytea[], $6::int[], $7::bigint[])
+    SELECT * FROM unnest(
+        $1::text::bytea[], $2::text::bytea[], $3::text::bytea[], $4::text::bytea[], $5::text::bytea[], $6::text::int[],
+        $7::text::bigint[]
+    )
     ON CONFLICT (document_id) DO NOTHING
     RETURNING document_id
 ), pieces AS (
     INSERT INTO offline.piece (document_id, piece_no, voucher_id, parent_document_id, units)
     SELECT document_id, piece_no, voucher_id, parent_document_id, int8range(first, past)
-    FROM unnest($8::bytea[], $9::smallint[], $10::uuid[], $11::bytea[], $12::bigint[], $13::bigint[])
-        AS piece (document_id, piece_no, voucher_id, parent_document_id, first, past)
+    FROM unnest(
+        $8::text::bytea[], $9::text::smallint[], $10::text::uuid[], $11::text::bytea[], $12::text::bigint[],
+        $13::text::bigint[]
+    ) AS piece (document_id, piece_no, voucher_id, parent_document_id, first, past)
     JOIN fresh USING (document_id)
 ), submissions AS (
     INSERT INTO offline.submission (document_id, person_id)
-    SELECT DISTINCT document_id, $15::uuid FROM unnest($14::bytea[]) AS document_id
+    SELECT DISTINCT document_id, $15::uuid FROM unnest($14::text::bytea[]) AS document_id
     ON CONFLICT (document_id, person_id) DO NOTHING
 )
 SELECT document_id, clock_timestamp() AS known_at FROM fresh
