@@ -36,6 +36,7 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.asymmetric.utils import encode_dss_signature
 
+from bench.place import Cpu, cpu_seconds
 from tikicash.cose import PrivateKeySigner, verify_signature
 from tikicash.messages import Bundle, Payment, Piece, Signed, Voucher, key_id, sign
 from tikiwallet.app import Parts
@@ -66,7 +67,6 @@ START_SECONDS_MAX: Final = 30
 PASSWORD: Final = "seven green umbrellas"
 CURRENCY: Final = "SGD"
 CURRENCY_NUMBER: Final = 702
-TICKS: Final = os.sysconf("SC_CLK_TCK")
 ASKED_EVERY_SECONDS: Final = 0.05
 
 
@@ -79,17 +79,6 @@ class Phone(msgspec.Struct, frozen=True, kw_only=True):
     device_id: DeviceId
 
 
-class Cpu(msgspec.Struct, frozen=True, kw_only=True):
-    """CPU seconds so far."""
-
-    server: float
-    database: float
-
-    def since(self, before: "Cpu") -> "Cpu":
-        """Return what was used since a moment before."""
-        return Cpu(server=self.server - before.server, database=self.database - before.database)
-
-
 class Server(msgspec.Struct, frozen=True, kw_only=True):
     """A running server."""
 
@@ -100,17 +89,7 @@ class Server(msgspec.Struct, frozen=True, kw_only=True):
     def cpu(self) -> Cpu:
         """Return what all processes of the server, and all of its database, have used."""
         postmaster = int((self.postgres.pgdata / "postmaster.pid").read_text().splitlines()[0])
-        return Cpu(server=_cpu_seconds(self.pid), database=_cpu_seconds(postmaster))
-
-
-def _cpu_seconds(pid: int) -> float:
-    """Return the CPU time of a process, its children that live, and all that have ended and were waited for."""
-    ticks = 0
-    for process in [psutil.Process(pid), *psutil.Process(pid).children(recursive=True)]:
-        with contextlib.suppress(FileNotFoundError, ProcessLookupError):  # ended: its parent has its time
-            fields = Path(f"/proc/{process.pid}/stat").read_text().rpartition(")")[2].split()
-            ticks += sum(int(field) for field in fields[11:15])
-    return ticks / TICKS
+        return Cpu(server=cpu_seconds(psutil.Process(self.pid)), database=cpu_seconds(psutil.Process(postmaster)))
 
 
 @contextlib.contextmanager
@@ -381,7 +360,7 @@ async def _measure(data_dir: Path) -> dict[str, float]:
             before, begun_at = server.cpu(), time.monotonic()
             await _bring(server.url, syncs[number::ROUNDS])
             wall_seconds += time.monotonic() - begun_at
-            spent = server.cpu().since(before)
+            spent = server.cpu() - before
             used = Cpu(server=used.server + spent.server, database=used.database + spent.database)
             verifier.measure()
     count = len(syncs) * BUNDLE_COUNT

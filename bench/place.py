@@ -186,7 +186,7 @@ class Serving:
 
     def cpu(self) -> Cpu:
         """Return what server and database have used so far."""
-        return Cpu(server=_seconds(self._process), database=_seconds(self._postgres))
+        return Cpu(server=cpu_seconds(self._process), database=cpu_seconds(self._postgres))
 
     def resident_bytes(self) -> int:
         """Return the memory of the process, without PostgreSQL."""
@@ -247,7 +247,8 @@ def _postmaster(postgres: EmbeddedPostgres) -> psutil.Process:
     return psutil.Process(int((postgres.pgdata / "postmaster.pid").read_text().splitlines()[0]))
 
 
-def _seconds(process: psutil.Process) -> float:
+def cpu_seconds(process: psutil.Process) -> float:
+    """Return the CPU time of a process, its children that live, and all that have ended and were waited for."""
     found = 0.0
     for each in (process, *process.children(recursive=True)):
         with contextlib.suppress(psutil.NoSuchProcess):

@@ -32,14 +32,14 @@ def functions(tree: ast.AST) -> Iterator[ast.FunctionDef | ast.AsyncFunctionDef]
 
 
 def test_files_fit_their_room() -> None:
-    sizes = {name_of(p): len(p.read_text().splitlines()) for p in python_files("src", "tests", "demo", "sim")}
+    sizes = {name_of(p): len(p.read_text().splitlines()) for p in python_files("src", "tests", "demo", "sim", "bench")}
     assert {name: size for name, size in sizes.items() if size > FILE_LINES_MAX} == {}
 
 
 def test_functions_fit_a_screen() -> None:
     long = {
         f"{name_of(path)}:{function.name}": function.end_lineno - function.lineno + 1
-        for path in python_files("src", "demo", "sim")
+        for path in python_files("src", "demo", "sim", "bench")
         for function in functions(ast.parse(path.read_text()))
         if function.end_lineno is not None and function.end_lineno - function.lineno + 1 > FUNCTION_LINES_MAX
     }
@@ -47,13 +47,19 @@ def test_functions_fit_a_screen() -> None:
 
 
 def test_modules_say_why_they_exist() -> None:
-    silent = [name_of(p) for p in python_files("src", "demo", "sim") if not ast.get_docstring(ast.parse(p.read_text()))]
+    silent = [
+        name_of(p)
+        for p in python_files("src", "demo", "sim", "bench")
+        if not ast.get_docstring(ast.parse(p.read_text()))
+    ]
     assert silent == []
 
 
 def test_nothing_is_called_utils() -> None:
     banned = {"utils", "util", "helpers", "helper", "common", "misc"}
-    assert [name_of(p) for p in python_files("src", "tests", "demo", "sim") if banned & {p.stem, p.parent.name}] == []
+    assert [
+        name_of(p) for p in python_files("src", "tests", "demo", "sim", "bench") if banned & {p.stem, p.parent.name}
+    ] == []
 
 
 def test_python_holds_no_sql() -> None:
@@ -107,7 +113,7 @@ def test_no_float_comes_near_money() -> None:
 def test_a_todo_names_its_issue() -> None:
     found = [
         f"{name_of(path)}:{number}"
-        for path in python_files("src", "tests", "demo", "sim")
+        for path in python_files("src", "tests", "demo", "sim", "bench")
         for number, line in enumerate(path.read_text().splitlines(), 1)
         if re.search(r"\b(TODO|FIXME)\b(?!\(#\d+\))", line) and path != Path(__file__)
     ]

@@ -29,7 +29,8 @@ from tikiwallet.offline.queries import SQL
 from tikiwallet.offline.types import VoucherId
 from tikiwallet.platform.db import Connection, Database
 
-# Judging a signature holds Python's lock, so more threads than this only make everybody else wait longer.
+# While the library verifies, other threads run; the rest of judging is Python, so more threads than this only make
+# everybody else wait longer.
 JUDGING_AT_ONCE: Final = 2
 # A hand-back adds one document to what a code may carry; it never travels as a code, so that it may be larger.
 HAND_BACK_LIMITS: Final = replace(LIMITS, documents_max=24, signatures_max=36, bytes_max=2 * LIMITS.bytes_max)
