@@ -17,7 +17,6 @@ import click
 
 from tikicash.messages import to_code
 from tikiwallet.app import CONTEXTS, Parts, build_app
-from tikiwallet.cli.codes import write_pictures
 from tikiwallet.cli.problems import PictureUnwritable
 from tikiwallet.cli.problems_of_copies import FileUnwritable
 from tikiwallet.identity.operators import Change
@@ -228,6 +227,8 @@ def double_spends_command(as_json: bool, png: Path | None) -> None:
 def _pictures(found: list[Found], folder: Path) -> dict[str, str]:
     """Write a picture of each proof that fits one; returns the files by the names that `_picture_name` gives."""
     try:
+        from tikiwallet.cli.codes import write_pictures  # a server that starts has no use for pictures
+
         return write_pictures({_picture_name(item): to_code(item.proof) for item in found}, folder)
     except (FileUnwritable, PictureUnwritable) as error:
         raise click.ClickException(f"The pictures of the proofs can't be written to {folder}.") from error

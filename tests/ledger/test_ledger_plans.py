@@ -3,7 +3,8 @@
 The plans are those of sessions as the program opens them, on books of a size at which a scan would be felt.
 """
 
-from collections.abc import AsyncIterator
+import asyncio
+from collections.abc import AsyncIterator, Iterator
 from datetime import UTC, datetime
 from uuid import UUID, uuid4
 
@@ -12,6 +13,7 @@ import pytest
 from bench.books import Books, seed, wallet_id
 from ledger_books import as_owner, move
 
+from databases import database_of, execute
 from tikiwallet.ledger.service import POSTING_NO_MAX, SQL, PostgresLedger
 from tikiwallet.ledger.types import Limits, PostOutcome, TransferKind
 from tikiwallet.platform.db import Database
@@ -26,10 +28,32 @@ ALICE, BOB, CAROL = (wallet_id(number) for number in range(3))
 NOON = datetime(2026, 1, 5, 12, tzinfo=UTC)
 
 
+@pytest.fixture(scope="module")
+def seeded(cluster: str, template: str) -> Iterator[str]:
+    """The name of a database with 78 000 postings, written once; each test has a copy."""
+    name = f"seeded_{uuid4().hex}"
+
+    async def make() -> None:
+        await execute(cluster, f"CREATE DATABASE {name} TEMPLATE {template} STRATEGY FILE_COPY")
+        await seed(database_of(cluster, name), BOOKS)
+
+    asyncio.run(make())
+    yield name
+    asyncio.run(execute(cluster, f"DROP DATABASE {name}"))
+
+
+@pytest.fixture
+async def database_url(cluster: str, seeded: str) -> AsyncIterator[str]:
+    """The URL of a copy of the seeded database, for its owner."""
+    name = f"t_{uuid4().hex}"
+    await execute(cluster, f"CREATE DATABASE {name} TEMPLATE {seeded} STRATEGY FILE_COPY")
+    yield database_of(cluster, name)
+    await execute(cluster, f"DROP DATABASE {name} WITH (FORCE)")
+
+
 @pytest.fixture
 async def database(database_url: str) -> AsyncIterator[Database]:
-    """78 000 postings, and the ledger's own connection."""
-    await seed(database_url, BOOKS)
+    """The ledger's own connection."""
     opened = Database(database_url, context="ledger", size_max=1)
     await opened.open()
     yield opened
