@@ -34,7 +34,7 @@ GOALS: Final = {
     "warm_start_s": Goal(2.0, is_at_most=True),
 }
 FULL: Final = served.Size(rounds=3, seconds=5)
-QUICK: Final = served.Size(rounds=1, seconds=2)
+QUICK: Final = served.Size(rounds=1, seconds=1)
 
 
 def main() -> None:
