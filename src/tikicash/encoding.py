@@ -39,10 +39,15 @@ def encode(value: Value) -> bytes:
 
 
 def decode(data: bytes) -> Value:
-    """Return the value of an encoding, or raise Rejected("bad_cbor") for anything but its only encoding."""
+    """Return the value of an encoding, or raise Rejected("bad_cbor") for anything but its only encoding.
+
+    Decodes, encodes again and compares, so that what the reader forgot to refuse is refused by the comparison.
+    """
     value, end = _decode(data, 0, 0)
     if end != len(data):
         raise Rejected("bad_cbor", "bytes after the end")
+    if encode(value) != data:
+        raise Rejected("bad_cbor", "not the shortest form")
     return value
 
 
