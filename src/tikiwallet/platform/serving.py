@@ -121,7 +121,7 @@ def check_tls(settings: Settings) -> None:
 def _spare_the_collector() -> None:
     """Let the collector of cycles leave alone what stays for ever, and look for the rest less often.
 
-    Nearly nothing in a request is part of a cycle; to look through everything ten times a second found nothing.
+    Nearly nothing in a request is part of a cycle, so looking often finds nothing.
     """
     gc.collect()
     gc.freeze()
@@ -142,8 +142,8 @@ class _OneWrite:
     def write(self, data: bytes) -> None:
         """Write, or hold back what ends as a head does, until the end of this turn of the loop at most."""
         if self._held:
-            held, self._held = self._held, b""
-            self._transport.write(held + data)
+            data, self._held = self._held + data, b""
+            self._transport.write(data)
         elif data.endswith(b"\r\n\r\n"):
             self._held = data
             self._loop.call_soon(self._let_go)
