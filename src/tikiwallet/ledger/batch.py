@@ -8,9 +8,9 @@ from collections.abc import Sequence
 from itertools import count
 
 import asyncpg
-import msgspec
 
 from tikiwallet.ledger.types import PostOutcome, PostResult, Transfer
+from tikiwallet.platform.db import as_array
 
 
 def arguments_of(transfers: Sequence[Transfer], *, linked: bool) -> tuple[object, ...]:
@@ -23,14 +23,14 @@ def arguments_of(transfers: Sequence[Transfer], *, linked: bool) -> tuple[object
     numbers = dict(zip(order, count(1), strict=False))
     firsts: dict[int, int] = {}
     return (
-        _array([accounts[key] for key in order]),
-        _array([transfer.transfer_id for transfer in transfers]),
-        _array([firsts.setdefault(transfer.transfer_id.int, index) for index, transfer in enumerate(transfers, 1)]),
-        _array([numbers[account_id.int] for account_id in debits]),
-        _array([numbers[account_id.int] for account_id in credits_]),
-        _array([transfer.amount_minor for transfer in transfers]),
-        _array([transfer.currency for transfer in transfers]),
-        _array([transfer.kind for transfer in transfers]),
+        as_array([accounts[key] for key in order]),
+        as_array([transfer.transfer_id for transfer in transfers]),
+        as_array([firsts.setdefault(transfer.transfer_id.int, index) for index, transfer in enumerate(transfers, 1)]),
+        as_array([numbers[account_id.int] for account_id in debits]),
+        as_array([numbers[account_id.int] for account_id in credits_]),
+        as_array([transfer.amount_minor for transfer in transfers]),
+        as_array([transfer.currency for transfer in transfers]),
+        as_array([transfer.kind for transfer in transfers]),
         [transfer.note for transfer in transfers],  # people's words: packed by the driver, which escapes anything
         linked,
     )
@@ -55,8 +55,3 @@ def results_of(row: asyncpg.Record) -> list[PostResult]:
         else result
         for result, known_at in zip(results, known_ats, strict=True)
     ]
-
-
-def _array(values: Sequence[object]) -> str:
-    """Return ids, numbers or words of ours as PostgreSQL writes an array: JSON but for the brackets."""
-    return "{" + msgspec.json.encode(values)[1:-1].decode() + "}"

@@ -7,7 +7,7 @@ arriving second would let a cheat's accomplice win by syncing first.
 
 import asyncio
 import hashlib
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from datetime import datetime
 from typing import Any, Final
@@ -27,7 +27,7 @@ from tikiwallet.offline.certificates import save_certificates
 from tikiwallet.offline.issuer import Issuer
 from tikiwallet.offline.queries import SQL
 from tikiwallet.offline.types import VoucherId
-from tikiwallet.platform.db import Connection, Database
+from tikiwallet.platform.db import Connection, Database, as_array
 
 # While the library verifies, other threads run; the rest of judging is Python, so more threads than this only make
 # everybody else wait longer.
@@ -99,7 +99,9 @@ class Claims:
             for item in bundle.documents:
                 (payments if is_payment(item) else vouchers).add(item.id)
             certificates.update(item.id for item in bundle.certificates)
-        rows = await self._db.pool.fetch(SQL["signers_of"], as_text(payments), as_text(vouchers), as_text(certificates))
+        rows = await self._db.pool.fetch(
+            SQL["signers_of"], as_array(payments), as_array(vouchers), as_array(certificates)
+        )
         return dict(rows)
 
     def _judge_all(self, readable: Sequence[Bundle | Rejected | str], known: Known) -> list[Judged]:
@@ -146,7 +148,7 @@ class Claims:
         brought = [chain.payment.id for chain in good]
         rows = await tx.fetch(
             SQL["insert_claims"],
-            *_columns(_rows(list(payments.values())), 7), *_columns(pieces, 6), as_text(brought), person_id,
+            *_columns(_rows(list(payments.values())), 7), *_columns(pieces, 6), as_array(brought), person_id,
         )  # fmt: skip
         new_ids = frozenset(row["document_id"] for row in rows if row["document_id"] is not None)
         late: dict[bytes, datetime] = {}
@@ -161,7 +163,7 @@ class Claims:
         read = [_read_refusal(data) for data in refusals]
         if refused := {item.body.payment_id for item in read if isinstance(item, Signed)}:
             ids.update(row["document_id"] for row in await tx.fetch(SQL["vouchers_of_refused"], list(refused)))
-        rows = await tx.fetch(SQL["lock_opened_vouchers"], as_text(ids))
+        rows = await tx.fetch(SQL["lock_opened_vouchers"], as_array(ids))
         return {document_id: (voucher_id, claim_until) for document_id, voucher_id, claim_until in rows}
 
     async def append_refusal(self, tx: Connection, data: bytes | None) -> tuple[str, bytes | None, bool]:
@@ -268,14 +270,4 @@ def _pieces(
 
 def _columns(rows: Sequence[tuple[Any, ...]], width: int) -> list[str]:
     """Return rows as columns, as `unnest` takes them."""
-    return [as_text([row[at] for row in rows]) for at in range(width)]
-
-
-def as_text(values: Collection[Any]) -> str:
-    """Return bytes, numbers or UUIDs as PostgreSQL writes an array of them.
-
-    The driver takes longer to pack an array of 50 than the database takes to read it.
-    """
-    if values and isinstance(next(iter(values)), bytes):
-        return '{"\\\\x' + '","\\\\x'.join([value.hex() for value in values]) + '"}'
-    return "{" + ",".join(map(str, values)) + "}"
+    return [as_array([row[at] for row in rows]) for at in range(width)]

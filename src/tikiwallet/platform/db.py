@@ -6,11 +6,12 @@ The role is set when a connection opens; nothing changes session state after tha
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Collection
 from importlib import resources
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 import asyncpg
+import msgspec
 
 Connection: TypeAlias = asyncpg.Connection | asyncpg.pool.PoolConnectionProxy
 
@@ -85,6 +86,17 @@ class Database:
 
 async def _keep_session(_: object) -> None:
     """Do nothing: no code changes session state, and asyncpg's own reset costs a round trip per use."""
+
+
+def as_array(values: Collection[Any]) -> str:
+    """Return bytes, numbers, UUIDs or words of ours (not people's) as PostgreSQL writes an array: `$1::text::int[]`.
+
+    The driver takes longer to pack an array than the database takes to read this.
+    """
+    if values and isinstance(next(iter(values)), bytes):
+        return '{"\\\\x' + '","\\\\x'.join([value.hex() for value in values]) + '"}'
+    # But for the brackets, JSON.
+    return "{" + msgspec.json.encode(values)[1:-1].decode() + "}"
 
 
 class Queries:
