@@ -5,7 +5,6 @@ minutes to write, so they are kept in `build/bench` (3 GB, and as much again for
 the schema and the seed, and every measurement works on a copy.
 """
 
-import asyncio
 import contextlib
 import hashlib
 import random
@@ -143,13 +142,12 @@ class Bookkeeper:
 
 @contextlib.asynccontextmanager
 async def bookkeeper(url: str, books: Books) -> AsyncIterator[Bookkeeper]:
-    """A caller with one connection."""
-    database = Database(url, context="ledger", size_max=1)
+    """A caller; while it asks one thing at a time, it does so by one connection."""
+    database = Database(url, context="ledger", size_max=4)
     await database.open()
     try:
-        connection = await asyncio.wait_for(database.pool.acquire(), 10)
-        pid = connection.get_server_pid()
-        await database.pool.release(connection)
+        async with database.pool.acquire() as connection:
+            pid = connection.get_server_pid()
         yield Bookkeeper(database, pid, books)
     finally:
         await database.close()

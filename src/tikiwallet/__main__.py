@@ -263,7 +263,7 @@ def jobs_command(context: click.Context) -> None:
         lines = [
             f"{name}/{job.job_id}  {job.name} {job.key}, parked {job.parked_at:%Y-%m-%d %H:%M}: {job.error}"
             for name in JOB_CONTEXTS
-            for job in await Jobs(name).parked(parts.databases[name].pool)
+            for job in await Jobs(name).parked(parts.databases[name].driver_pool)
         ]
         return lines + [
             f"close of voucher {item.voucher_id}, failed {item.failure_count} times since "
@@ -287,9 +287,9 @@ def retry_jobs(job_ids: tuple[str, ...]) -> None:
         for job_id in job_ids:
             name, _, number = job_id.partition("/")
             known = name in JOB_CONTEXTS and number.isdecimal()
-            found[job_id] = (
-                await Jobs(name).retry(parts.databases[name].pool, int(number)) if known else RetryOutcome.NOT_PARKED
-            )
+            found[job_id] = RetryOutcome.NOT_PARKED
+            if known:
+                found[job_id] = await Jobs(name).retry(parts.databases[name].driver_pool, int(number))
         return found
 
     outcomes = _with_parts(retry)

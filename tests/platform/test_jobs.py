@@ -82,7 +82,7 @@ async def test_a_promise_is_kept_once_and_forgotten(database: Database, owner: a
         await facts.add(key.decode())
 
     await promise(jobs, database, "before the worker")
-    async with jobs.worker(database.pool, {"work": work}):
+    async with jobs.worker(database.driver_pool, {"work": work}):
         await promise(jobs, database, "while it works")
         seen = await facts.until(lambda seen: len(seen) == 2)
     assert sorted(seen) == ["before the worker", "while it works"]
@@ -102,7 +102,7 @@ async def test_a_promise_in_a_rolled_back_transaction_is_none(database: Database
 
     with pytest.raises(LookupError):
         await promise_and_fail()
-    async with jobs.worker(database.pool, {"work": work}):
+    async with jobs.worker(database.driver_pool, {"work": work}):
         await promise(jobs, database, "real")
         await facts.until(bool)
     assert facts.seen == ["real"]
@@ -122,7 +122,7 @@ async def test_a_handler_that_fails_is_tried_again(database: Database) -> None:
         await facts.add("done")
 
     await promise(jobs, database, "again")
-    async with jobs.worker(database.pool, {"work": work}):
+    async with jobs.worker(database.driver_pool, {"work": work}):
         await facts.until(lambda seen: "done" in seen)
     assert facts.seen == ["tried", "tried", "tried", "done"]
 
@@ -136,7 +136,7 @@ async def test_a_job_that_never_succeeds_is_parked_for_a_person(database: Databa
         raise ZeroDivisionError
 
     await promise(jobs, database, "hopeless")
-    async with jobs.worker(database.pool, {"work": work}):
+    async with jobs.worker(database.driver_pool, {"work": work}):
         await until_statuses(owner, {"hopeless": "failed"})
     assert facts.seen == ["tried"] * 3
     assert await statuses(owner) == {"hopeless": "failed"}  # kept, not deleted
@@ -152,19 +152,19 @@ async def test_a_parked_job_is_listed_with_its_error_and_runs_again_when_a_perso
         if len(facts.seen) <= 2:
             raise ZeroDivisionError("a bug of ours")
 
-    assert await jobs.parked(database.pool) == []
+    assert await jobs.parked(database.driver_pool) == []
     await promise(jobs, database, "mended")
-    async with jobs.worker(database.pool, {"work": work}):
+    async with jobs.worker(database.driver_pool, {"work": work}):
         await until_statuses(owner, {"mended": "failed"})
-    (parked,) = await jobs.parked(database.pool)
+    (parked,) = await jobs.parked(database.driver_pool)
     assert (parked.name, parked.key, parked.error) == ("work", "mended", "ZeroDivisionError: a bug of ours")
-    assert await jobs.retry(database.pool, parked.job_id + 1) is RetryOutcome.NOT_PARKED
+    assert await jobs.retry(database.driver_pool, parked.job_id + 1) is RetryOutcome.NOT_PARKED
     await promise(jobs, database, "mended")
-    assert await jobs.retry(database.pool, parked.job_id) is RetryOutcome.PROMISED_AGAIN
+    assert await jobs.retry(database.driver_pool, parked.job_id) is RetryOutcome.PROMISED_AGAIN
     await owner.execute("DELETE FROM payments_jobs.pgqueuer WHERE status = 'queued'")
-    assert await jobs.retry(database.pool, parked.job_id) is RetryOutcome.QUEUED
-    assert await jobs.retry(database.pool, parked.job_id) is RetryOutcome.NOT_PARKED
-    async with jobs.worker(database.pool, {"work": work}):
+    assert await jobs.retry(database.driver_pool, parked.job_id) is RetryOutcome.QUEUED
+    assert await jobs.retry(database.driver_pool, parked.job_id) is RetryOutcome.NOT_PARKED
+    async with jobs.worker(database.driver_pool, {"work": work}):
         await until_statuses(owner, {})
     assert facts.seen == ["tried"] * 3
 
@@ -178,7 +178,7 @@ async def test_an_open_promise_is_not_made_twice(database: Database, owner: asyn
     await promise(jobs, database, "one")
     await promise(jobs, database, "one")
     assert await owner.fetchval("SELECT count(*) FROM payments_jobs.pgqueuer") == 1
-    async with jobs.worker(database.pool, {"work": work}):
+    async with jobs.worker(database.driver_pool, {"work": work}):
         await facts.until(bool)
         await until_statuses(owner, {})
         await promise(jobs, database, "one")  # kept by now, so this is another one
@@ -193,7 +193,7 @@ async def test_a_promise_can_begin_later(database: Database, owner: asyncpg.Conn
         await facts.add(key.decode())
 
     await promise(jobs, database, "in an hour", after_seconds=3600)
-    async with jobs.worker(database.pool, {"work": work}):
+    async with jobs.worker(database.driver_pool, {"work": work}):
         await promise(jobs, database, "now")
         await facts.until(bool)
     assert facts.seen == ["now"]
@@ -212,7 +212,7 @@ async def test_a_job_survives_the_worker_that_had_it(database: Database, owner: 
         "UPDATE payments_jobs.pgqueuer SET status = 'picked', queue_manager_id = gen_random_uuid(), "
         "heartbeat = now() - interval '1 hour'"
     )
-    async with jobs.worker(database.pool, {"work": work}):
+    async with jobs.worker(database.driver_pool, {"work": work}):
         await facts.until(bool)
     assert facts.seen == ["orphan"]
 
@@ -227,7 +227,7 @@ async def test_a_worker_that_is_stopped_finishes_what_it_began(database: Databas
 
     await promise(jobs, database, "slow")
     async with contextlib.AsyncExitStack() as stack:
-        await stack.enter_async_context(jobs.worker(database.pool, {"work": work}))
+        await stack.enter_async_context(jobs.worker(database.driver_pool, {"work": work}))
         await facts.until(bool)
         asyncio.get_running_loop().call_soon(may_end.set)
     assert facts.seen == ["began", "ended"]
@@ -244,7 +244,7 @@ async def test_a_worker_starts_again_when_its_database_comes_back(
         await facts.add(key.decode())
 
     with structlog.testing.capture_logs() as logs:
-        async with jobs.worker(database.pool, {"work": work}):
+        async with jobs.worker(database.driver_pool, {"work": work}):
             await promise(jobs, database, "before")
             await facts.until(bool)
             # The schema is gone for a moment, as a database is that fails over: the worker's next look fails.

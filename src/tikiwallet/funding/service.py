@@ -44,5 +44,5 @@ class Funding:
         async def continue_operation(key: bytes) -> None:
             await self.operations.keep_promise(key, clock())
 
-        async with self._jobs.worker(self._db.pool, {JOB_NAME: continue_operation}):
+        async with self._jobs.worker(self._db.driver_pool, {JOB_NAME: continue_operation}):
             yield

@@ -6,8 +6,6 @@ home. Rule: protocol/spec/05-close.md, "locked vouchers".
 
 from collections.abc import Iterable
 
-import asyncpg
-
 from tikicash.cose import check_point
 from tikicash.errors import Rejected
 from tikicash.messages import key_id
@@ -16,6 +14,7 @@ from tikiwallet.offline.devices import PublicKeyInvalid
 from tikiwallet.offline.queries import SQL
 from tikiwallet.offline.revocations import read_blocked
 from tikiwallet.offline.types import Audience, Device, to_device
+from tikiwallet.platform.connections import Connections
 from tikiwallet.platform.db import Connection
 from tikiwallet.platform.errors import Kind, Refused
 
@@ -68,7 +67,7 @@ async def find_audience(tx: Connection, key: bytes | None, person_id: PersonId) 
 
 
 async def read_audiences(
-    connection: Connection | asyncpg.Pool, keys: Iterable[bytes | None]
+    connection: Connection | Connections, keys: Iterable[bytes | None]
 ) -> dict[bytes, Audience]:  # fmt: skip
     """Return the phones with some key ids; None among them stands for money that is locked to nobody."""
     wanted = [key for key in keys if key is not None]

@@ -8,8 +8,6 @@ from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-import asyncpg
-
 from tikicash.messages import Certificate, Signed, commitment, key_id, signed
 from tikiwallet.identity.types import PersonId
 from tikiwallet.offline.exposure import is_paused
@@ -17,6 +15,7 @@ from tikiwallet.offline.issuer import Issuer
 from tikiwallet.offline.policy import TierPolicy
 from tikiwallet.offline.queries import SQL
 from tikiwallet.offline.types import Device, DeviceId, to_device
+from tikiwallet.platform.connections import Connections
 from tikiwallet.platform.db import Connection
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -53,7 +52,7 @@ async def certify(
 
 
 async def certificate_at_hand(
-    connection: Connection | asyncpg.Pool, device_id: DeviceId, *, policy: TierPolicy, issuer: Issuer, now: datetime
+    connection: Connection | Connections, device_id: DeviceId, *, policy: TierPolicy, issuer: Issuer, now: datetime
 ) -> tuple[Device, Signed[Certificate]] | None:
     """Return a phone as it is now, and the certificate that `certify` would return if that would change nothing.
 

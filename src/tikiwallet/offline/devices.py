@@ -8,7 +8,6 @@ from datetime import datetime, timedelta
 from typing import Final
 from uuid import UUID
 
-import asyncpg
 import msgspec
 
 from tikicash.cose import check_point, verify_signature
@@ -22,6 +21,7 @@ from tikiwallet.offline.policy import Policy
 from tikiwallet.offline.queries import SQL
 from tikiwallet.offline.revocations import read_blocked, revoke
 from tikiwallet.offline.types import Blocked, BlockReason, Device, DeviceId, Registered, to_device
+from tikiwallet.platform.connections import Connections
 from tikiwallet.platform.db import Connection, Database
 from tikiwallet.platform.errors import Kind, Refused
 
@@ -179,7 +179,7 @@ class Devices:
         return Registered(device=device, certificate=certificate, blocked=blocked)
 
 
-async def find_device(connection: Connection | asyncpg.Pool, device_id: DeviceId, person_id: PersonId) -> Device:
+async def find_device(connection: Connection | Connections, device_id: DeviceId, person_id: PersonId) -> Device:
     """Return a phone of this person. Refusal: `DeviceUnknown`, also for somebody else's phone."""
     row = await connection.fetchrow(SQL["device_of_person"], device_id, person_id)
     if row is None:

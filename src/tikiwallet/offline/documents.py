@@ -17,6 +17,7 @@ from tikicash.messages import Certificate, Payment, Signed, Voucher, signed
 from tikicash.plain import Taken, plain_holders
 from tikiwallet.offline.queries import SQL
 from tikiwallet.offline.types import VoucherId
+from tikiwallet.platform.connections import Connections
 from tikiwallet.platform.db import Connection
 
 
@@ -97,7 +98,7 @@ def to_open_voucher(row: asyncpg.Record) -> OpenVoucher:
     )
 
 
-async def read_touched(connection: Connection | asyncpg.Pool, voucher_ids: Iterable[VoucherId]) -> Touched:
+async def read_touched(connection: Connection | Connections, voucher_ids: Iterable[VoucherId]) -> Touched:
     """Return everything that counts for some vouchers that were opened."""
     ids = sorted(voucher_ids)
     payments: dict[VoucherId, list[Signed[Payment]]] = defaultdict(list)
@@ -129,7 +130,7 @@ class Standing(msgspec.Struct, frozen=True, kw_only=True):
 
 
 async def read_standing(
-    connection: Connection | asyncpg.Pool, vouchers: Iterable[OpenVoucher], *, operator: frozenset[bytes]
+    connection: Connection | Connections, vouchers: Iterable[OpenVoucher], *, operator: frozenset[bytes]
 ) -> Standing:
     """Return who stands where on some vouchers. Only where there is more to say than who was paid are documents read.
 
@@ -168,7 +169,7 @@ class DirectClaim(NamedTuple):
 
 
 async def read_direct_claims(
-    connection: Connection | asyncpg.Pool, key_ids: Iterable[bytes]
+    connection: Connection | Connections, key_ids: Iterable[bytes]
 ) -> list[DirectClaim]:  # fmt: skip
     """Return what some keys were paid straight from open vouchers of other keys that nobody contests.
 

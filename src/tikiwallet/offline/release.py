@@ -9,7 +9,6 @@ from collections.abc import Iterable, Mapping
 from typing import Final
 from uuid import uuid5
 
-import asyncpg
 import msgspec
 
 from tikicash.chain import Chain
@@ -28,6 +27,7 @@ from tikiwallet.offline.issuer import Issuer
 from tikiwallet.offline.policy import Policy
 from tikiwallet.offline.queries import SQL
 from tikiwallet.offline.types import Device, VoucherId, to_device
+from tikiwallet.platform.connections import Connections
 from tikiwallet.platform.db import Connection, Database
 from tikiwallet.platform.jobs import Jobs, NotYet
 
@@ -64,7 +64,7 @@ class Releases:
         self._policy = policy
         self._jobs = jobs
 
-    async def beneficiaries(self, connection: Connection | asyncpg.Pool, chains: Iterable[Chain]) -> list[Device]:
+    async def beneficiaries(self, connection: Connection | Connections, chains: Iterable[Chain]) -> list[Device]:
         """Return the phones that some claims could release money to: those that hand back, and receive-only ones."""
         operator = self._issuer.operator_ids
         payers = {chain.payer_id for chain in chains if chain.payment.body.payee_id in operator}

@@ -8,13 +8,12 @@ from collections.abc import Iterable
 from datetime import datetime, timedelta
 from typing import Final
 
-import asyncpg
-
 from tikicash.fields import REVOKED_BYTES
 from tikicash.messages import Revocations, Signed, SignedTime
 from tikiwallet.offline.issuer import Issuer
 from tikiwallet.offline.queries import SQL
 from tikiwallet.offline.types import Blocked, BlockReason
+from tikiwallet.platform.connections import Connections
 from tikiwallet.platform.db import Connection
 
 ENTRIES_MAX: Final = 256  # 2.3 kB: the newest matter most, and older keys hold nothing that is still open
@@ -28,7 +27,7 @@ async def revoke(tx: Connection, key_id: bytes, *, reason: BlockReason) -> None:
         await tx.execute(SQL["insert_revocation"], key_id, epoch, reason)
 
 
-async def read_blocked(connection: Connection | asyncpg.Pool, key_ids: Iterable[bytes]) -> dict[bytes, Blocked]:
+async def read_blocked(connection: Connection | Connections, key_ids: Iterable[bytes]) -> dict[bytes, Blocked]:
     """Return which of some keys are blocked, since when and why; the others aren't in the answer."""
     return {
         row["key_id"]: Blocked(reason=BlockReason(row["reason"]), blocked_at=row["recorded_at"])
@@ -37,7 +36,7 @@ async def read_blocked(connection: Connection | asyncpg.Pool, key_ids: Iterable[
 
 
 async def sign_revocations(
-    connection: Connection | asyncpg.Pool, issuer: Issuer, *, now: datetime
+    connection: Connection | Connections, issuer: Issuer, *, now: datetime
 ) -> Signed[Revocations]:
     """Return the list of today, signed now. Its epoch only grows, and grows with every key that is added."""
     row = await connection.fetchrow(SQL["newest_revocations"], now - timedelta(seconds=LISTED_SECONDS), ENTRIES_MAX)

@@ -111,7 +111,7 @@ class Offline:
 
         handlers: dict[str, Handler] = {OPEN_VOUCHER: open_voucher, POST_ADVANCE: post_advance, WATCH: watch}
         await self.watch_again(clock())
-        async with self._jobs.worker(self._db.pool, handlers):
+        async with self._jobs.worker(self._db.driver_pool, handlers):
             yield
 
     def _tell_key_end(self, now: datetime) -> None:

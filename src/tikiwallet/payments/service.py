@@ -50,5 +50,5 @@ class Payments:
         async def pay_request(key: bytes) -> None:
             await self.request_payments.keep_promise(key, clock())
 
-        async with self._jobs.worker(self._db.pool, {JOB_NAME: pay_request}):
+        async with self._jobs.worker(self._db.driver_pool, {JOB_NAME: pay_request}):
             yield

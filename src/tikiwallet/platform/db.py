@@ -13,6 +13,8 @@ from typing import Any, TypeAlias
 import asyncpg
 import msgspec
 
+from tikiwallet.platform.connections import Connections
+
 Connection: TypeAlias = asyncpg.Connection | asyncpg.pool.PoolConnectionProxy
 
 CONNECT_TIMEOUT_SECONDS = 10
@@ -35,6 +37,7 @@ class Database:
         self._context = context
         self._size_max = size_max
         self._pool: asyncpg.Pool | None = None
+        self._connections: Connections | None = None
 
     async def open(self) -> None:
         """Open the pool. Raises `OSError` or `asyncpg.PostgresError` if the server can't be reached."""
@@ -53,26 +56,34 @@ class Database:
                 "plan_cache_mode": "force_generic_plan",
             },
         )
+        self._connections = Connections(self._pool, size_max=self._size_max)
 
     async def close(self) -> None:
         """Wait for connections in use, then close all. Safe when never opened."""
-        if self._pool is not None:
+        if self._pool is not None and self._connections is not None:
+            await self._connections.close()
             await self._pool.close()
-            self._pool = None
+            self._pool = self._connections = None
 
     @property
-    def pool(self) -> asyncpg.Pool:
-        """The open pool, for single statements (`fetchrow`, `execute`) and for the job worker."""
+    def pool(self) -> Connections:
+        """The open connections, for single statements (`fetchrow`, `execute`)."""
+        assert self._connections is not None, f"{self._context}: the database is not open"
+        return self._connections
+
+    @property
+    def driver_pool(self) -> asyncpg.Pool:
+        """The driver's own pool, for the job worker."""
         assert self._pool is not None, f"{self._context}: the database is not open"
         return self._pool
 
     async def answers(self) -> bool:
         """Return whether the server answers within `ANSWER_TIMEOUT_SECONDS`. Raises nothing."""
-        if self._pool is None:
+        if self._connections is None:
             return False
         try:
             async with asyncio.timeout(ANSWER_TIMEOUT_SECONDS):
-                await self._pool.execute(SQL["answers"])
+                await self._connections.execute(SQL["answers"])
         except (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError):
             return False
         return True
