@@ -36,6 +36,7 @@ from tikiwallet.platform.jobs import Jobs, RetryOutcome
 from tikiwallet.platform.migrate import MigrationError, migrate
 from tikiwallet.platform.serving import StartError
 from tikiwallet.platform.telemetry import configure_logs
+from tikiwallet.stripe_standin.command import stripe_standin
 
 T = TypeVar("T")
 CANNOT_START = (ConfigError, StartError, EmbeddedPostgresError, MigrationError)  # each is one sentence
@@ -46,6 +47,9 @@ JOB_CONTEXTS = ("payments", "funding", "offline")
 @click.version_option(package_name="tikiwallet")
 def commands() -> None:
     """Run and look after a TikiWallet server. Settings come from the environment (docs/operating.md)."""
+
+
+commands.add_command(stripe_standin)
 
 
 @commands.command()
