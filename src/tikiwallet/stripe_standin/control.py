@@ -8,7 +8,17 @@ from typing import TypeAlias
 
 import msgspec
 
-from tikiwallet.stripe_standin import checkout, disputes, events, faults, payment_intents, setup_intents
+from tikiwallet.stripe_standin import (
+    accounts,
+    balance,
+    checkout,
+    disputes,
+    events,
+    faults,
+    payment_intents,
+    payouts,
+    setup_intents,
+)
 from tikiwallet.stripe_standin.cards import CARDS
 from tikiwallet.stripe_standin.customers import make_method
 from tikiwallet.stripe_standin.errors import StripeError, Thing, missing
@@ -29,6 +39,9 @@ class Controlled(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
     is_won: bool = False
     is_authenticated: bool = True
     is_inquiry: bool = False
+    bank_number: str = "000123456"
+    failure: str = ""
+    currency: str = "sgd"
 
 
 Control: TypeAlias = Callable[[StandIn, bytes], object]
@@ -121,6 +134,43 @@ def close_dispute(standin: StandIn, body: bytes) -> object:
     return found
 
 
+def onboard(standin: StandIn, body: bytes) -> object:
+    """Fill in the onboarding page of an account (`id`), with a bank account (`bank_number`)."""
+    said, store = _read(body), standin.store
+    if said.bank_number not in accounts.BANK_NUMBERS:
+        raise StripeError(f"A bank account is one of {', '.join(accounts.BANK_NUMBERS)}.")
+    account = store.get("account", said.id)
+    accounts.onboard(store, account, said.bank_number)
+    return account
+
+
+def close_account(standin: StandIn, body: bytes) -> object:
+    """Let Stripe reject an account (`id`)."""
+    account = standin.store.get("account", _read(body).id)
+    accounts.close(standin.store, account)
+    return account
+
+
+def finish_payout(standin: StandIn, body: bytes) -> object:
+    """Let a payout (`id`) arrive now, or fail (`failure`: a code), even after it was paid."""
+    said, store = _read(body), standin.store
+    payout = store.find(said.id)
+    if payout is None or payout["object"] != "payout":
+        raise missing("payout", said.id)
+    payouts.finish(store, payout, failure=said.failure)
+    return payout
+
+
+def fund(standin: StandIn, body: bytes) -> object:
+    """Put money of the platform's own into its balance (`amount`, `currency`), as a top-up from its bank does."""
+    said, store = _read(body), standin.store
+    name = balance.enter(
+        store, kind="topup", category="topup", amount=said.amount or 0, currency=said.currency,
+        source=store.next_id("tu"),
+    )  # fmt: skip
+    return store.get("balance_transaction", name)
+
+
 def send_again(standin: StandIn, body: bytes) -> object:
     """Send an event (`id`) once more."""
     event = standin.store.find(_read(body).id)
@@ -142,6 +192,10 @@ CONTROLS: dict[str, Control] = {
     "/_control/authenticate": authenticate,
     "/_control/dispute": dispute,
     "/_control/close-dispute": close_dispute,
+    "/_control/onboard": onboard,
+    "/_control/close-account": close_account,
+    "/_control/finish-payout": finish_payout,
+    "/_control/fund": fund,
     "/_control/send-again": send_again,
 }
 

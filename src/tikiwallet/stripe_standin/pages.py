@@ -5,6 +5,7 @@ They look nothing like Stripe's, so that nobody takes one for a place to type a 
 
 from html import escape
 
+from tikiwallet.stripe_standin.accounts import BANK_NUMBERS
 from tikiwallet.stripe_standin.cards import CARDS
 from tikiwallet.stripe_standin.errors import Thing
 
@@ -82,6 +83,22 @@ def secure_page(intent: Thing) -> bytes:
         f'<h1>Your bank asks: is it you?</h1><p class="amount">{shown}</p>'
         f'<form method="post" action="/3ds/{intent["id"]}"><button name="answer" value="yes">Yes, it is me</button>'
         '<button class="second" name="answer" value="no">No, fail this</button></form>',
+    )
+
+
+def onboarding_page(link: Thing, account: Thing) -> bytes:
+    """Return the page on which a person tells Stripe who they are and where money is to go."""
+    choices = "".join(
+        f'<option value="{number}">… {number[-4:]}  {f"payouts fail: {code}" if code else "payouts arrive"}</option>'
+        for number, code in BANK_NUMBERS.items()
+    )
+    return page(
+        "Tell us who you are",
+        f"<h1>Tell us who you are</h1><p>Payouts in {escape(account['default_currency'].upper())} go to a bank account "
+        "in your name. Here it is enough to choose one.</p>"
+        f'<form method="post" action="/onboard/{link["id"]}"><label for="bank">Test bank account</label>'
+        f'<select id="bank" name="bank">{choices}</select><button name="answer" value="fill">Save and go back</button>'
+        '<button class="second" name="answer" value="leave">Leave without finishing</button></form>',
     )
 
 

@@ -3,6 +3,7 @@
 import re
 
 from tikiwallet.stripe_standin import (
+    accounts,
     balance,
     charges,
     checkout,
@@ -10,13 +11,23 @@ from tikiwallet.stripe_standin import (
     disputes,
     events,
     payment_intents,
+    payouts,
     refunds,
     setup_intents,
+    transfers,
 )
 from tikiwallet.stripe_standin.call import Endpoint
 from tikiwallet.stripe_standin.errors import StripeError
 
 ROUTES: dict[tuple[str, str], Endpoint] = {
+    ("POST", "/v1/account_links"): accounts.create_link,
+    ("GET", "/v1/accounts"): accounts.list_accounts,
+    ("POST", "/v1/accounts"): accounts.create_account,
+    ("GET", "/v1/accounts/{id}"): accounts.get_account,
+    ("POST", "/v1/accounts/{id}"): accounts.update_account,
+    ("DELETE", "/v1/accounts/{id}"): accounts.delete_account,
+    ("GET", "/v1/accounts/{id}/external_accounts"): accounts.list_external_accounts,
+    ("POST", "/v1/accounts/{id}/login_links"): accounts.create_login_link,
     ("GET", "/v1/balance"): balance.get_balance,
     ("GET", "/v1/balance_transactions"): balance.list_transactions,
     ("GET", "/v1/balance_transactions/{id}"): balance.get_transaction,
@@ -49,6 +60,10 @@ ROUTES: dict[tuple[str, str], Endpoint] = {
     ("GET", "/v1/payment_methods/{id}"): customers.get_method,
     ("POST", "/v1/payment_methods/{id}/attach"): customers.attach_method,
     ("POST", "/v1/payment_methods/{id}/detach"): customers.detach_method,
+    ("GET", "/v1/payouts"): payouts.list_payouts,
+    ("POST", "/v1/payouts"): payouts.create_payout,
+    ("GET", "/v1/payouts/{id}"): payouts.get_payout,
+    ("POST", "/v1/payouts/{id}/cancel"): payouts.cancel_payout,
     ("GET", "/v1/refunds"): refunds.list_refunds,
     ("POST", "/v1/refunds"): refunds.create_refund,
     ("GET", "/v1/refunds/{id}"): refunds.get_refund,
@@ -57,6 +72,12 @@ ROUTES: dict[tuple[str, str], Endpoint] = {
     ("GET", "/v1/setup_intents/{id}"): setup_intents.get_setup,
     ("POST", "/v1/setup_intents/{id}/cancel"): setup_intents.cancel_setup,
     ("POST", "/v1/setup_intents/{id}/confirm"): setup_intents.confirm_setup,
+    ("GET", "/v1/transfers"): transfers.list_transfers,
+    ("POST", "/v1/transfers"): transfers.create_transfer,
+    ("GET", "/v1/transfers/{id}"): transfers.get_transfer,
+    ("POST", "/v1/transfers/{id}"): transfers.update_transfer,
+    ("GET", "/v1/transfers/{id}/reversals"): transfers.list_reversals,
+    ("POST", "/v1/transfers/{id}/reversals"): transfers.reverse_transfer,
 }
 PATTERNS = [
     (method, re.compile(re.sub(r"\{\w+\}", "([^/]+)", path)), endpoint) for (method, path), endpoint in ROUTES.items()

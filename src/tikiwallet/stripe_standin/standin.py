@@ -11,7 +11,7 @@ from datetime import datetime
 
 import msgspec
 
-from tikiwallet.stripe_standin import balance, checkout, expand, faults, forms, refunds
+from tikiwallet.stripe_standin import balance, checkout, expand, faults, forms, payouts, refunds
 from tikiwallet.stripe_standin.call import Call
 from tikiwallet.stripe_standin.errors import StripeError, Thing, invalid
 from tikiwallet.stripe_standin.events import Send, deliver
@@ -52,6 +52,7 @@ class StandIn:
         balance.let_ripen(self.store)
         checkout.let_come_due(self.store)
         refunds.let_come_due(self.store)
+        payouts.let_come_due(self.store)
 
     async def deliver(self, send: Send) -> int:
         """Send the webhooks that are due; returns how many were taken."""

@@ -5,7 +5,7 @@ from urllib.parse import parse_qsl
 
 import msgspec
 
-from tikiwallet.stripe_standin import checkout, pages
+from tikiwallet.stripe_standin import accounts, checkout, pages
 from tikiwallet.stripe_standin.cards import CARDS
 from tikiwallet.stripe_standin.control import finish_authentication
 from tikiwallet.stripe_standin.customers import make_method
@@ -39,7 +39,21 @@ def visit(store: Store, method: str, path: str, form: str) -> Shown:
         return _pay(store, thing, method, verb, said)
     if kind == "3ds" and thing is not None and thing["object"] in {"payment_intent", "setup_intent"}:
         return _secure(store, thing, method, said)
+    if kind == "onboard" and thing is not None and thing["object"] == "link":
+        return _onboard(store, thing, method, said)
     return NOT_FOUND
+
+
+def _onboard(store: Store, link: Thing, method: str, said: Mapping[str, str]) -> Shown:
+    if link["is_used"] or link["expires_at"] <= store.now():
+        return go_to(link["refresh_url"])
+    account = store.get("account", link["account"])
+    if method == "GET":
+        return Shown(body=pages.onboarding_page(link, account))
+    link["is_used"] = True
+    if said.get("answer") == "fill" and said.get("bank") in accounts.BANK_NUMBERS:
+        accounts.onboard(store, account, said["bank"])
+    return go_to(link["return_url"])
 
 
 def _pay(store: Store, session: Thing, method: str, verb: str, said: Mapping[str, str]) -> Shown:
