@@ -41,13 +41,13 @@ from tikicash.cose import PrivateKeySigner, verify_signature
 from tikicash.messages import Bundle, Payment, Piece, Signed, Voucher, key_id, sign
 from tikiwallet.app import Parts
 from tikiwallet.funding.books import BANK_OWNER_ID
-from tikiwallet.identity.operators import Change
 from tikiwallet.identity.registration import NewRegistration
 from tikiwallet.identity.types import Person, PersonId, Tier
 from tikiwallet.ledger.types import AccountKind, Transfer, TransferId, TransferKind, derive_account_id
 from tikiwallet.offline.devices import CHALLENGE_TAG, Registration
 from tikiwallet.offline.types import DeviceId
 from tikiwallet.offline.wire import SyncBody, from_base64url, to_base64url
+from tikiwallet.platform.audit import By
 from tikiwallet.platform.config import Settings, read_settings
 from tikiwallet.platform.embedded_postgres import EmbeddedPostgres
 from tikiwallet.platform.money import Amount
@@ -152,8 +152,9 @@ async def _sign_up(parts: Parts, number: int, *, kind: str) -> Phone:
     session = await parts.identity.registrations.verify(
         new.registration_id, code=new.code, session_id=uuid4(), now=_now()
     )
-    change = Change(uuid4(), "bench", _now())
-    person = await parts.identity.operators.set_tier(session.person.username, Tier.IDENTIFIED, change=change)
+    person = await parts.identity.operators.set_tier(
+        session.person.username, Tier.IDENTIFIED, by=By.operator("bench"), now=_now()
+    )
     signer = PrivateKeySigner(ec.generate_private_key(ec.SECP256R1()))
     challenge = await parts.offline.devices.challenge(
         person.person_id, challenge_id=uuid4(), challenge=secrets.token_bytes(32), now=_now()

@@ -2,16 +2,11 @@
 
 import asyncio
 import functools
-import getpass
 import json
-import os
 import socket
 import sys
-from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import TypeVar
-from uuid import uuid4
 
 import click
 
@@ -19,26 +14,24 @@ from tikicash.messages import to_code
 from tikiwallet.app import CONTEXTS, Parts, build_app
 from tikiwallet.cli.problems import PictureUnwritable
 from tikiwallet.cli.problems_of_copies import FileUnwritable
-from tikiwallet.identity.operators import Change
-from tikiwallet.identity.types import Tier
+from tikiwallet.commands_people import PEOPLE_COMMANDS
 from tikiwallet.ledger.reconcile import Reconciliation, reconcile
 from tikiwallet.offline.double_spends import Found
 from tikiwallet.offline.figures import Figures
 from tikiwallet.offline.key_folder import rotate_issuer_key as rotate
 from tikiwallet.offline.policy import DAY_SECONDS, read_policy
 from tikiwallet.offline.service import keys_folder
+from tikiwallet.operating import given_settings, with_parts
 from tikiwallet.platform import local_certificate, serving, workers
-from tikiwallet.platform.config import ConfigError, Settings, read_settings
+from tikiwallet.platform.config import ConfigError, Settings
 from tikiwallet.platform.embedded_postgres import EmbeddedPostgresError
 from tikiwallet.platform.errors import Refused
 from tikiwallet.platform.http import utc_now
 from tikiwallet.platform.jobs import Jobs, RetryOutcome
 from tikiwallet.platform.migrate import MigrationError, migrate
 from tikiwallet.platform.serving import StartError
-from tikiwallet.platform.telemetry import configure_logs
 from tikiwallet.stripe_standin.command import stripe_standin
 
-T = TypeVar("T")
 CANNOT_START = (ConfigError, StartError, EmbeddedPostgresError, MigrationError)  # each is one sentence
 JOB_CONTEXTS = ("payments", "funding", "offline")
 
@@ -57,7 +50,7 @@ commands.add_command(stripe_standin)
 @click.option("--tls-key", metavar="FILE", help="The certificate's private key (PEM; TIKIWALLET_TLS_KEY).")
 def serve(tls_cert: str | None, tls_key: str | None) -> None:
     """Serve the wallet: database, migrations, HTTP. Ctrl-C stops everything cleanly."""
-    settings = _settings(TIKIWALLET_TLS_CERT=tls_cert, TIKIWALLET_TLS_KEY=tls_key)
+    settings = given_settings(TIKIWALLET_TLS_CERT=tls_cert, TIKIWALLET_TLS_KEY=tls_key)
     serving.check_tls(settings)
     workers.check(settings, context_count=len(CONTEXTS))
     with (
@@ -84,7 +77,7 @@ def worker_command(listening: int, parent: int) -> None:
     """Serve as one of the processes of `serve`, which starts this with the two sockets LISTENING and PARENT."""
     with socket.socket(fileno=parent) as channel, socket.socket(fileno=listening) as accepting:
         try:
-            settings = _settings()
+            settings = given_settings()
             with serving.stoppable(), serving.database(settings) as url, serving.database_errors(settings):
                 app = build_app(settings, database_url=url)
                 ready = functools.partial(workers.tell, channel, workers.READY)
@@ -104,7 +97,7 @@ def make_certificate_command(hosts: tuple[str, ...], replace: bool) -> None:
 
     Browsers give the camera, and the wallet its life without a network, to HTTPS alone.
     """
-    settings = _settings()
+    settings = given_settings()
     folder = settings.data_dir.absolute() / "tls"
     if folder.exists() and not replace:
         raise StartError(f"There is a certificate in {folder}; phones trust it. --replace makes a new one.")
@@ -134,26 +127,10 @@ def make_certificate_command(hosts: tuple[str, ...], replace: bool) -> None:
 @commands.command("migrate")
 def migrate_command() -> None:
     """Bring the database to this release's schema and stop."""
-    settings = _settings()
+    settings = given_settings()
     with serving.database(settings) as url, serving.database_errors(settings):
         ran = asyncio.run(migrate(url, contexts=CONTEXTS))
     click.echo(f"{ran} migrations ran." if ran else "The database is up to date.")
-
-
-@commands.command()
-@click.argument("tier", type=click.Choice([tier.value for tier in Tier]))
-@click.argument("who", nargs=-1, required=True)
-@click.option("--by", "operator", default=getpass.getuser, show_default="you", help="Who decides this; it is recorded.")
-def set_tier(tier: str, who: tuple[str, ...], operator: str) -> None:
-    """Give a TIER to everybody in WHO (usernames or phone numbers), e.g. after seeing a document."""
-
-    async def change(parts: Parts) -> None:
-        for each in who:
-            history = Change(change_id=uuid4(), changed_by=operator, changed_at=utc_now())
-            person = await parts.identity.operators.set_tier(each, Tier(tier), change=history)
-            click.echo(f"{person.username} is now {person.tier.value}.")
-
-    _with_parts(change)
 
 
 @commands.command()
@@ -161,7 +138,7 @@ def set_tier(tier: str, who: tuple[str, ...], operator: str) -> None:
 @click.option("--overlap-days", type=click.IntRange(0, 366), help="[default: longer than the longest certificate]")
 def rotate_issuer_key(root_file: Path | None, overlap_days: int | None) -> None:
     """Make the next signing key of offline money. Running servers make it known, and sign with it after the overlap."""
-    settings = _settings()
+    settings = given_settings()
     folder, now = keys_folder(settings), utc_now()
     longest_seconds = read_policy(settings.offline_policy, currency=settings.currencies[0]).certificate_seconds_max
     overlap = timedelta(days=-(-longest_seconds // DAY_SECONDS) + 1 if overlap_days is None else overlap_days)
@@ -184,7 +161,7 @@ def reconcile_command() -> None:
     async def prove(parts: Parts) -> Reconciliation:
         return await reconcile(parts.databases["ledger"])
 
-    found = _with_parts(prove)
+    found = with_parts(prove)
     for difference in found.differences:
         click.echo(f"{difference.rule.value}: {difference.subject}: {difference.found}")
     if found.is_cut:
@@ -219,7 +196,7 @@ def double_spends_command(as_json: bool, png: Path | None) -> None:
             for item in found
         ]
 
-    for line in _with_parts(collect):
+    for line in with_parts(collect):
         if as_json:
             click.echo(json.dumps(line))
         else:
@@ -249,7 +226,7 @@ def close_due_command() -> None:
     async def close(parts: Parts) -> tuple[int, int]:
         return await parts.offline.keep_up(), len(await parts.offline.closes.stuck())
 
-    closed, stuck = _with_parts(close)
+    closed, stuck = with_parts(close)
     click.echo(f"Vouchers closed: {closed}.")
     if stuck:
         click.echo(f"Vouchers that can't be closed: {stuck}; `tikiwallet jobs` says why.")
@@ -275,7 +252,7 @@ def jobs_command(context: click.Context) -> None:
             for item in await parts.offline.closes.stuck()
         ]
 
-    stuck = _with_parts(collect)
+    stuck = with_parts(collect)
     click.echo("\n".join(stuck) or "Nothing is stuck.")
     if stuck:
         sys.exit(1)
@@ -296,7 +273,7 @@ def retry_jobs(job_ids: tuple[str, ...]) -> None:
                 found[job_id] = await Jobs(name).retry(parts.databases[name].driver_pool, int(number))
         return found
 
-    outcomes = _with_parts(retry)
+    outcomes = with_parts(retry)
     for job_id, outcome in outcomes.items():
         click.echo(f"{job_id}: {RETRY_SENTENCES[outcome]}")
     if set(outcomes.values()) != {RetryOutcome.QUEUED}:
@@ -317,7 +294,7 @@ def exposure_command() -> None:
     async def measure(parts: Parts) -> Figures:
         return await parts.offline.figures(now=utc_now())
 
-    found = _with_parts(measure)
+    found = with_parts(measure)
     exposure = found.exposure
     promised = (
         f"cover {exposure.cover_minor} + guarantees {exposure.guarantee_minor} "
@@ -341,27 +318,6 @@ def exposure_command() -> None:
     click.echo(f"Signing keys last until {found.key_ends_at:%d %B %Y}.")
 
 
-def _with_parts(work: Callable[[Parts], Awaitable[T]]) -> T:
-    """Run `work` on the wallet's parts, beside a running server or without one."""
-    settings = _settings()
-
-    async def run(url: str) -> T:
-        parts = Parts(settings, database_url=url)
-        await migrate(url, contexts=CONTEXTS)
-        async with parts.open(now=utc_now()):
-            return await work(parts)
-
-    with serving.database(settings) as url, serving.database_errors(settings):
-        return asyncio.run(run(url))
-
-
-def _settings(**given: str | None) -> Settings:
-    """Return the settings of the environment, and of what was `given` on the command line before it."""
-    settings = read_settings({**os.environ, **{name: value for name, value in given.items() if value is not None}})
-    configure_logs(settings.log_level)
-    return settings
-
-
 def _welcome(settings: Settings, *, host: str, port: int) -> str:
     money = "demo money" if not settings.is_production else "REAL MONEY"
     data = "the database of DATABASE_URL" if settings.database_url else f"{settings.data_dir.absolute()}"
@@ -381,6 +337,10 @@ def _welcome(settings: Settings, *, host: str, port: int) -> str:
 
 def _in_address(host: str) -> str:
     return f"[{host}]" if ":" in host else host
+
+
+for _command in PEOPLE_COMMANDS:
+    commands.add_command(_command)
 
 
 def main() -> None:

@@ -20,7 +20,7 @@ INSERT_CODE = (
     "(purpose, request_id, code_hash, expires_at, attempts, attempts_max, sends, sends_max, consumed_at) VALUES "
 )
 INSERT_REGISTRATION = "INSERT INTO identity.registration VALUES "
-INSERT_CHANGE = "INSERT INTO identity.person_change VALUES "
+INSERT_ENTRY = "INSERT INTO identity.audit_entry (at, act, actor, address, label, detail) VALUES "
 INSERT_KEY = "INSERT INTO identity.signing_key VALUES "
 PEM = "'-----BEGIN PRIVATE KEY-----'"
 CODE_HASH = "repeat('x', 32)::bytea"
@@ -52,8 +52,10 @@ def registration(values: str) -> str:
     return f"{INSERT_REGISTRATION} (gen_random_uuid(), gen_random_uuid(), {values})"
 
 
-def change(values: str) -> str:
-    return f"{INSERT_CHANGE} (gen_random_uuid(), {values}, {NOW})"
+def entry(
+    act: str = "signed_in", actor: str = "nobody", address: str = "''", label: str = "''", detail: str = "{}"
+) -> str:
+    return f"{INSERT_ENTRY} ({NOW}, '{act}', '{actor}', {address}, {label}, '{detail}')"
 
 
 NOBODY = "'00000000-0000-0000-0000-000000000009'"
@@ -82,10 +84,17 @@ BROKEN_RULES = {
     "registration_phone_is_e164": registration(f"'9111', 'bob', {HASH}, {NOW}, 'infinity'"),
     "registration_username_shape": registration(f"'+6591110002', '1bob', {HASH}, {NOW}, 'infinity'"),
     "registration_password_is_argon2id": registration(f"'+6591110002', 'bob', 'plain', {NOW}, 'infinity'"),
-    "change_changes_something": change(f"{PERSON}, 'tier', 'till', 'till', 'olga'"),
-    "change_has_an_author": change(f"{PERSON}, 'tier', 'phone', 'till', ''"),
-    "change_of_a_person": change(f"{NOBODY}, 'tier', 'phone', 'till', 'olga'"),
-    "changed_field_known": change(f"{PERSON}, 'shoe', '41', '42', 'olga'"),
+    "audit_act_is_a_word": entry(act="Signed in!"),
+    "audit_has_an_actor": entry(actor="somebody"),
+    "audit_address_is_short": entry(address="repeat('1', 65)"),
+    "audit_label_is_short": entry(label="repeat('x', 41)"),
+    "audit_detail_is_an_object": entry(detail="[1]"),
+    "audit_names_no_phone": entry(detail='{"phone":"+6591110001"}'),
+    "audit_is_append_only": "UPDATE identity.audit_entry SET actor = 'nobody'",
+    "audit_head_is_one": "INSERT INTO identity.audit_head VALUES (false, 0, sha256(''))",
+    "one_audit_head": "INSERT INTO identity.audit_head VALUES (true, 0, sha256(''))",
+    "audit_counts_up": "UPDATE identity.audit_head SET entry_count = -1",
+    "audit_head_is_a_hash": "UPDATE identity.audit_head SET head_hash = '1'",
     "one_signing_key_at_work": f"{INSERT_KEY} ('k1', {PEM}, {NOW}, NULL)",
     "signing_key_once": f"{INSERT_KEY} ('k0', {PEM}, {NOW}, 'infinity')",
     "signing_key_is_private_pem": f"{INSERT_KEY} ('k1', 'public', {NOW}, 'infinity')",
@@ -97,9 +106,14 @@ FORBIDDEN = [
     "DELETE FROM identity.person",
     "UPDATE identity.person SET phone = '+6591110009'",
     "UPDATE identity.person SET password_hash = password_hash",
-    "UPDATE identity.person_change SET changed_by = 'nobody'",
-    "DELETE FROM identity.person_change",
-    "TRUNCATE identity.person_change",
+    "UPDATE identity.audit_entry SET actor = 'nobody'",
+    "DELETE FROM identity.audit_entry",
+    "TRUNCATE identity.audit_entry",
+    "UPDATE identity.audit_head SET entry_count = 0",
+    (
+        "INSERT INTO identity.audit_entry (entry_no, at, act, actor, address, label, detail) "
+        "VALUES (9, now(), 'signed_in', 'nobody', '', '', '{}')"
+    ),
     "DELETE FROM identity.session",
     "UPDATE identity.session SET expires_at = expires_at",
     "UPDATE identity.session SET label = label",
@@ -109,7 +123,10 @@ FORBIDDEN = [
     "CREATE TABLE identity.mine ()",
 ]
 # Ids that the edge makes at random; their uniqueness is the primary key and nothing more.
-ONLY_A_KEY = {"person_change_once", "registration_once", "registration_makes_one_person", "session_once"}
+# So are the number and the hash of an entry, which a trigger gives.
+ONLY_A_KEY = {
+    "registration_once", "registration_makes_one_person", "session_once", "audit_entry_once", "audit_entry_follows_one",
+}  # fmt: skip
 
 
 async def test_the_database_refuses_what_breaks_a_rule_and_names_it(owner: asyncpg.Connection) -> None:
@@ -136,7 +153,7 @@ async def test_the_context_itself_may_not_rewrite_history(owner: asyncpg.Connect
 async def test_other_contexts_may_not_read_people_or_keys(owner: asyncpg.Connection) -> None:
     for context in ("ledger", "payments", "offline", "funding"):
         await owner.execute(f"SET ROLE tikiwallet_{context}")
-        for table in ("signing_key", "person", "session", "one_time_code", "registration", "person_change"):
+        for table in ("signing_key", "person", "session", "one_time_code", "registration", "audit_entry"):
             with pytest.raises(asyncpg.InsufficientPrivilegeError):
                 await owner.fetch(f"SELECT * FROM identity.{table}")
         await owner.execute("RESET ROLE")

@@ -1,37 +1,35 @@
 """What an operator changes about a person stays readable: who, when, from what to what."""
 
-from uuid import UUID
+import json
 
-import asyncpg
 import pytest
 
-from tikiwallet.identity.operators import Change, PersonUnknown
+from crashes import open_database
+from tikiwallet.identity.acts import AUDIT
+from tikiwallet.identity.operators import PersonUnknown
 from tikiwallet.identity.types import PersonState, Tier
+from tikiwallet.platform.audit import By
 from world import World, body_of
-
-
-def olga(world: World, number: int) -> Change:
-    return Change(UUID(int=number), "olga", world.clock.now)
 
 
 async def test_an_operator_gives_a_tier_and_leaves_a_trace(world: World, database_url: str) -> None:
     (alice,) = await world.people("alice")
-    operators = world.identity.operators
-    assert (await operators.set_tier("ALICE", Tier.IDENTIFIED, change=olga(world, 1))).tier is Tier.IDENTIFIED
+    operators, olga = world.identity.operators, By.operator("olga")
+    given = await operators.set_tier("ALICE", Tier.IDENTIFIED, by=olga, now=world.clock.now)
+    assert given.tier is Tier.IDENTIFIED
     assert body_of(await alice.get("/v1/me"), 200)["tier"] == "identified"
-    await operators.set_tier(alice.phone, Tier.TILL, change=olga(world, 2))
-    await operators.set_tier(alice.phone, Tier.TILL, change=olga(world, 3))  # nothing changes, nothing is written
-    await operators.set_state("alice", PersonState.FROZEN, change=olga(world, 4))
-    connection = await asyncpg.connect(database_url)
-    rows = await connection.fetch("SELECT * FROM identity.person_change ORDER BY change_id")
-    await connection.close()
-    assert [(row["change_id"].int, row["field"], row["before"], row["after"]) for row in rows] == [
-        (1, "tier", "phone", "identified"),
-        (2, "tier", "identified", "till"),
-        (4, "state", "active", "frozen"),
+    await operators.set_tier(alice.phone, Tier.TILL, by=olga, now=world.clock.now)
+    await operators.set_tier(alice.phone, Tier.TILL, by=olga, now=world.clock.now)  # nothing changes or is written
+    await operators.set_state("alice", PersonState.FROZEN, by=olga, now=world.clock.now)
+    async with open_database(database_url, "identity") as database:
+        written = (await AUDIT.entries(database, about=alice.person_id))[1:]
+    assert [(entry.act, json.loads(entry.detail)) for entry in written] == [
+        ("tier_changed", {"before": "phone", "after": "identified"}),
+        ("tier_changed", {"before": "identified", "after": "till"}),
+        ("state_changed", {"before": "active", "after": "frozen"}),
     ]
-    assert {(row["person_id"], row["changed_by"], row["changed_at"]) for row in rows} == {
-        (alice.person_id, "olga", world.clock.now)
+    assert {(entry.subject, entry.actor, entry.at) for entry in written} == {
+        (alice.person_id, "operator:olga", world.clock.now)
     }
 
 
@@ -39,4 +37,4 @@ async def test_an_operator_who_names_nobody_changes_nothing(world: World) -> Non
     await world.people("alice")
     for name in ("nobody", "+6598887777", "", "+", "91230001"):
         with pytest.raises(PersonUnknown):
-            await world.identity.operators.set_tier(name, Tier.TILL, change=olga(world, 1))
+            await world.identity.operators.set_tier(name, Tier.TILL, by=By.operator("olga"), now=world.clock.now)

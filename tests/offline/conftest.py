@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
 from datetime import datetime
 from pathlib import Path
 from typing import Any
-from uuid import UUID, uuid4
+from uuid import UUID
 
 import asyncpg
 import pytest
@@ -14,12 +14,12 @@ from crashes import FailingLedger, open_database, open_ledger
 from offline.phone import Phone
 from tikicash.messages import Bundle, Refusal, Signed
 from tikiwallet.identity.directory import People
-from tikiwallet.identity.operators import Change
 from tikiwallet.identity.phones import PhoneRules
 from tikiwallet.identity.types import PersonId, Tier
 from tikiwallet.offline.service import Offline
 from tikiwallet.offline.sync import SyncOrder
 from tikiwallet.offline.types import Device, DeviceId
+from tikiwallet.platform.audit import By
 from tikiwallet.platform.money import Amount
 from world import World, money, settings_for_tests
 
@@ -59,7 +59,7 @@ async def let_claims_end(database_url: str, *voucher_ids: UUID, at: str = "now")
 
 
 async def identify(world: World, username: str, tier: Tier) -> None:
-    await world.identity.operators.set_tier(username, tier, change=Change(uuid4(), "tests", world.clock.now))
+    await world.identity.operators.set_tier(username, tier, by=By.operator("tests"), now=world.clock.now)
 
 
 @pytest.fixture

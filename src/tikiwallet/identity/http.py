@@ -35,6 +35,7 @@ from tikiwallet.identity.sessions import CredentialsWrong, OpenSession, PersonFr
 from tikiwallet.identity.sms import SmsUnavailable
 from tikiwallet.identity.types import Person, PersonId, PublicPerson
 from tikiwallet.platform import session_cookie
+from tikiwallet.platform.audit import By
 from tikiwallet.platform.config import Settings
 from tikiwallet.platform.http import (
     RequestInvalid,
@@ -117,6 +118,12 @@ def _label(request: Request[Any, Any, Any]) -> str:
     return label_of(request.headers.get("user-agent", ""))
 
 
+def _by(request: Request[Any, Any, Any]) -> By:
+    """Return who is asking, and from where, for the audit log."""
+    who = caller(request)
+    return By.person(who.person_id, address=_address(request), session_id=who.session_id, label=_label(request))
+
+
 @route(
     "POST", "/v1/registrations", summary="Sign up: receive a code by text message", tag="identity", signed_in=False,
     body=RegistrationOrder, answer=RegistrationStarted, status=202,
@@ -167,8 +174,9 @@ async def verify(request: Request[Any, Any, Any], registration_id: FromPath[UUID
     order = await read(request, VerificationOrder)
     await _identity(request).throttling.code(address=_address(request), now=clock_now(request))
     session = await _identity(request).registrations.verify(
-        registration_id, code=order.code, session_id=uuid4(), label=_label(request), now=clock_now(request)
-    )
+        registration_id, code=order.code, session_id=uuid4(), label=_label(request), address=_address(request),
+        now=clock_now(request),
+    )  # fmt: skip
     return _signed_in(request, session)
 
 
@@ -184,15 +192,16 @@ async def sign_in(request: Request[Any, Any, Any]) -> Response[bytes]:
         phone=order.phone, address=_address(request), now=clock_now(request)
     )  # fmt: skip
     session = await _identity(request).sessions.sign_in(
-        phone=order.phone, password=order.password, session_id=uuid4(), label=_label(request), now=clock_now(request)
-    )
+        phone=order.phone, password=order.password, session_id=uuid4(), label=_label(request),
+        address=_address(request), now=clock_now(request),
+    )  # fmt: skip
     return _signed_in(request, session)
 
 
 @route("DELETE", "/v1/sessions/current", summary="Sign out", tag="identity", status=204)
 async def sign_out(request: Request[Any, Any, Any]) -> Response[None]:
     """End this session at once, everywhere."""
-    await _identity(request).sessions.sign_out(caller(request), now=clock_now(request))
+    await _identity(request).sessions.sign_out(caller(request), by=_by(request), now=clock_now(request))
     return no_content(headers=session_cookie.forget(request) if session_cookie.is_browser(request) else None)
 
 
@@ -209,7 +218,7 @@ async def list_sessions(request: Request[Any, Any, Any]) -> Response[bytes]:
 )  # fmt: skip
 async def end_session(request: Request[Any, Any, Any], session_id: FromPath[UUID]) -> Response[None]:
     """End one of the caller's sessions: whoever uses it is out at the next request."""
-    await _identity(request).sessions.end(session_id, caller(request), now=clock_now(request))
+    await _identity(request).sessions.end(session_id, caller(request), by=_by(request), now=clock_now(request))
     return no_content()
 
 

@@ -14,14 +14,16 @@ from uuid import UUID
 import asyncpg
 import msgspec
 
+from tikiwallet.identity.acts import AUDIT, Act
 from tikiwallet.identity.codes import LIFETIME, CodeRequest, OneTimeCodes
 from tikiwallet.identity.passwords import PasswordHasher, check_password
-from tikiwallet.identity.phones import PhoneRules
+from tikiwallet.identity.phones import PhoneRules, mask
 from tikiwallet.identity.queries import SQL
 from tikiwallet.identity.sessions import Session, Sessions
 from tikiwallet.identity.sms import SmsSender
 from tikiwallet.identity.throttling import Throttling
 from tikiwallet.identity.types import Person, PersonId, Tier
+from tikiwallet.platform.audit import By
 from tikiwallet.platform.db import Connection, Database
 from tikiwallet.platform.errors import Kind, Refused
 
@@ -136,7 +138,7 @@ class Registrations:
         return RegistrationStarted(registration_id=registration_id, code_expires_at=code_expires_at)
 
     async def verify(
-        self, registration_id: UUID, *, code: str, session_id: UUID, now: datetime, label: str = ""
+        self, registration_id: UUID, *, code: str, session_id: UUID, now: datetime, label: str = "", address: str = ""
     ) -> Session:
         """Make the person whose phone received `code`, with a wallet, and sign them in; `label` names the session.
 
@@ -156,6 +158,8 @@ class Registrations:
             await self._codes.consume(tx, request, code, now=now)
             await self._insert_person(tx, person, password_hash=row["password_hash"], now=now)
             await self._sessions.record(tx, person.person_id, session_id=session_id, label=label, now=now)
+            by = By.person(person.person_id, address=address, session_id=session_id, label=label)
+            await AUDIT.record(tx, Act.SIGNED_UP, by=by, about=person.person_id, now=now, phone=mask(person.phone))
         return await self._sessions.describe(person, session_id=session_id, now=now)
 
     async def _insert_person(self, tx: Connection, person: Person, *, password_hash: str, now: datetime) -> None:

@@ -11,12 +11,14 @@ from uuid import UUID
 import asyncpg
 import msgspec
 
+from tikiwallet.identity.acts import AUDIT, Act
 from tikiwallet.identity.keys import KeyRing
 from tikiwallet.identity.passwords import PasswordHasher
-from tikiwallet.identity.phones import PhoneRules
+from tikiwallet.identity.phones import PhoneRules, mask
 from tikiwallet.identity.queries import SQL
 from tikiwallet.identity.tokens import Claims, check_validity, read_header, sign_token, verify_token
 from tikiwallet.identity.types import Person, PersonId, PersonState, Tier
+from tikiwallet.platform.audit import By
 from tikiwallet.platform.batching import Reads
 from tikiwallet.platform.db import Connection, Database
 from tikiwallet.platform.errors import Kind, Refused
@@ -89,7 +91,9 @@ class Sessions:
         self._verified_tokens: dict[str, tuple[Claims, Caller]] = {}
         self._live: Reads[UUID, asyncpg.Record] = Reads(self._which_live)
 
-    async def sign_in(self, *, phone: str, password: str, session_id: UUID, now: datetime, label: str = "") -> Session:
+    async def sign_in(
+        self, *, phone: str, password: str, session_id: UUID, now: datetime, label: str = "", address: str = ""
+    ) -> Session:
         """Open a session for who knows the password of this phone number; `label` is for the list of sessions.
 
         Refusals: `CredentialsWrong`, the same and after the same work whether the phone is unknown or the password
@@ -97,15 +101,23 @@ class Sessions:
         """
         found = self._phones.for_finding(phone)
         row = await self._db.pool.fetchrow(SQL["person_by_phone"], found)
-        if not await self._hasher.matches(password, row["password_hash"] if row else None) or row is None:
-            raise CredentialsWrong
-        if PersonState(row["state"]) is PersonState.FROZEN:
-            raise PersonFrozen
+        matches = await self._hasher.matches(password, row["password_hash"] if row else None)
+        if not matches or row is None or PersonState(row["state"]) is PersonState.FROZEN:
+            refused = PersonFrozen() if matches and row else CredentialsWrong()
+            async with self._db.transaction() as tx:
+                by = By.nobody(address=address, label=label)
+                about, shown = row["person_id"] if row else None, mask(found) if found else ""
+                await AUDIT.record(
+                    tx, Act.SIGN_IN_REFUSED, by=by, about=about, now=now, reason=refused.code, phone=shown
+                )
+            raise refused
         person = Person(
             person_id=PersonId(row["person_id"]), username=row["username"], phone=row["phone"], tier=Tier(row["tier"])
         )
         async with self._db.transaction() as tx:
             await self.record(tx, person.person_id, session_id=session_id, label=label, now=now)
+            by = By.person(person.person_id, address=address, session_id=session_id, label=label)
+            await AUDIT.record(tx, Act.SIGNED_IN, by=by, about=person.person_id, now=now)
         return await self.describe(person, session_id=session_id, now=now)
 
     async def record(self, tx: Connection, person_id: PersonId, *, session_id: UUID, label: str, now: datetime) -> None:
@@ -150,9 +162,9 @@ class Sessions:
     async def _which_live(self, session_ids: list[UUID]) -> dict[UUID, asyncpg.Record]:
         return {row["session_id"]: row for row in await self._db.pool.fetch(SQL["live_sessions"], session_ids)}
 
-    async def sign_out(self, caller: Caller, *, now: datetime) -> None:
+    async def sign_out(self, caller: Caller, *, by: By, now: datetime) -> None:
         """End the session at once, everywhere. Safe to repeat."""
-        await self.end(caller.session_id, caller, now=now)
+        await self.end(caller.session_id, caller, by=by, now=now)
 
     async def of_person(self, caller: Caller, *, now: datetime) -> list[OpenSession]:
         """Return where the caller is signed in, newest first, at most `SESSIONS_SHOWN_MAX`."""
@@ -169,10 +181,15 @@ class Sessions:
             for row in rows
         ]
 
-    async def end(self, session_id: UUID, caller: Caller, *, now: datetime) -> None:
+    async def end(self, session_id: UUID, caller: Caller, *, by: By, now: datetime) -> None:
         """End a session of the caller at once, everywhere. Safe to repeat.
 
         Refusal: `SessionUnknown`, also for somebody else's session.
         """
-        if await self._db.pool.fetchval(SQL["revoke_session_of_person"], session_id, caller.person_id, now) is None:
-            raise SessionUnknown
+        async with self._db.transaction() as tx:
+            had_ended = await tx.fetchval(SQL["revoke_session_of_person"], session_id, caller.person_id, now)
+            if had_ended is None:
+                raise SessionUnknown
+            if not had_ended:
+                act = Act.SIGNED_OUT if session_id == caller.session_id else Act.SESSION_ENDED
+                await AUDIT.record(tx, act, by=by, about=caller.person_id, now=now, ended=str(session_id))

@@ -31,9 +31,21 @@ UPDATE identity.person SET tier = $2 WHERE person_id = $1;
 -- set_person_state --
 UPDATE identity.person SET state = $2 WHERE person_id = $1;
 
--- insert_person_change --
-INSERT INTO identity.person_change (change_id, person_id, field, before, after, changed_by, changed_at)
-VALUES ($1, $2, $3, $4, $5, $6, $7);
+-- insert_audit_entry --
+-- The trigger gives it its number and its place in the chain.
+INSERT INTO identity.audit_entry (at, act, actor, subject, address, session_id, label, detail)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8);
+
+-- audit_entries_after --
+SELECT entry_no, at, act, actor, subject, address, session_id, label, detail, previous_hash, entry_hash
+FROM identity.audit_entry WHERE entry_no > $1 ORDER BY entry_no LIMIT $2;
+
+-- audit_entries_about --
+SELECT entry_no, at, act, actor, subject, address, session_id, label, detail, previous_hash, entry_hash
+FROM identity.audit_entry WHERE subject = $1 AND entry_no > $2 ORDER BY entry_no LIMIT $3;
+
+-- audit_head --
+SELECT entry_count, head_hash FROM identity.audit_head;
 
 -- insert_registration --
 INSERT INTO identity.registration (registration_id, person_id, phone, username, password_hash, created_at, expires_at)
@@ -102,8 +114,12 @@ ORDER BY issued_at DESC, session_id LIMIT $3;
 
 -- revoke_session_of_person --
 -- An ended one stays as it ended, and is found all the same: ending it twice is no mistake.
-UPDATE identity.session SET revoked_at = coalesce(revoked_at, greatest($3, issued_at))
-WHERE session_id = $1 AND person_id = $2 RETURNING session_id;
+UPDATE identity.session AS s SET revoked_at = coalesce(s.revoked_at, greatest($3, s.issued_at))
+FROM (
+    SELECT session_id, revoked_at IS NOT NULL AS had_ended FROM identity.session
+    WHERE session_id = $1 AND person_id = $2 FOR UPDATE
+) AS before
+WHERE s.session_id = before.session_id RETURNING before.had_ended;
 
 -- insert_signing_key --
 -- Two processes that start at once both bring a key; the second one's is dropped.

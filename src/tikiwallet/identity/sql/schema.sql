@@ -1,6 +1,64 @@
 -- Made by `make schema`. The source is sql/migrations/.
 CREATE SCHEMA identity;
 
+CREATE FUNCTION identity.chain_audit_entry() RETURNS trigger
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+DECLARE
+    v_fields text[];
+    v_text text;
+BEGIN
+    SELECT entry_count + 1, head_hash INTO STRICT NEW.entry_no, NEW.previous_hash
+    FROM identity.audit_head FOR UPDATE;
+    v_fields := ARRAY[
+        NEW.entry_no::text, to_char(NEW.at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"'), NEW.act, NEW.actor,
+        coalesce(NEW.subject::text, ''), NEW.address, coalesce(NEW.session_id::text, ''), NEW.label, NEW.detail
+    ];
+    SELECT string_agg(octet_length(convert_to(field, 'UTF8')) || ':' || field, ',' ORDER BY place) INTO v_text
+    FROM unnest(v_fields) WITH ORDINALITY AS f (field, place);
+    NEW.entry_hash := sha256(NEW.previous_hash || convert_to(v_text, 'UTF8'));
+    UPDATE identity.audit_head SET entry_count = NEW.entry_no, head_hash = NEW.entry_hash;
+    RETURN NEW;
+END $$;
+
+CREATE FUNCTION identity.refuse_audit_change() RETURNS trigger
+    LANGUAGE plpgsql
+    AS $$
+BEGIN
+    RAISE EXCEPTION 'the audit log is only ever added to'
+        USING ERRCODE = 'integrity_constraint_violation', CONSTRAINT = 'audit_is_append_only';
+END $$;
+
+CREATE TABLE identity.audit_entry (
+    entry_no bigint NOT NULL,
+    at timestamp with time zone NOT NULL,
+    act text NOT NULL,
+    actor text NOT NULL,
+    subject uuid,
+    address text NOT NULL,
+    session_id uuid,
+    label text NOT NULL,
+    detail text NOT NULL,
+    previous_hash bytea NOT NULL,
+    entry_hash bytea NOT NULL,
+    CONSTRAINT audit_act_is_a_word CHECK ((act ~ '^[a-z][a-z_]{2,39}$'::text)),
+    CONSTRAINT audit_address_is_short CHECK ((char_length(address) <= 64)),
+    CONSTRAINT audit_detail_is_an_object CHECK ((jsonb_typeof((detail)::jsonb) = 'object'::text)),
+    CONSTRAINT audit_has_an_actor CHECK ((actor ~ '^(person|operator|nobody|system)(:.{1,80})?$'::text)),
+    CONSTRAINT audit_label_is_short CHECK ((char_length(label) <= 40)),
+    CONSTRAINT audit_names_no_phone CHECK ((((((actor || ' '::text) || label) || ' '::text) || detail) !~ '\+[1-9][0-9]{6,14}'::text))
+);
+
+CREATE TABLE identity.audit_head (
+    is_only boolean DEFAULT true NOT NULL,
+    entry_count bigint NOT NULL,
+    head_hash bytea NOT NULL,
+    CONSTRAINT audit_counts_up CHECK ((entry_count >= 0)),
+    CONSTRAINT audit_head_is_a_hash CHECK ((octet_length(head_hash) = 32)),
+    CONSTRAINT audit_head_is_one CHECK (is_only)
+);
+
 CREATE TABLE identity.one_time_code (
     purpose text NOT NULL,
     request_id uuid NOT NULL,
@@ -31,19 +89,6 @@ CREATE TABLE identity.person (
     CONSTRAINT phone_is_e164 CHECK ((phone ~ '^\+[1-9][0-9]{6,14}$'::text)),
     CONSTRAINT tier_known CHECK ((tier = ANY (ARRAY['phone'::text, 'identified'::text, 'till'::text]))),
     CONSTRAINT username_shape CHECK ((username ~ '^[A-Za-z][A-Za-z0-9_]{2,29}$'::text))
-);
-
-CREATE TABLE identity.person_change (
-    change_id uuid NOT NULL,
-    person_id uuid NOT NULL,
-    field text NOT NULL,
-    before text NOT NULL,
-    after text NOT NULL,
-    changed_by text NOT NULL,
-    changed_at timestamp with time zone NOT NULL,
-    CONSTRAINT change_changes_something CHECK ((after <> before)),
-    CONSTRAINT change_has_an_author CHECK ((changed_by <> ''::text)),
-    CONSTRAINT changed_field_known CHECK ((field = ANY (ARRAY['tier'::text, 'state'::text])))
 );
 
 CREATE TABLE identity.registration (
@@ -84,11 +129,17 @@ CREATE TABLE identity.signing_key (
     CONSTRAINT signing_key_retired_after_it_begins CHECK ((retired_at >= created_at))
 );
 
+ALTER TABLE ONLY identity.audit_entry
+    ADD CONSTRAINT audit_entry_follows_one UNIQUE (entry_hash);
+
+ALTER TABLE ONLY identity.audit_entry
+    ADD CONSTRAINT audit_entry_once PRIMARY KEY (entry_no);
+
+ALTER TABLE ONLY identity.audit_head
+    ADD CONSTRAINT one_audit_head PRIMARY KEY (is_only);
+
 ALTER TABLE ONLY identity.one_time_code
     ADD CONSTRAINT one_code_per_request PRIMARY KEY (purpose, request_id);
-
-ALTER TABLE ONLY identity.person_change
-    ADD CONSTRAINT person_change_once PRIMARY KEY (change_id);
 
 ALTER TABLE ONLY identity.person
     ADD CONSTRAINT person_once PRIMARY KEY (person_id);
@@ -108,9 +159,9 @@ ALTER TABLE ONLY identity.session
 ALTER TABLE ONLY identity.signing_key
     ADD CONSTRAINT signing_key_once PRIMARY KEY (kid);
 
-CREATE UNIQUE INDEX one_signing_key_at_work ON identity.signing_key USING btree ((true)) WHERE (retired_at IS NULL);
+CREATE INDEX audit_entry_about ON identity.audit_entry USING btree (subject, entry_no);
 
-CREATE INDEX person_change_of ON identity.person_change USING btree (person_id, changed_at);
+CREATE UNIQUE INDEX one_signing_key_at_work ON identity.signing_key USING btree ((true)) WHERE (retired_at IS NULL);
 
 CREATE INDEX registration_by_expiry ON identity.registration USING btree (expires_at);
 
@@ -120,13 +171,36 @@ CREATE INDEX session_of_person ON identity.session USING btree (person_id, issue
 
 CREATE UNIQUE INDEX username_of_one_person ON identity.person USING btree (lower((username COLLATE "C")));
 
-ALTER TABLE ONLY identity.person_change
-    ADD CONSTRAINT change_of_a_person FOREIGN KEY (person_id) REFERENCES identity.person(person_id);
+CREATE TRIGGER audit_entry_is_chained BEFORE INSERT ON identity.audit_entry FOR EACH ROW EXECUTE FUNCTION identity.chain_audit_entry();
+
+CREATE TRIGGER audit_head_stays BEFORE DELETE OR TRUNCATE ON identity.audit_head FOR EACH STATEMENT EXECUTE FUNCTION identity.refuse_audit_change();
+
+CREATE TRIGGER audit_is_append_only BEFORE DELETE OR UPDATE OR TRUNCATE ON identity.audit_entry FOR EACH STATEMENT EXECUTE FUNCTION identity.refuse_audit_change();
 
 ALTER TABLE ONLY identity.session
     ADD CONSTRAINT session_of_a_person FOREIGN KEY (person_id) REFERENCES identity.person(person_id);
 
 GRANT USAGE ON SCHEMA identity TO tikiwallet_identity;
+
+GRANT SELECT ON TABLE identity.audit_entry TO tikiwallet_identity;
+
+GRANT INSERT(at) ON TABLE identity.audit_entry TO tikiwallet_identity;
+
+GRANT INSERT(act) ON TABLE identity.audit_entry TO tikiwallet_identity;
+
+GRANT INSERT(actor) ON TABLE identity.audit_entry TO tikiwallet_identity;
+
+GRANT INSERT(subject) ON TABLE identity.audit_entry TO tikiwallet_identity;
+
+GRANT INSERT(address) ON TABLE identity.audit_entry TO tikiwallet_identity;
+
+GRANT INSERT(session_id) ON TABLE identity.audit_entry TO tikiwallet_identity;
+
+GRANT INSERT(label) ON TABLE identity.audit_entry TO tikiwallet_identity;
+
+GRANT INSERT(detail) ON TABLE identity.audit_entry TO tikiwallet_identity;
+
+GRANT SELECT ON TABLE identity.audit_head TO tikiwallet_identity;
 
 GRANT SELECT,INSERT,DELETE ON TABLE identity.one_time_code TO tikiwallet_identity;
 
@@ -145,8 +219,6 @@ GRANT SELECT,INSERT ON TABLE identity.person TO tikiwallet_identity;
 GRANT UPDATE(tier) ON TABLE identity.person TO tikiwallet_identity;
 
 GRANT UPDATE(state) ON TABLE identity.person TO tikiwallet_identity;
-
-GRANT SELECT,INSERT ON TABLE identity.person_change TO tikiwallet_identity;
 
 GRANT SELECT,INSERT,DELETE ON TABLE identity.registration TO tikiwallet_identity;
 
