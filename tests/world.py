@@ -160,6 +160,11 @@ class World:
         self._people.append(Someone(self.http, session))
         return self._people[-1]
 
+    def person(self, username: str) -> Someone:
+        """Return somebody who signed up in this world."""
+        (found,) = [someone for someone in self._people if someone.username == username]
+        return found
+
     async def sign_in_again(self, someone: Someone) -> Someone:
         """Return the same person with a fresh session."""
         order = {"phone": someone.phone, "password": PASSWORD}

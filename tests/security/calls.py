@@ -1,0 +1,163 @@
+"""One call of each route that works for its owner: the example of the description, with things that exist.
+
+A route whose path or body names no thing needs nothing here.
+"""
+
+import base64
+import secrets
+from collections.abc import Awaitable, Callable
+from typing import Any
+from uuid import UUID, uuid4
+
+import msgspec
+
+from offline.phone import Phone
+from security.callers import PHONE_IN_EXAMPLES, Callers
+from tikiwallet.platform.http import Operation
+from world import PASSWORD, Someone, World, body_of, money
+
+Ids = dict[str, str]
+
+
+class Call:
+    """What is sent: the ids that stand in the path, in the query or in the body, and the body that they make."""
+
+    def __init__(self, ids: Ids | None = None, body: Callable[[Ids], Any] | None = None, query: str = "") -> None:
+        self.ids = ids or {}
+        self.body = body
+        self.query = query
+
+    def about_nothing(self) -> "Call":
+        """The same call about things that don't exist."""
+        return Call({name: nothing_like(value) for name, value in self.ids.items()}, self.body, self.query)
+
+    def content(self, operation: Operation | None) -> bytes | None:
+        """The body: made of the ids, or else the example of the description."""
+        if operation is None or operation.body is None:
+            return None
+        return msgspec.json.encode(self.body(self.ids) if self.body else operation.example)
+
+
+def nothing_like(value: str) -> str:
+    """An id of the same form that nothing has."""
+    try:
+        UUID(value)
+    except ValueError:
+        return base64.urlsafe_b64encode(secrets.token_bytes(24)).decode()
+    return str(uuid4())
+
+
+class Things:
+    """Makes what a call is about, each time anew, since a call may use it up."""
+
+    def __init__(self, world: World, callers: Callers) -> None:
+        self.world, self.owner, self.other = world, callers.owner, callers.other
+        self._phones = 0
+        self._kept: dict[str, Phone] = {}
+
+    async def call(self, route: str) -> Call:
+        """A call of a route that works for the owner."""
+        maker = MAKERS.get(route)
+        return await maker(self) if maker else Call()
+
+    async def registration(self) -> Call:
+        order = {"phone": self.world.new_phone(), "username": f"new{secrets.token_hex(4)}", "password": PASSWORD}
+        started = body_of(await self.world.http.post("/v1/registrations", json=order), 202)
+        code = self.world.code_sent_to(order["phone"])
+        return Call({"registration_id": started["registration_id"]}, lambda _: {"code": code})
+
+    async def session(self) -> Call:
+        await self.world.sign_in_again(self.owner)
+        (ended, *_) = [
+            item for item in body_of(await self.owner.get("/v1/sessions"), 200)["items"] if not item["is_current"]
+        ]
+        return Call({"session_id": ended["session_id"]})
+
+    async def transfer(self) -> Call:
+        order = {"to": {"username": "bob"}, "amount": money("1.00"), "memo": ""}
+        return Call({"transfer_id": body_of(await self.owner.post("/v1/transfers", order), 201)["transfer_id"]})
+
+    async def request_to_owner(self) -> Call:
+        order = {"payer": {"username": self.owner.username}, "amount": money("1.00"), "memo": ""}
+        bob = await self.world.sign_in_again(self.world.person("bob"))
+        return Call({"request_id": body_of(await bob.post("/v1/requests", order), 201)["request_id"]})
+
+    async def request_by_owner(self) -> Call:
+        order = {"payer": {"username": "bob"}, "amount": money("1.00"), "memo": ""}
+        return Call({"request_id": body_of(await self.owner.post("/v1/requests", order), 201)["request_id"]})
+
+    async def phone_of(self, someone: Someone) -> Phone:
+        """The phone that somebody keeps: a person may have a few only."""
+        if someone.username not in self._kept:
+            self._kept[someone.username] = await Phone(someone, self.world, "kept").register()
+        return self._kept[someone.username]
+
+    async def code_of_owner(self) -> Call:
+        reference = base64.urlsafe_b64encode((await self.phone_of(self.owner)).id + secrets.token_bytes(8)).decode()
+        return Call({"reference": reference}, lambda ids: {"reference": ids["reference"], "amount": money("1.00")})
+
+    async def shown_by_owner(self) -> Call:
+        call = await self.code_of_owner()
+        body_of(await self.owner.post("/v1/shown-requests", call.body(call.ids) if call.body else None), 200)
+        return Call(call.ids)
+
+    async def shown_to_owner(self) -> Call:
+        """A code of somebody else's phone, which the owner and anybody may pay."""
+        bob = await self.world.sign_in_again(self.world.person("bob"))
+        reference = base64.urlsafe_b64encode((await self.phone_of(bob)).id + secrets.token_bytes(8)).decode()
+        body_of(await bob.post("/v1/shown-requests", {"reference": reference, "amount": money("1.00")}), 200)
+        return Call({"reference": reference})
+
+    async def top_up(self) -> Call:
+        return Call({"operation_id": body_of(await self.owner.top_up("1.00"), 201)["operation_id"]})
+
+    async def withdrawal(self) -> Call:
+        started = await self.owner.post("/v1/withdrawals", {"amount": money("1.00")})
+        return Call({"operation_id": body_of(started, 201)["operation_id"]})
+
+    async def registered(self) -> Call:
+        return Call({"device_id": (await self.phone_of(self.owner)).device_id})
+
+    async def to_retire(self) -> Call:
+        self._phones += 1
+        phone = await Phone(self.owner, self.world, f"phone {self._phones}").register()
+        return Call({"device_id": phone.device_id})
+
+    async def challenge(self) -> Call:
+        self._phones += 1
+        order = await Phone(self.owner, self.world, f"phone {self._phones}").order()
+        return Call({"challenge_id": order["challenge_id"]}, lambda ids: order | ids)
+
+    async def voucher(self) -> Call:
+        return Call((await self.registered()).ids, lambda ids: {**ids, "amount": money("1.00")})
+
+    async def sync(self) -> Call:
+        return Call((await self.registered()).ids, lambda ids: ids)
+
+    async def person(self) -> Call:
+        return Call(query=f"?phone=%2B{PHONE_IN_EXAMPLES[1:]}")
+
+
+SHOWN = "/v1/shown-requests/{reference}"
+MAKERS: dict[str, Callable[[Things], Awaitable[Call]]] = {
+    "POST /v1/registrations/{registration_id}/code": Things.registration,
+    "POST /v1/registrations/{registration_id}/verification": Things.registration,
+    "DELETE /v1/sessions/{session_id}": Things.session,
+    "GET /v1/people": Things.person,
+    "GET /v1/transfers/{transfer_id}": Things.transfer,
+    "GET /v1/requests/{request_id}": Things.request_to_owner,
+    "POST /v1/requests/{request_id}/payment": Things.request_to_owner,
+    "POST /v1/requests/{request_id}/decline": Things.request_to_owner,
+    "POST /v1/requests/{request_id}/cancellation": Things.request_by_owner,
+    "POST /v1/shown-requests": Things.code_of_owner,
+    f"GET {SHOWN}": Things.shown_to_owner,
+    f"POST {SHOWN}/payment": Things.shown_to_owner,
+    f"POST {SHOWN}/cancellation": Things.shown_by_owner,
+    "GET /v1/top-ups/{operation_id}": Things.top_up,
+    "GET /v1/withdrawals/{operation_id}": Things.withdrawal,
+    "POST /v1/offline/devices": Things.challenge,
+    "GET /v1/offline/devices/{device_id}/money": Things.registered,
+    "POST /v1/offline/devices/{device_id}/retirement": Things.to_retire,
+    "POST /v1/offline/vouchers": Things.voucher,
+    "POST /v1/offline/sync": Things.sync,
+}

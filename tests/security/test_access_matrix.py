@@ -1,0 +1,154 @@
+"""Who may do what: every route that is served, asked by everybody in docs/security/access-matrix.csv.
+
+A route without a line there fails here. The words of the cells are explained in `matrix.py`.
+"""
+
+import re
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any, NamedTuple
+from uuid import uuid4
+
+import pytest
+from httpx import AsyncClient, Response
+
+from security.callers import Callers, sign_in_everybody
+from security.calls import Call, Things
+from security.matrix import COLUMNS, FILES, read_matrix, served_routes
+from tikiwallet.platform.http import Operation
+from world import Someone, World, open_world
+
+NOBODY_SIGNED_IN = {"signed_out": "session_missing"}
+STRANGERS = ("signed_out", "expired", "ended", "wrong_audience")
+
+
+class Answer(NamedTuple):
+    """All that a caller could tell two answers apart by."""
+
+    status: int
+    headers: dict[str, str]
+    body: bytes
+
+    @property
+    def code(self) -> str:
+        found = re.search(rb'"code":"(\w+)"', self.body)
+        return found[1].decode() if found else ""
+
+
+def answer_of(response: Response, ids: dict[str, str]) -> Answer:
+    """The answer without what names one request (its incident id, and the ids that the caller sent)."""
+    body = re.sub(rb'"incident_id":"[0-9a-f]+"', b"", response.content)
+    for sent in ids.values():
+        body = body.replace(sent.encode(), b"<sent>")
+    headers = {name: value for name, value in response.headers.items() if name not in {"date", "content-length"}}
+    return Answer(response.status_code, headers, body)
+
+
+class Asked:
+    """One route of the matrix, asked."""
+
+    def __init__(self, world: World, callers: Callers, route: str, operation: Operation | None) -> None:
+        self.http: AsyncClient = world.http
+        self.callers = callers
+        self.method, self.path = route.split(" ", 1)
+        self.operation = operation
+
+    async def by(self, column: str, call: Call) -> Answer:
+        headers = {**self.callers.headers[column], "idempotency-key": uuid4().hex, "user-agent": "matrix"}
+        content = call.content(self.operation)
+        if content is not None:
+            headers["content-type"] = "application/json"
+        path = re.sub(r"\{(\w+)\}", lambda name: call.ids[name[1]], self.path) + call.query
+        self.http.cookies.clear()
+        response = await self.http.request(self.method, path, content=content, headers=headers)
+        return answer_of(response, call.ids)
+
+
+def operations(world: World) -> dict[str, Operation]:
+    return {
+        f"{method} {route.path_format}": handler.opt["operation"]
+        for route in world.app.routes
+        for handler in getattr(route, "route_handlers", ())
+        if "operation" in handler.opt
+        for method in handler.http_methods - {"OPTIONS"}
+    }
+
+
+def test_every_route_has_a_line_and_every_line_a_route(world: World) -> None:
+    served = served_routes(world.app)
+    assert served.keys() - read_matrix().keys() == set(), "add a line to docs/security/access-matrix.csv"
+    assert read_matrix().keys() - served.keys() == set(), "a line of a route that isn't served"
+    assert len(served[FILES]) > 10
+
+
+def test_the_matrix_says_of_every_signed_in_route_that_strangers_are_refused(world: World) -> None:
+    for route, operation in operations(world).items():
+        row = read_matrix()[route]
+        assert {row[column] for column in STRANGERS} == ({"401"} if operation.signed_in else {"open"}), route
+        assert not operation.signed_in or "open" not in row.values(), route
+
+
+async def expect(asked: Asked, column: str, cell: str, call: Call) -> tuple[bool, Any]:
+    """Whether the caller of a column is answered as the cell says, and the answer."""
+    answer = await asked.by(column, call)
+    done = asked.operation.status if asked.operation else 200
+    if cell in {"open", "yes", "own"}:
+        return answer.status == done, answer
+    if cell == "401":
+        code = NOBODY_SIGNED_IN.get(column, "session_invalid")
+        of_nothing = await asked.by(column, call.about_nothing())
+        return (answer.status, answer.code) == (401, code) and answer == of_nothing, (answer, of_nothing)
+    if cell == "hidden":
+        of_nothing = await asked.by(column, call.about_nothing())
+        return 400 <= answer.status < 500 and answer == of_nothing, (answer, of_nothing)
+    status, code = cell.split(" ")
+    return (answer.status, answer.code) == (int(status), code), answer
+
+
+@pytest.fixture
+async def patient_world(database_url: str, data_dir: Path) -> AsyncIterator[World]:
+    """A wallet that one phone number may ask more often than there are columns."""
+    async with open_world(database_url, data_dir, sign_ups_per_phone_max=100) as opened:
+        yield opened
+
+
+def told_of_somebody_else(answer: Answer, owner: Someone, route: str) -> bool:
+    """Whether an answer to another person holds what is the owner's: a number in full, or an id that nobody gave."""
+    ids = b"" if route == "GET /v1/people" else str(owner.person_id).encode()
+    return owner.phone.encode() in answer.body or (bool(ids) and ids in answer.body)
+
+
+async def test_everybody_is_answered_as_the_matrix_says(patient_world: World) -> None:
+    world = patient_world
+    callers = await sign_in_everybody(world)
+    things = Things(world, callers)
+    described = operations(world)
+    wrong = {}
+    for route, row in read_matrix().items():
+        addresses = served_routes(world.app)[route] if route == FILES else [route.split(" ", 1)[1]]
+        for address in addresses:
+            asked = Asked(world, callers, f"{route.split(' ', 1)[0]} {address}", described.get(route))
+            call = None
+            # The owner last: what others were refused has changed nothing, so it still works.
+            for column in sorted(COLUMNS, key=lambda name: name == "owner"):
+                if column not in callers.headers:
+                    assert row[column] == "-", f"nobody signs in as {column} in callers.py"
+                    continue
+                call = call or await things.call(route)
+                if route == "DELETE /v1/sessions/current" and row[column] == "own":
+                    asked.callers = await passing(world, callers, column)
+                is_right, answer = await expect(asked, column, row[column], call)
+                if column == "other" and row[column] == "own":
+                    is_right = is_right and not told_of_somebody_else(answer, callers.owner, route)
+                if not is_right:
+                    wrong[f"{route} {column} {row[column]}"] = answer
+                if row[column] in {"open", "yes"}:
+                    call = None  # it may be used up
+    assert wrong == {}
+
+
+async def passing(world: World, callers: Callers, column: str) -> Callers:
+    """The same callers, one of them with a session that may end."""
+    someone = await world.sign_in_again(getattr(callers, column))
+    headers = callers.headers | {column: {"authorization": f"Bearer {someone.token}"}}
+    return Callers(callers.owner, callers.other, headers)
