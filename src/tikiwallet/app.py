@@ -24,6 +24,7 @@ from tikiwallet.offline.service import Offline
 from tikiwallet.payments import http as payments_http
 from tikiwallet.payments.service import Payments
 from tikiwallet.platform import http, openapi
+from tikiwallet.platform.browsers import answer_headers
 from tikiwallet.platform.config import Settings
 from tikiwallet.platform.db import Database
 from tikiwallet.platform.errors import Refused
@@ -139,6 +140,7 @@ def build_app(settings: Settings, *, database_url: str, clock: http.Clock = http
             *funding_http.routes(),
             *offline_http.routes(),
         ],
+        answer_headers=answer_headers(settings),
         lifespan=[lifespan],
         state=State(
             {

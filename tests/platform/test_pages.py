@@ -29,8 +29,7 @@ def test_the_wallet_is_at_the_root_with_headers_that_let_nothing_else_run(client
     assert answer.status_code == 200
     assert answer.headers["content-type"] == "text/html; charset=utf-8"
     assert answer.headers["cache-control"] == "no-cache"
-    for name, value in pages.SECURITY_HEADERS.items():
-        assert answer.headers[name] == value
+    assert answer.headers["content-security-policy"] == pages.CONTENT_SECURITY_POLICY
     assert "unsafe" not in answer.headers["content-security-policy"]
     assert answer.text == client.get("/index.html").text
     assert not re.search(r"<script>|style=|\son\w+=|https?://", answer.text)
@@ -52,7 +51,6 @@ def test_the_wallet_is_at_the_root_with_headers_that_let_nothing_else_run(client
 def test_every_file_has_its_media_type(client: TestClient[Litestar], path: str, media_type: str) -> None:
     answer = client.get(path)
     assert (answer.status_code, answer.headers["content-type"]) == (200, media_type)
-    assert answer.headers["x-content-type-options"] == "nosniff"
 
 
 @pytest.mark.parametrize(

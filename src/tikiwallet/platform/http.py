@@ -17,7 +17,7 @@ import msgspec
 import structlog
 from litestar import Request, Response
 from litestar.connection import ASGIConnection
-from litestar.exceptions import HTTPException
+from litestar.exceptions import HTTPException, InternalServerException
 from litestar.handlers import HTTPRouteHandler
 from litestar.handlers.base import BaseRouteHandler
 
@@ -229,7 +229,10 @@ async def read(request: Request[Any, Any, Any], kind: type[T]) -> T:
     content_type = request.headers.get("content-type", "")
     if content_type != JSON and content_type.split(";")[0].strip().lower() != JSON:
         raise ContentTypeUnsupported
-    raw = await request.body()
+    try:
+        raw = await request.body()
+    except InternalServerException as error:  # the framework's word for a client that left; nobody will read this
+        raise RequestInvalid("The request ended before its body did.") from error
     try:
         # The struct decoder is strict about types, but keeps the last of two equal keys.
         if not _has_each_key_once(raw):
@@ -329,7 +332,11 @@ def on_http_exception(request: Request[Any, Any, Any], error: HTTPException) -> 
         return on_bug(request, error)
     answers: dict[int, Refused] = {404: NotFound(), 405: MethodNotAllowed(), 413: BodyTooLarge()}
     refused = answers.get(error.status_code) or RequestInvalid(error.detail)
-    return problem(refused, status=error.status_code if error.status_code in answers else None)
+    answer = problem(refused, status=error.status_code if error.status_code in answers else None)
+    if error.status_code == 405:
+        allowed = (error.headers or {}).get("allow", "").split(", ")
+        answer.headers["allow"] = ", ".join(sorted(set(allowed) - {"OPTIONS"}))  # see `thin.Application`
+    return answer
 
 
 def on_bug(request: Request[Any, Any, Any], error: Exception) -> Response[bytes]:

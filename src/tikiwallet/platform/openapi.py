@@ -13,6 +13,7 @@ from litestar import Litestar
 from litestar.routes import HTTPRoute
 
 from tikiwallet.platform import http
+from tikiwallet.platform.browsers import SAFE_METHODS, CrossSiteRefused
 from tikiwallet.platform.errors import Refused
 from tikiwallet.platform.http import STATUS, Operation, Problem
 
@@ -68,7 +69,7 @@ def _describe_operation(
         "tags": [operation.tag],
         "operationId": _operation_id(path, method),
         "parameters": _parameters(path, operation),
-        "responses": _responses(operation, by_type),
+        "responses": _responses(method, operation, by_type),
         "security": [{"session": []}] if operation.signed_in else [],
     }
     if operation.body is not None:
@@ -100,13 +101,13 @@ def _parameters(path: str, operation: Operation) -> list[dict[str, Any]]:
     return found
 
 
-def _responses(operation: Operation, by_type: dict[type, dict[str, Any]]) -> dict[str, Any]:
+def _responses(method: str, operation: Operation, by_type: dict[type, dict[str, Any]]) -> dict[str, Any]:
     success: dict[str, Any] = {"description": "Done."}
     if operation.answer is not None:
         success["content"] = {"application/json": {"schema": by_type[operation.answer]}}
     responses: dict[str, Any] = {str(operation.status): success}
     by_status: dict[int, list[type[Refused]]] = {}
-    for refused in _refusals(operation):
+    for refused in _refusals(method, operation):
         by_status.setdefault(STATUS[refused.kind], []).append(refused)
     for status, group in sorted(by_status.items()):
         lines = [f"`{refused.code}`: {refused.sentence()}" for refused in sorted(group, key=lambda r: r.code)]
@@ -117,8 +118,10 @@ def _responses(operation: Operation, by_type: dict[type, dict[str, Any]]) -> dic
     return responses
 
 
-def _refusals(operation: Operation) -> set[type[Refused]]:
+def _refusals(method: str, operation: Operation) -> set[type[Refused]]:
     found = {*operation.refusals, http.RequestInvalid, http.Overloaded}
+    if method not in SAFE_METHODS:
+        found.add(CrossSiteRefused)
     if operation.body is not None:
         found |= {http.ContentTypeUnsupported, http.BodyTooLarge}
     if operation.signed_in:

@@ -18,18 +18,12 @@ from typing import Any, Final
 from litestar import Request, Response
 from litestar.handlers import HTTPRouteHandler
 
-SECURITY_HEADERS: Final = {
-    "content-security-policy": (
-        "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data: blob:; connect-src 'self'; "
-        "worker-src 'self'; manifest-src 'self'; media-src 'self' blob:; base-uri 'none'; form-action 'none'; "
-        "frame-ancestors 'none'; require-trusted-types-for 'script'; trusted-types tikiwallet"
-    ),
-    "permissions-policy": "camera=(self), microphone=(), geolocation=()",
-    "referrer-policy": "no-referrer",
-    "x-content-type-options": "nosniff",
-    "cross-origin-opener-policy": "same-origin",
-    "cross-origin-resource-policy": "same-origin",
-}
+# The other headers of a page are those of every answer: see `platform/browsers.py`.
+CONTENT_SECURITY_POLICY: Final = (
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data: blob:; connect-src 'self'; "
+    "worker-src 'self'; manifest-src 'self'; media-src 'self' blob:; object-src 'none'; base-uri 'none'; "
+    "form-action 'none'; frame-ancestors 'none'; require-trusted-types-for 'script'; trusted-types tikiwallet"
+)
 # The framework adds the charset to text.
 MEDIA_TYPES: Final = {
     ".html": "text/html",
@@ -64,7 +58,7 @@ class Page:
     def answer(self, request: Request[Any, Any, Any]) -> Response[bytes]:
         """Return the file, zipped if the browser takes that, or 304 if it has it already."""
         headers = {
-            **SECURITY_HEADERS,
+            "content-security-policy": CONTENT_SECURITY_POLICY,
             "cache-control": self.cache_control,
             "etag": self.etag,
             "vary": "accept-encoding",

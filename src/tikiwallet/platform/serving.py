@@ -17,14 +17,15 @@ from urllib.parse import urlsplit
 import asyncpg
 import uvicorn
 from litestar import Litestar
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from tikiwallet.platform.config import Settings
 from tikiwallet.platform.embedded_postgres import EmbeddedPostgres
+from tikiwallet.platform.patience import BoundedProtocol, end_what_takes_too_long
 
 DATABASE_NAME = "tikiwallet"
 GRACEFUL_SHUTDOWN_SECONDS = 10
 BACKLOG = 2048
+TICKS_A_SECOND = 10  # of uvicorn
 GARBAGE_OBJECTS = 50_000  # new ones before the collector looks again
 # Ctrl-C, a supervisor, a terminal that was closed: each must leave no database running behind.
 STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
@@ -161,7 +162,7 @@ class _OneWrite:
             self._transport.write(held)
 
 
-class _Protocol(HttpToolsProtocol):
+class _Protocol(BoundedProtocol):
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(_OneWrite(transport, self.loop))  # type: ignore[arg-type]
 
@@ -179,6 +180,11 @@ class _Server(uvicorn.Server):
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets)
         self._ready()  # here and not earlier: whoever reads it may stop us at once, and then it has to be caught
+
+    async def on_tick(self, counter: int) -> bool:
+        if counter % TICKS_A_SECOND == 0:
+            end_what_takes_too_long(self.server_state.connections, now=asyncio.get_running_loop().time())
+        return await super().on_tick(counter)
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         # A browser that only keeps its connection doesn't answer the farewell of TLS, and would hold us for the whole

@@ -7,7 +7,7 @@ other method of these addresses, goes to the framework.
 """
 
 import inspect
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from functools import cached_property, lru_cache
 from http.cookies import CookieError, SimpleCookie
 from itertools import product
@@ -20,6 +20,7 @@ from litestar.datastructures import MultiDict
 from litestar.handlers import HTTPRouteHandler
 from litestar.types import ControllerRouterHandler, HTTPScope, Receive
 
+from tikiwallet.platform.browsers import SAFE_METHODS, CrossSiteRefused, is_of_another_site
 from tikiwallet.platform.errors import Refused
 from tikiwallet.platform.http import (
     BODY_BYTES_MAX,
@@ -31,16 +32,20 @@ from tikiwallet.platform.http import (
     require_session,
 )
 
+NO_METHOD = "NONE"
 HEADERS_REMEMBERED_MAX = 64  # nearly all answers have the same few
 
 Handler: TypeAlias = Callable[[Any], Awaitable[Response[Any]]]
 
 
 class Application(Litestar):
-    """A Litestar application that serves its thin routes by itself."""
+    """A Litestar application that serves its thin routes by itself. Every answer has `answer_headers`."""
 
-    def __init__(self, route_handlers: Sequence[ControllerRouterHandler], **options: Any) -> None:
+    def __init__(
+        self, route_handlers: Sequence[ControllerRouterHandler], *, answer_headers: Mapping[str, str], **options: Any
+    ) -> None:
         super().__init__(route_handlers=route_handlers, **options)
+        self._answer_headers = tuple((name.encode(), value.encode()) for name, value in answer_headers.items())
         self._thin: dict[tuple[str, str], tuple[Handler, bool]] = {}
         for handler in route_handlers:
             if isinstance(handler, HTTPRouteHandler) and handler.opt.get("thin"):
@@ -51,9 +56,16 @@ class Application(Litestar):
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
         """Serve one connection (ASGI)."""
-        route = self._thin.get((scope["method"], scope["path"])) if scope["type"] == "http" else None
-        if route is None:
+        if scope["type"] != "http":
             await super().__call__(scope, receive, send)
+            return
+        method = scope["method"]
+        if method not in SAFE_METHODS and is_of_another_site(scope):
+            await self._answer(problem(CrossSiteRefused()), send)
+            return
+        route = self._thin.get((method, scope["path"]))
+        if route is None:
+            await self._by_the_framework(scope, receive, send)
             return
         handler, is_signed_in = route
         request: Any = ThinRequest(scope, receive, self)
@@ -66,11 +78,28 @@ class Application(Litestar):
             answer = problem(refused)
         except Exception as error:  # a bug answers 500, and the next request is served
             answer = on_bug(request, error)
+        await self._answer(answer, send)
+
+    async def _answer(self, answer: Response[bytes], send: Any) -> None:
         content = answer.content
         fixed = _encoded(str(answer.media_type), tuple(answer.headers.items()))
-        headers = [*fixed, (b"content-length", b"%d" % len(content))]
+        headers = [*fixed, *self._answer_headers, (b"content-length", b"%d" % len(content))]
         await send({"type": "http.response.start", "status": answer.status_code, "headers": headers})
         await send({"type": "http.response.body", "body": content})
+
+    async def _by_the_framework(self, scope: Any, receive: Any, send: Any) -> None:
+        async def send_with_headers(message: Any) -> None:
+            if message["type"] == "http.response.start":
+                own = {name for name, _ in message["headers"]}
+                missing = [pair for pair in self._answer_headers if pair[0] not in own]
+                message = {**message, "headers": [*message["headers"], *missing]}
+            await send(message)
+
+        if scope["method"] == "OPTIONS":
+            # The framework would answer this at every address. No other site may ask us anything, so nobody has to
+            # ask first whether it may: it is a method that no route has.
+            scope = {**scope, "method": NO_METHOD}
+        await super().__call__(scope, receive, send_with_headers)
 
 
 @lru_cache(maxsize=HEADERS_REMEMBERED_MAX)
