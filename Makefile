@@ -66,10 +66,11 @@ load: setup $(VENV)/load.stamp
 mutants: setup-dev
 	@$(BIN)/python -m sim.mutants
 
-# A million broken codes for Python, and a hundred thousand of which JavaScript has to say the same.
+# A million broken codes for Python, a hundred thousand of which JavaScript has to say the same, and the whole HTTP API.
 fuzz: setup-dev
 	@PYTHONPATH=tests $(BIN)/python -m protocol.fuzz
 	@PYTHONPATH=tests $(BIN)/python -m web.fuzz --cases 100000
+	@PYTHONPATH=tests $(BIN)/python -m security.fuzz --cases 100
 
 # What the web wallet is like on a cheap phone, to look at, by Lighthouse, and in the other engine: see tests/browser.
 bench-web: setup-dev

@@ -17,11 +17,12 @@ ROOT = Path(__file__).parents[2]
 class Server:
     """One wallet server on one port, stopped and started on the same data."""
 
-    def __init__(self, data_dir: Path, *, source: Path = ROOT / "src") -> None:
+    def __init__(self, data_dir: Path, *, source: Path = ROOT / "src", **settings: str) -> None:
         with socket.create_server(("127.0.0.1", 0)) as free:
             self.port = free.getsockname()[1]
         self.data_dir = data_dir
         self._source = source
+        self._settings = {f"TIKIWALLET_{name.upper()}": value for name, value in settings.items()}
         self._process: subprocess.Popen[str] | None = None
 
     @property
@@ -35,7 +36,7 @@ class Server:
         environment = {
             **os.environ, **weak, "PYTHONPATH": os.pathsep.join([str(self._source), os.environ.get("PYTHONPATH", "")]),
             "TIKIWALLET_DATA_DIR": str(self.data_dir), "TIKIWALLET_PORT": str(self.port),
-            "TIKIWALLET_SMS_SENDER": "file",
+            "TIKIWALLET_SMS_SENDER": "file", **self._settings,
         }  # fmt: skip
         self._process = subprocess.Popen(
             [sys.executable, "-m", "tikiwallet", "serve"], env=environment, stdout=subprocess.PIPE, text=True
