@@ -1,6 +1,7 @@
 """The wallet as a test sees it: the real application on a real database, spoken to over HTTP."""
 
 import asyncio
+import base64
 import contextlib
 import copy
 import json
@@ -18,6 +19,7 @@ from litestar import Litestar
 from tikiwallet.app import build_app
 from tikiwallet.identity.service import Identity
 from tikiwallet.platform.config import Settings, read_settings
+from tikiwallet.platform.http import Caller
 from tikiwallet.platform.money import format_decimal, parse_decimal
 
 PASSWORD = "seven green umbrellas"
@@ -88,6 +90,12 @@ class Someone:
         moved = copy.copy(self)
         moved.http = world.http
         return moved
+
+    def caller(self) -> Caller:
+        """Return who this is to a use case: the person and the session."""
+        payload = self.token.split(".")[1]
+        claims = json.loads(base64.urlsafe_b64decode(payload + "=" * (-len(payload) % 4)))
+        return Caller(person_id=self.person_id, session_id=UUID(claims["sid"]))
 
     async def get(self, path: str, **query: str) -> Response:
         """GET `path` with the session."""

@@ -14,6 +14,7 @@ from litestar.exceptions import HTTPException
 from tikiwallet.funding import http as funding_http
 from tikiwallet.funding.service import Funding
 from tikiwallet.identity import http as identity_http
+from tikiwallet.identity import http_proofs
 from tikiwallet.identity.service import Identity
 from tikiwallet.identity.types import PersonId
 from tikiwallet.ledger.service import PostgresLedger
@@ -60,9 +61,15 @@ class Parts:
             currencies=settings.currencies,
             wallet_limits=Limits(balance_max_minor=settings.wallet_balance_max_minor),
             phone_owner=self.phone_owner,
+            step_up=self.identity.step_up,
+            new_payee_limits=settings.new_payee_limits,
         )
         self.funding = Funding(
-            self.databases["funding"], settings, ledger=self.ledger, prepare_wallet=self.payments.wallets.prepare
+            self.databases["funding"],
+            settings,
+            ledger=self.ledger,
+            prepare_wallet=self.payments.wallets.prepare,
+            step_up=self.identity.step_up,
         )
         self.offline = Offline(self.databases["offline"], settings, ledger=self.ledger, directory=self.identity.people)
 
@@ -136,6 +143,7 @@ def build_app(settings: Settings, *, database_url: str, clock: http.Clock = http
             openapi_json,
             *web_http.routes(settings),
             *identity_http.routes(),
+            *http_proofs.routes(),
             *payments_http.routes(),
             *funding_http.routes(),
             *offline_http.routes(),

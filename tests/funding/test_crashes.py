@@ -15,10 +15,10 @@ from tikiwallet.funding.books import Books
 from tikiwallet.funding.demo_bank import PENDING_SECONDS, DemoBank
 from tikiwallet.funding.operations import LeaseLost, Operations
 from tikiwallet.funding.types import BankAnswer, BankOrder, OperationKind, OperationOrder
-from tikiwallet.identity.types import PersonId
+from tikiwallet.identity.types import Act, PersonId
 from tikiwallet.ledger.types import Limits
 from tikiwallet.payments.wallets import wallet_account_id
-from tikiwallet.platform.http import Overloaded
+from tikiwallet.platform.http import Caller, Overloaded
 from tikiwallet.platform.jobs import Jobs, NotYet
 from tikiwallet.platform.money import Amount
 from world import Someone, World, body_of, money, refusal
@@ -52,6 +52,13 @@ class WatchedBank(DemoBank):
             raise self._error
 
 
+class NeverAsks:
+    """A port (`identity.types.StepUp`) of sessions that have proven who is there; tests/identity asks."""
+
+    async def require(self, caller: Caller, act: Act, *, now: datetime) -> None:
+        assert (act, now.tzinfo is not None) == (Act.WITHDRAWAL, True), caller
+
+
 @contextlib.asynccontextmanager
 async def another_process(
     database_url: str,
@@ -69,12 +76,19 @@ async def another_process(
     async with open_database(database_url, "funding") as database, open_ledger(database_url) as ledger:
         failing = FailingLedger(ledger, point, nth=nth, error=error)
         books = Books(failing, prepare_wallet=prepare_wallet)
-        yield Operations(database, jobs=Jobs("funding"), books=books, bank=bank or DemoBank(), currencies=("SGD",))
+        yield Operations(
+            database,
+            jobs=Jobs("funding"),
+            books=books,
+            bank=bank or DemoBank(),
+            currencies=("SGD",),
+            step_up=NeverAsks(),
+        )
 
 
 async def start(process: Operations, kind: OperationKind, someone: Someone, text: str, now: datetime):
     order = OperationOrder(amount=Amount(**money(text)))
-    return await process.start(kind, order, person_id=PersonId(someone.person_id), key="k", now=now)
+    return await process.start(kind, order, caller=someone.caller(), key="k", now=now)
 
 
 async def promise_of(database_url: str) -> bytes:

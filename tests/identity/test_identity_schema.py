@@ -21,6 +21,9 @@ INSERT_CODE = (
 )
 INSERT_REGISTRATION = "INSERT INTO identity.registration VALUES "
 INSERT_ENTRY = "INSERT INTO identity.audit_entry (at, act, actor, address, label, detail) VALUES "
+INSERT_PASSKEY = "INSERT INTO identity.passkey VALUES "
+INSERT_CHALLENGE = "INSERT INTO identity.passkey_challenge VALUES "
+INSERT_RECOVERY = "INSERT INTO identity.recovery_code VALUES "
 INSERT_KEY = "INSERT INTO identity.signing_key VALUES "
 PEM = "'-----BEGIN PRIVATE KEY-----'"
 CODE_HASH = "repeat('x', 32)::bytea"
@@ -58,6 +61,28 @@ def entry(
     return f"{INSERT_ENTRY} ({NOW}, '{act}', '{actor}', {address}, {label}, '{detail}')"
 
 
+def proven(at: str, by: str) -> str:
+    return f"{session(minutes=1)}; UPDATE identity.session SET proved_at = {at}, proved_by = {by}"
+
+
+def passkey(
+    no: int = 1, credential: str = "'1'", sign_count: str = "0", name: str = "'x'", used: str = "NULL", of: str = PERSON
+) -> str:
+    held = f"decode(repeat('0{credential[1]}', 16), 'hex'), '', {sign_count}, {name}, {NOW}, {used}"
+    return f"{INSERT_PASSKEY} (gen_random_uuid(), {of}, {no}, {held})"
+
+
+def challenge(size: int = 32, purpose: str = "'sign_in'", of: str = "NULL", ends: str = "1 minute") -> str:
+    end = f"timestamptz {NOW} + interval '{ends}'"
+    return f"{INSERT_CHALLENGE} (repeat('x', {size})::bytea, {purpose}, {of}, {NOW}, {end})"
+
+
+def recovery(no: int = 1, code_hash: str = CODE_HASH, used: str = "NULL", of: str = PERSON) -> str:
+    return f"{INSERT_RECOVERY} ({of}, {no}, {code_hash}, {NOW}, {used})"
+
+
+OTHER_HASH = "repeat('y', 32)::bytea"
+BEFORE = "'2025-12-31T00:00:00Z'"
 NOBODY = "'00000000-0000-0000-0000-000000000009'"
 BROKEN_RULES = {
     "username_of_one_person": person(username="ALICE"),
@@ -95,6 +120,29 @@ BROKEN_RULES = {
     "one_audit_head": "INSERT INTO identity.audit_head VALUES (true, 0, sha256(''))",
     "audit_counts_up": "UPDATE identity.audit_head SET entry_count = -1",
     "audit_head_is_a_hash": "UPDATE identity.audit_head SET head_hash = '1'",
+    "session_proved_after_it_begins": proven(BEFORE, "'password'"),
+    "proof_known": proven(NOW, "'smile'"),
+    "proof_is_whole": proven(NOW, "NULL"),
+    "passkey_of_a_person": passkey(of=NOBODY),
+    "passkeys_within_max": passkey(no=11),
+    "credential_of_one_passkey": f"{passkey()}; {passkey(no=2)}",
+    "credential_id_length": passkey().replace("16", "15"),
+    "sign_count_is_32_bits": passkey(sign_count="4294967296"),
+    "passkey_name_length": passkey(name="''"),
+    "passkey_used_after_it_was_made": passkey(used=BEFORE),
+    "passkey_number_of_a_person": passkey() + "; " + passkey(credential="'2'"),
+    "challenge_once": f"{challenge()}; {challenge()}",
+    "challenge_length": challenge(size=31),
+    "challenge_purpose_known": challenge(purpose="'lottery'", of=NOBODY),
+    "challenge_of_a_session": challenge(purpose="'step_up'", of=NOBODY),
+    "challenge_lives_five_minutes": challenge(ends="5 minutes 1 second"),
+    "challenge_bound_to_its_session": challenge(purpose="'step_up'"),
+    "recovery_code_of_a_person": recovery(of=NOBODY),
+    "ten_recovery_codes": recovery(no=11),
+    "recovery_code_is_hashed": recovery(code_hash="'12345'"),
+    "recovery_code_used_after_it_was_made": recovery(used=BEFORE),
+    "recovery_code_number": f"{recovery()}; {recovery(code_hash=OTHER_HASH)}",
+    "recovery_codes_differ": f"{recovery()}; {recovery(no=2)}",
     "one_signing_key_at_work": f"{INSERT_KEY} ('k1', {PEM}, {NOW}, NULL)",
     "signing_key_once": f"{INSERT_KEY} ('k0', {PEM}, {NOW}, 'infinity')",
     "signing_key_is_private_pem": f"{INSERT_KEY} ('k1', 'public', {NOW}, 'infinity')",
@@ -117,6 +165,10 @@ FORBIDDEN = [
     "DELETE FROM identity.session",
     "UPDATE identity.session SET expires_at = expires_at",
     "UPDATE identity.session SET label = label",
+    "UPDATE identity.passkey SET public_key = public_key",
+    "UPDATE identity.passkey SET person_id = person_id",
+    "UPDATE identity.passkey_challenge SET expires_at = expires_at",
+    "UPDATE identity.recovery_code SET code_hash = code_hash",
     "UPDATE identity.one_time_code SET attempts_max = 100",
     "UPDATE identity.signing_key SET private_pem = private_pem",
     "DELETE FROM identity.signing_key",
@@ -125,8 +177,13 @@ FORBIDDEN = [
 # Ids that the edge makes at random; their uniqueness is the primary key and nothing more.
 # So are the number and the hash of an entry, which a trigger gives.
 ONLY_A_KEY = {
-    "registration_once", "registration_makes_one_person", "session_once", "audit_entry_once", "audit_entry_follows_one",
-}  # fmt: skip
+    "registration_once",
+    "registration_makes_one_person",
+    "session_once",
+    "passkey_once",
+    "audit_entry_once",
+    "audit_entry_follows_one",
+}
 
 
 async def test_the_database_refuses_what_breaks_a_rule_and_names_it(owner: asyncpg.Connection) -> None:
@@ -154,6 +211,10 @@ async def test_other_contexts_may_not_read_people_or_keys(owner: asyncpg.Connect
     for context in ("ledger", "payments", "offline", "funding"):
         await owner.execute(f"SET ROLE tikiwallet_{context}")
         for table in ("signing_key", "person", "session", "one_time_code", "registration", "audit_entry"):
+        for table in (
+            "signing_key", "person", "session", "one_time_code", "registration", "person_change", "passkey",
+            "passkey_challenge", "recovery_code",
+        ):  # fmt: skip
             with pytest.raises(asyncpg.InsufficientPrivilegeError):
                 await owner.fetch(f"SELECT * FROM identity.{table}")
         await owner.execute("RESET ROLE")

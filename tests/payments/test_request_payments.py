@@ -10,7 +10,6 @@ import asyncpg
 import pytest
 
 from crashes import Crash, FailingLedger, make_jobs_due, open_database, open_ledger
-from tikiwallet.identity.types import PersonId
 from tikiwallet.ledger.types import Limits, PostResult, Transfer
 from tikiwallet.payments import request_payments
 from tikiwallet.payments.service import Payments
@@ -53,6 +52,7 @@ async def another_process(
             currencies=("SGD",),
             wallet_limits=Limits(),
             phone_owner=nobody,
+            step_up=world.identity.step_up,
         )
 
 
@@ -64,9 +64,7 @@ async def crash(world: World, database_url: str, point: str, payer: Someone, add
     """Let another process begin to pay a request with the key "k" and die at the ledger call."""
     async with another_process(world, database_url, point) as dying:
         with pytest.raises(Crash):
-            await dying.request_payments.pay(
-                id_of(address), payer_id=PersonId(payer.person_id), key="k", now=world.clock.now
-            )
+            await dying.request_payments.pay(id_of(address), caller=payer.caller(), key="k", now=world.clock.now)
 
 
 async def test_paying_at_once_with_one_key_gives_equal_receipts(world: World) -> None:
@@ -171,8 +169,7 @@ async def test_who_lost_the_lease_still_tells_the_truth(world: World, database_u
             return await super().post(transfer)
 
     async with another_process(world, database_url, "never", kind=SlowLedger) as slow:
-        payer_id = PersonId(alice.person_id)
-        paid = await slow.request_payments.pay(id_of(address), payer_id=payer_id, key="k", now=world.clock.now)
+        paid = await slow.request_payments.pay(id_of(address), caller=alice.caller(), key="k", now=world.clock.now)
     assert paid.state == "paid"
     assert await world.balances() == {"alice": "43.00", "bob": "7.00"}
 
@@ -181,9 +178,8 @@ async def test_a_busy_ledger_lets_the_next_try_at_once(world: World, database_ur
     alice, bob = await world.people(alice="50.00", bob="0.00")
     address = await ask(bob, alice, "7.00")
     async with another_process(world, database_url, "before", error=Overloaded) as busy:
-        payer_id = PersonId(alice.person_id)
         with pytest.raises(Overloaded):
-            await busy.request_payments.pay(id_of(address), payer_id=payer_id, key="k", now=world.clock.now)
+            await busy.request_payments.pay(id_of(address), caller=alice.caller(), key="k", now=world.clock.now)
     assert await state(alice, address) == "accepted"
     assert body_of(await alice.post(f"{address}/payment", key="k"), 201)["state"] == "paid"
 

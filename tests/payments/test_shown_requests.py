@@ -13,7 +13,6 @@ from httpx import Response
 from crashes import Crash
 from offline.phone import Phone
 from payments.test_request_payments import another_process
-from tikiwallet.identity.types import PersonId
 from tikiwallet.payments import request_payments, shown_requests
 from world import Someone, World, body_of, money, refusal
 
@@ -218,9 +217,7 @@ async def test_a_crash_while_paying_a_code_is_healed_by_the_job(
     body_of(await till.show(), 200)
     async with another_process(world, database_url, point) as dying:
         with pytest.raises(Crash):
-            await dying.shown_requests.pay(
-                till.code(), memo="", payer_id=PersonId(alice.person_id), key="k", now=world.clock.now
-            )
+            await dying.shown_requests.pay(till.code(), memo="", caller=alice.caller(), key="k", now=world.clock.now)
     # Neither paid nor free: the payee's phone can't take it back while the dead process could still be paying.
     assert await state(bob, till.code()) == "accepted"
     assert refusal(await bob.post(f"{SHOWN}/{till.code()}/cancellation")) == (409, "request_not_open")

@@ -15,7 +15,7 @@ from tikiwallet.funding.operations import (
 )
 from tikiwallet.funding.service import Funding
 from tikiwallet.funding.types import Operation, OperationKind, OperationOrder
-from tikiwallet.identity.types import PersonId
+from tikiwallet.identity.types import PersonId, StepUpRequired
 from tikiwallet.ledger.types import InsufficientFunds, LimitExceeded, WalletClosed
 from tikiwallet.platform import http
 from tikiwallet.platform.http import route
@@ -38,7 +38,8 @@ async def post_top_up(request: AnyRequest) -> Response[bytes]:
 
 @route(
     "POST", "/v1/withdrawals", summary="Move money from my wallet to my bank", tag="funding", body=OperationOrder,
-    answer=Operation, status=201, idempotent=True, refusals=(InsufficientFunds, *REFUSALS), example=FIFTY,
+    answer=Operation, status=201, idempotent=True, refusals=(InsufficientFunds, StepUpRequired, *REFUSALS),
+    example=FIFTY,
 )  # fmt: skip
 async def post_withdrawal(request: AnyRequest) -> Response[bytes]:
     """Withdraw at most once for each Idempotency-Key and answer where it stands."""
@@ -66,7 +67,7 @@ async def get_withdrawal(request: AnyRequest, operation_id: FromPath[UUID]) -> R
 async def _start(request: AnyRequest, kind: OperationKind) -> Response[bytes]:
     order = await http.read(request, OperationOrder)
     started = await _funding(request).operations.start(
-        kind, order, person_id=_person(request), key=http.idempotency_key(request), now=http.clock_now(request)
+        kind, order, caller=http.caller(request), key=http.idempotency_key(request), now=http.clock_now(request)
     )
     return http.respond(started, status=201)
 

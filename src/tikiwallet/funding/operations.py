@@ -26,11 +26,11 @@ from tikiwallet.funding.types import (
     OperationState,
     StoredOperation,
 )
-from tikiwallet.identity.types import PersonId
+from tikiwallet.identity.types import Act, PersonId, StepUp
 from tikiwallet.ledger.types import LimitExceeded
 from tikiwallet.platform.db import COMMAND_TIMEOUT_SECONDS, Connection, Database, Queries
 from tikiwallet.platform.errors import Kind, Refused
-from tikiwallet.platform.http import IdempotencyKeyReused
+from tikiwallet.platform.http import Caller, IdempotencyKeyReused
 from tikiwallet.platform.jobs import Jobs, NotYet
 from tikiwallet.platform.money import Amount, exponent, format_decimal, require_offered
 
@@ -94,27 +94,40 @@ class LeaseLost(Exception):
 class Operations:
     """The top-ups and withdrawals of all people. Without a bank, what is there can be read and nothing begins."""
 
-    def __init__(self, db: Database, *, jobs: Jobs, books: Books, bank: Bank | None, currencies: Sequence[str]) -> None:
+    def __init__(
+        self,
+        db: Database,
+        *,
+        jobs: Jobs,
+        books: Books,
+        bank: Bank | None,
+        currencies: Sequence[str],
+        step_up: StepUp,
+    ) -> None:
         self._db = db
+        self._step_up = step_up
         self._jobs = jobs
         self._books = books
         self._bank = bank
         self._currencies = tuple(currencies)
 
     async def start(
-        self, kind: OperationKind, order: OperationOrder, *, person_id: PersonId, key: str, now: datetime
+        self, kind: OperationKind, order: OperationOrder, *, caller: Caller, key: str, now: datetime
     ) -> Operation:
         """Top up or withdraw, at most once for each `key`; a retry gets the operation as it stands.
 
         Refusals: `FundingUnavailable`, `CurrencyNotOffered`, `LimitExceeded`, `InsufficientFunds`, `WalletClosed`,
-        `DeclinedByBank`, `IdempotencyKeyReused`, `OperationUnderway`.
+        `DeclinedByBank`, `IdempotencyKeyReused`, `OperationUnderway`; `StepUpRequired` before a withdrawal begins.
         """
+        person_id = PersonId(caller.person_id)
         bank = self._require_bank()
         require_offered(order.amount.currency, self._currencies)
         _check_size(order.amount)
         operation_id = uuid5(person_id, f"{kind}/{key}")
         for _ in range(WAIT_STEPS_MAX):
             stored = await self._find(operation_id)
+            if kind is OperationKind.WITHDRAWAL and (stored is None or stored.state is OperationState.REFUSED):
+                await self._step_up.require(caller, Act.WITHDRAWAL, now=now)
             if stored is None:
                 if kind is OperationKind.TOP_UP:
                     await self._books.require_room(person_id, order.amount)

@@ -7,7 +7,7 @@ from datetime import datetime
 from tikiwallet.funding.books import Books
 from tikiwallet.funding.demo_bank import choose_bank
 from tikiwallet.funding.operations import JOB_NAME, Operations
-from tikiwallet.identity.types import PersonId
+from tikiwallet.identity.types import PersonId, StepUp
 from tikiwallet.ledger.types import Ledger
 from tikiwallet.platform.config import Settings
 from tikiwallet.platform.db import Database
@@ -24,13 +24,19 @@ class Funding:
         *,
         ledger: Ledger,
         prepare_wallet: Callable[[PersonId], Awaitable[None]],
+        step_up: StepUp,
     ) -> None:
         self._db = db
         self._jobs = Jobs("funding")
         self._currencies = settings.currencies
         self._books = Books(ledger, prepare_wallet=prepare_wallet)
         self.operations = Operations(
-            db, jobs=self._jobs, books=self._books, bank=choose_bank(settings), currencies=settings.currencies
+            db,
+            jobs=self._jobs,
+            books=self._books,
+            bank=choose_bank(settings),
+            currencies=settings.currencies,
+            step_up=step_up,
         )
 
     async def start(self) -> None:

@@ -22,7 +22,7 @@ from tikiwallet.identity.queries import SQL
 from tikiwallet.identity.sessions import Session, Sessions
 from tikiwallet.identity.sms import SmsSender
 from tikiwallet.identity.throttling import Throttling
-from tikiwallet.identity.types import Person, PersonId, Tier
+from tikiwallet.identity.types import Person, PersonId, Proof, Tier
 from tikiwallet.platform.audit import By
 from tikiwallet.platform.db import Connection, Database
 from tikiwallet.platform.errors import Kind, Refused
@@ -157,7 +157,9 @@ class Registrations:
         async with self._db.transaction() as tx:
             await self._codes.consume(tx, request, code, now=now)
             await self._insert_person(tx, person, password_hash=row["password_hash"], now=now)
-            await self._sessions.record(tx, person.person_id, session_id=session_id, label=label, now=now)
+            await self._sessions.record(
+                tx, person.person_id, session_id=session_id, label=label, proved_by=Proof.PASSWORD, now=now
+            )
             by = By.person(person.person_id, address=address, session_id=session_id, label=label)
             await AUDIT.record(tx, Act.SIGNED_UP, by=by, about=person.person_id, now=now, phone=mask(person.phone))
         return await self._sessions.describe(person, session_id=session_id, now=now)

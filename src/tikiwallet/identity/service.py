@@ -11,6 +11,7 @@ from tikiwallet.identity.phones import PhoneRules
 from tikiwallet.identity.registration import PrepareWallet, Registrations
 from tikiwallet.identity.sessions import Sessions
 from tikiwallet.identity.sms import SmsSender, make_sms_sender
+from tikiwallet.identity.step_up import StepUps
 from tikiwallet.identity.throttling import Throttling
 from tikiwallet.platform.config import Settings
 from tikiwallet.platform.db import Database
@@ -40,6 +41,7 @@ class Identity:
         self.sessions = Sessions(
             db, keys=self.keys, hasher=hasher, phones=phones, ttl_seconds=settings.session_ttl_seconds
         )
+        self.step_up = StepUps(db, hasher=hasher, throttling=self.throttling)
         self.registrations = Registrations(
             db,
             codes=OneTimeCodes(db, key=code_key),

@@ -17,7 +17,7 @@ from tikiwallet.identity.passwords import PasswordHasher
 from tikiwallet.identity.phones import PhoneRules, mask
 from tikiwallet.identity.queries import SQL
 from tikiwallet.identity.tokens import Claims, check_validity, read_header, sign_token, verify_token
-from tikiwallet.identity.types import Person, PersonId, PersonState, Tier
+from tikiwallet.identity.types import Person, PersonId, PersonState, Proof, Tier
 from tikiwallet.platform.audit import By
 from tikiwallet.platform.batching import Reads
 from tikiwallet.platform.db import Connection, Database
@@ -115,14 +115,18 @@ class Sessions:
             person_id=PersonId(row["person_id"]), username=row["username"], phone=row["phone"], tier=Tier(row["tier"])
         )
         async with self._db.transaction() as tx:
-            await self.record(tx, person.person_id, session_id=session_id, label=label, now=now)
+            await self.record(
+                tx, person.person_id, session_id=session_id, label=label, proved_by=Proof.PASSWORD, now=now
+            )
             by = By.person(person.person_id, address=address, session_id=session_id, label=label)
             await AUDIT.record(tx, Act.SIGNED_IN, by=by, about=person.person_id, now=now)
         return await self.describe(person, session_id=session_id, now=now)
 
-    async def record(self, tx: Connection, person_id: PersonId, *, session_id: UUID, label: str, now: datetime) -> None:
-        """Write down a session that begins at `now`; `describe` then gives its token."""
-        await tx.execute(SQL["insert_session"], session_id, person_id, now, now + self._ttl, label)
+    async def record(
+        self, tx: Connection, person_id: PersonId, *, session_id: UUID, label: str, proved_by: Proof, now: datetime
+    ) -> None:
+        """Write down a session that begins at `now` with this proof; `describe` then gives its token."""
+        await tx.execute(SQL["insert_session"], session_id, person_id, now, now + self._ttl, label, proved_by)
 
     async def describe(self, person: Person, *, session_id: UUID, now: datetime) -> Session:
         """Return the session that was recorded at `now`, with its token."""

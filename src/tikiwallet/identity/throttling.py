@@ -9,6 +9,7 @@ from datetime import datetime
 from typing import Final
 
 from tikiwallet.identity.phones import PhoneRules
+from tikiwallet.identity.types import PersonId
 from tikiwallet.platform.config import Settings
 from tikiwallet.platform.throttle import Limit, Throttle
 
@@ -27,6 +28,7 @@ class Throttling:
         self._sign_in_phone = Limit("sign-in-phone", settings.sign_ins_per_phone_max, SIGN_IN_WINDOW_SECONDS)
         self._sign_up_address = Limit("sign-up-address", settings.sign_ups_per_address_max, SIGN_UP_WINDOW_SECONDS)
         self._sign_up_phone = Limit("sign-up-phone", settings.sign_ups_per_phone_max, SIGN_UP_WINDOW_SECONDS)
+        self._proof_person = Limit("proof-person", settings.sign_ins_per_phone_max, SIGN_IN_WINDOW_SECONDS)
         self._code_address = Limit("code-address", settings.codes_per_address_max, CODE_WINDOW_SECONDS)
 
     async def sign_in(self, *, phone: str, address: str, now: datetime) -> None:
@@ -46,3 +48,7 @@ class Throttling:
     async def code(self, *, address: str, now: datetime) -> None:
         """Somebody wants a fresh code, or tries one."""
         await self._throttle.count(self._code_address, address, now=now)
+
+    async def proof(self, person_id: PersonId, *, now: datetime) -> None:
+        """Somebody who is signed in gives a password or a code to show again that it is them."""
+        await self._throttle.count(self._proof_person, str(person_id), now=now)

@@ -1,11 +1,15 @@
-"""What other contexts may know of people: an id, a username, a phone number, a tier."""
+"""What other contexts may know of people: an id, a username, a phone number, a tier; and how to ask for a proof."""
 
 from collections.abc import Sequence
+from datetime import datetime
 from enum import StrEnum
 from typing import NewType, Protocol
 from uuid import UUID
 
 import msgspec
+
+from tikiwallet.platform.errors import Kind, Refused
+from tikiwallet.platform.http import Caller
 
 PersonId = NewType("PersonId", UUID)
 
@@ -61,4 +65,41 @@ class Directory(Protocol):
 
     async def person(self, person_id: PersonId) -> Person | None:
         """Return one person with the tier, for other contexts (never for other people)."""
+        ...
+
+
+class Proof(StrEnum):
+    """How a person shows again that it is them."""
+
+    PASSKEY = "passkey"
+    PASSWORD = "password"  # noqa: S105
+    RECOVERY_CODE = "recovery_code"
+    TEXT_MESSAGE = "text_message"
+
+
+class Act(StrEnum):
+    """What is done only after a fresh proof. `step_up.ACCEPTED` says which proofs count for it."""
+
+    PAYMENT = "payment"  # a large one, to somebody new
+    WITHDRAWAL = "withdrawal"
+    PHONE_CHANGE = "phone_change"
+    PASSKEYS = "passkeys"  # adding or removing one
+    RECOVERY_CODES = "recovery_codes"  # making new ones
+    EXPORT = "export"  # of personal data
+
+
+class StepUpRequired(Refused):
+    """Show first that it is you: this needs a fresh proof. Then send the same again."""
+
+    code, kind = "step_up_required", Kind.FORBIDDEN
+
+
+class StepUp(Protocol):
+    """Ask for a fresh proof before an act that would hurt if somebody else did it."""
+
+    async def require(self, caller: Caller, act: Act, *, now: datetime) -> None:
+        """Return if the caller's session has proven lately who is there, in a way that counts for `act`.
+
+        Refusal: `StepUpRequired`, with the ways that this person has. Nothing may have happened before it.
+        """
         ...

@@ -8,7 +8,7 @@ from litestar import Request, Response
 from litestar.handlers import HTTPRouteHandler
 from litestar.params import FromPath
 
-from tikiwallet.identity.types import PersonId
+from tikiwallet.identity.types import PersonId, StepUpRequired
 from tikiwallet.ledger.types import InsufficientFunds, LimitExceeded, TransferId, WalletClosed
 from tikiwallet.payments.request_payments import PaymentUnderway
 from tikiwallet.payments.requests import (
@@ -45,7 +45,7 @@ from tikiwallet.platform.throttle import Throttle, TooManyRequests
 AnyRequest = Request[Any, Any, Any]
 Q = TypeVar("Q")
 
-MONEY_MOVES = (InsufficientFunds, LimitExceeded, TooManyRequests, WalletClosed)
+MONEY_MOVES = (InsufficientFunds, LimitExceeded, StepUpRequired, TooManyRequests, WalletClosed)
 PAGE_QUERY = (("cursor", "where the page before this one ended"), ("limit", "1 to 100; 20 if not given"))
 HISTORY_QUERY = (
     *PAGE_QUERY,
@@ -113,7 +113,10 @@ async def post_transfer(request: AnyRequest) -> Response[bytes]:
     order = await http.read(request, SendOrder)
     key = order_key(request)
     return http.respond(
-        await payments_of(request).transfers.send(order, payer_id=person_of(request), key=key), status=201
+        await payments_of(request).transfers.send(
+            order, caller=http.caller(request), key=key, now=http.clock_now(request)
+        ),
+        status=201,
     )
 
 
@@ -182,7 +185,7 @@ async def get_request(request: AnyRequest, request_id: FromPath[UUID]) -> Respon
 async def post_request_payment(request: AnyRequest, request_id: FromPath[UUID]) -> Response[bytes]:
     """Pay the request, once and for ever, and answer it with its receipt."""
     paid = await payments_of(request).request_payments.pay(
-        request_id, payer_id=person_of(request), key=order_key(request), now=http.clock_now(request)
+        request_id, caller=http.caller(request), key=order_key(request), now=http.clock_now(request)
     )
     return http.respond(paid, status=201)
 
@@ -239,7 +242,7 @@ async def post_shown_request_payment(request: AnyRequest, reference: FromPath[st
     """Pay the code, once and for ever, while the payee's phone is in touch, and answer it with its receipt."""
     order = await http.read(request, ShownPayment)
     paid = await payments_of(request).shown_requests.pay(
-        reference, memo=order.memo, payer_id=person_of(request), key=order_key(request),
+        reference, memo=order.memo, caller=http.caller(request), key=order_key(request),
         now=http.clock_now(request),
     )  # fmt: skip
     return http.respond(paid, status=201)

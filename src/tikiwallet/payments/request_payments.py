@@ -17,6 +17,7 @@ import asyncpg
 
 from tikiwallet.identity.types import PersonId
 from tikiwallet.ledger.types import refusal_of
+from tikiwallet.payments.new_payees import NewPayees
 from tikiwallet.payments.requests import (
     SQL,
     RequestNotOpen,
@@ -30,7 +31,7 @@ from tikiwallet.payments.types import MoneyRequest, RequestState
 from tikiwallet.payments.wallets import Wallets
 from tikiwallet.platform.db import COMMAND_TIMEOUT_SECONDS, Database
 from tikiwallet.platform.errors import Kind, Refused
-from tikiwallet.platform.http import IdempotencyKeyReused
+from tikiwallet.platform.http import Caller, IdempotencyKeyReused
 from tikiwallet.platform.jobs import Jobs, NotYet
 
 JOB_NAME = "pay_request"
@@ -52,19 +53,23 @@ class PaymentUnderway(Refused):
 class RequestPayments:
     """Payments of requests for money."""
 
-    def __init__(self, db: Database, *, jobs: Jobs, requests: Requests, wallets: Wallets) -> None:
+    def __init__(
+        self, db: Database, *, jobs: Jobs, requests: Requests, wallets: Wallets, new_payees: NewPayees
+    ) -> None:
         self._db = db
+        self._new_payees = new_payees
         self._jobs = jobs
         self.requests = requests
         self._wallets = wallets
 
-    async def pay(self, request_id: UUID, *, payer_id: PersonId, key: str, now: datetime) -> MoneyRequest:
+    async def pay(self, request_id: UUID, *, caller: Caller, key: str, now: datetime) -> MoneyRequest:
         """Pay a request; a retry with the same `key` gets the same receipt.
 
         Refusals: `RequestUnknown`, `RequestNotYours`, `RequestNotOpen` (also when it is being paid under another
         key), `PaymentUnderway`, `IdempotencyKeyReused` (the key paid another request), and, with the request open
-        again, `InsufficientFunds`, `LimitExceeded`, `WalletClosed`.
+        again, `InsufficientFunds`, `LimitExceeded`, `WalletClosed`; `StepUpRequired` before anything has happened.
         """
+        payer_id = PersonId(caller.person_id)
         for _ in range(WAIT_STEPS_MAX):
             stored = await self.requests.visible(request_id, reader_id=payer_id, now=now)
             if stored.payer_id != payer_id:
@@ -72,6 +77,7 @@ class RequestPayments:
             if stored.state is RequestState.PAID and stored.payment_key == key:
                 return await self.requests.show_one(stored)
             if stored.state is RequestState.OPEN:
+                await self._new_payees.check(caller, stored.payee_id, stored.amount, now=now)
                 leased = await self._accept(request_id, key, now)
             elif stored.state is RequestState.ACCEPTED and stored.payment_key == key:
                 leased = await self._lease(request_id, now)

@@ -4,9 +4,10 @@ import contextlib
 from collections.abc import AsyncIterator, Callable, Sequence
 from datetime import datetime
 
-from tikiwallet.identity.types import Directory
+from tikiwallet.identity.types import Directory, StepUp
 from tikiwallet.ledger.types import Ledger, Limits
 from tikiwallet.payments.history import History
+from tikiwallet.payments.new_payees import NewPayees, read_limits
 from tikiwallet.payments.request_payments import JOB_NAME, RequestPayments
 from tikiwallet.payments.requests import Requests
 from tikiwallet.payments.shown_requests import PhoneOwner, ShownRequests
@@ -19,7 +20,8 @@ from tikiwallet.platform.jobs import Jobs
 class Payments:
     """Wallets, transfers, histories and requests for money.
 
-    `wallet_limits` are those of a new wallet; `phone_owner` tells whose phone a key is on.
+    `wallet_limits` are those of a new wallet; `phone_owner` tells whose phone a key is on; `new_payee_limits` are
+    settings like "SGD=20000". Raises `ConfigError` if they can't be read.
     """
 
     def __init__(
@@ -31,14 +33,21 @@ class Payments:
         currencies: Sequence[str],
         wallet_limits: Limits,
         phone_owner: PhoneOwner,
+        step_up: StepUp,
+        new_payee_limits: Sequence[str] = (),
     ) -> None:
+        new_payees = NewPayees(
+            ledger=ledger, step_up=step_up, limits_minor=read_limits(new_payee_limits, currencies=currencies)
+        )
         self._db = db
         self._jobs = Jobs("payments")
         self.wallets = Wallets(db, ledger=ledger, currencies=currencies, limits=wallet_limits)
-        self.transfers = Transfers(ledger=ledger, directory=directory, wallets=self.wallets)
+        self.transfers = Transfers(ledger=ledger, directory=directory, wallets=self.wallets, new_payees=new_payees)
         self.history = History(ledger=ledger, directory=directory, wallets=self.wallets)
         self.requests = Requests(db, directory=directory, wallets=self.wallets)
-        self.request_payments = RequestPayments(db, jobs=self._jobs, requests=self.requests, wallets=self.wallets)
+        self.request_payments = RequestPayments(
+            db, jobs=self._jobs, requests=self.requests, wallets=self.wallets, new_payees=new_payees
+        )
         self.shown_requests = ShownRequests(
             db, directory=directory, wallets=self.wallets, payments=self.request_payments, phone_owner=phone_owner
         )

@@ -24,7 +24,7 @@ from tikiwallet.payments.types import RequestState, ShownOrder, ShownRequest
 from tikiwallet.payments.wallets import Wallets
 from tikiwallet.platform.db import Connection, Database
 from tikiwallet.platform.errors import Kind, Refused
-from tikiwallet.platform.http import IdempotencyKeyReused
+from tikiwallet.platform.http import Caller, IdempotencyKeyReused
 from tikiwallet.platform.money import Amount, require_offered
 
 KEY_ID_BYTES = 16
@@ -136,14 +136,15 @@ class ShownRequests:
                 stored = msgspec.structs.replace(stored, payee_told_at=now)
         return await self._show(stored, taken, reader_id=reader_id, now=now)
 
-    async def pay(self, reference: str, *, memo: str, payer_id: PersonId, key: str, now: datetime) -> ShownRequest:
+    async def pay(self, reference: str, *, memo: str, caller: Caller, key: str, now: datetime) -> ShownRequest:
         """Pay a code while its phone is in touch; a retry with the same `key` gets the same receipt.
 
         Refusals: `MemoInvalid`, `CodeUnknown`, `PayeeIsPayer`, `IdempotencyKeyReused`, and those of paying a request:
         `RequestNotOpen` (paid by somebody else, taken back, or not shown any more), `PaymentUnderway`,
-        `InsufficientFunds`, `LimitExceeded`, `WalletClosed`.
+        `StepUpRequired`, `InsufficientFunds`, `LimitExceeded`, `WalletClosed`.
         """
         check_memo(memo)
+        payer_id = PersonId(caller.person_id)
         request_id = uuid5(payer_id, f"shown/{reference}/{key}")
         async with self._db.transaction() as tx:
             stored = await _find(tx, reference)
@@ -162,7 +163,7 @@ class ShownRequests:
                 row = await tx.fetchrow(SQL["request_by_id"], request_id)
         if stored_request(row).memo != memo:
             raise IdempotencyKeyReused
-        await self._payments.pay(request_id, payer_id=payer_id, key=key, now=now)
+        await self._payments.pay(request_id, caller=caller, key=key, now=now)
         return await self.get(reference, reader_id=payer_id, now=now)
 
     async def cancel(self, reference: str, *, payee_id: PersonId, now: datetime) -> ShownRequest:

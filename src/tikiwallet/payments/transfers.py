@@ -5,6 +5,7 @@ retry finds its own transfer, and a table of keys that could disagree with the b
 """
 
 import unicodedata
+from datetime import datetime
 
 from tikiwallet.identity.types import Directory, PersonId, PublicPerson
 from tikiwallet.ledger.types import (
@@ -18,10 +19,11 @@ from tikiwallet.ledger.types import (
     derive_transfer_id,
     refusal_of,
 )
+from tikiwallet.payments.new_payees import NewPayees
 from tikiwallet.payments.types import PersonRef, Receipt, SendOrder
 from tikiwallet.payments.wallets import Wallets, wallet_account_id
 from tikiwallet.platform.errors import Kind, Refused
-from tikiwallet.platform.http import IdempotencyKeyReused
+from tikiwallet.platform.http import Caller, IdempotencyKeyReused
 from tikiwallet.platform.money import Amount, require_offered
 
 MEMO_LENGTH_MAX = NOTE_LENGTH_MAX
@@ -58,17 +60,20 @@ class TransferUnknown(Refused):
 class Transfers:
     """Payments from person to person."""
 
-    def __init__(self, *, ledger: Ledger, directory: Directory, wallets: Wallets) -> None:
+    def __init__(self, *, ledger: Ledger, directory: Directory, wallets: Wallets, new_payees: NewPayees) -> None:
         self._ledger = ledger
+        self._new_payees = new_payees
         self._directory = directory
         self._wallets = wallets
 
-    async def send(self, order: SendOrder, *, payer_id: PersonId, key: str) -> Receipt:
-        """Pay `order` from the payer's wallet, at most once for each `key`; a retry gets the same receipt.
+    async def send(self, order: SendOrder, *, caller: Caller, key: str, now: datetime) -> Receipt:
+        """Pay `order` from the caller's wallet, at most once for each `key`; a retry gets the same receipt.
 
         Refusals: `MemoInvalid`, `CurrencyNotOffered`, `PayeeUnknown`, `PayeeIsPayer`, `InsufficientFunds`,
-        `LimitExceeded`, `WalletClosed`, `IdempotencyKeyReused`. None is remembered: the same key is judged anew.
+        `StepUpRequired`, `LimitExceeded`, `WalletClosed`, `IdempotencyKeyReused`. None is remembered: the same key is
+        judged anew.
         """
+        payer_id = PersonId(caller.person_id)
         check_memo(order.memo)
         require_offered(order.amount.currency, self._wallets.currencies)
         payer, payee = await self._directory.find_beside(payer_id, phone=order.to.phone, username=order.to.username)
@@ -77,6 +82,7 @@ class Transfers:
         if payee.person_id == payer_id:
             raise PayeeIsPayer(field="to")
         assert payer is not None, payer_id
+        await self._new_payees.check(caller, payee.person_id, order.amount, now=now)
         transfer = payment(
             transfer_id=derive_transfer_id(payer_id, key),
             payer_id=payer_id,

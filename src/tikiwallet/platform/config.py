@@ -40,6 +40,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     tls_key: str = ""  # the PEM file of its private key
     currencies: tuple[str, ...] = ("SGD",)  # the first is the default
     wallet_balance_max_minor: int = 1_000_000_00  # of one person in one currency
+    new_payee_limits: tuple[str, ...] = ()  # as SGD=20000, in minor units: more to somebody new needs a fresh proof
     sms_sender: str = "console"  # "console" or "file"
     bank: str = ""  # "demo", "none"; empty: the demo bank in demo mode, none in production
     phone_countries: tuple[str, ...] = ()  # ISO 3166 alpha-2; empty: any

@@ -3,6 +3,7 @@
 `platform/http.py` holds the only table from `Kind` to an HTTP status.
 """
 
+from collections.abc import Sequence
 from enum import StrEnum
 from typing import ClassVar
 
@@ -25,17 +26,26 @@ class Refused(Exception):
     """A "no" that goes straight back to the person.
 
     Subclasses set `code` (stable, snake_case) and `kind`; their docstring is the sentence the person reads.
-    `detail` says more about this one case and must not name other people or secrets.
+    `detail` says more about this one case and must not name other people or secrets; `methods` are the ways to go on,
+    for a client that can take one of them.
     """
 
     code: ClassVar[str]
     kind: ClassVar[Kind]
 
-    def __init__(self, detail: str = "", *, field: str = "", retry_after_seconds: int | None = None) -> None:
+    def __init__(
+        self,
+        detail: str = "",
+        *,
+        field: str = "",
+        retry_after_seconds: int | None = None,
+        methods: Sequence[str] = (),
+    ) -> None:
         super().__init__(detail or self.sentence())
         self.detail = detail or self.sentence()
         self.field = field
         self.retry_after_seconds = retry_after_seconds
+        self.methods = tuple(methods)
 
     @classmethod
     def sentence(cls) -> str:

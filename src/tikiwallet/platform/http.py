@@ -125,7 +125,7 @@ Clock = Callable[[], datetime]
 
 
 class Problem(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """A problem document (RFC 9457). `code` is stable; `detail` is a sentence for the person."""
+    """A problem document (RFC 9457). `code` is stable; `detail` is a sentence for the person; `methods` are ways on."""
 
     type: str
     title: str
@@ -134,6 +134,7 @@ class Problem(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     detail: str
     field: str = ""
     incident_id: str = ""
+    methods: tuple[str, ...] = ()
 
 
 class Operation(msgspec.Struct, frozen=True, kw_only=True):
@@ -303,6 +304,7 @@ def problem(refused: Refused, *, incident_id: str = "", status: int | None = Non
         detail=refused.detail,
         field=refused.field,
         incident_id=incident_id,
+        methods=refused.methods,
     )
     headers = {"cache-control": "no-store"}
     if refused.retry_after_seconds is not None:

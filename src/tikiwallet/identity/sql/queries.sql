@@ -91,7 +91,9 @@ WHERE purpose = $1 AND request_id = $2 AND consumed_at IS NULL AND expires_at > 
 RETURNING request_id;
 
 -- insert_session --
-INSERT INTO identity.session (session_id, person_id, issued_at, expires_at, label) VALUES ($1, $2, $3, $4, $5);
+-- Who signs in has just proven who they are.
+INSERT INTO identity.session (session_id, person_id, issued_at, expires_at, label, proved_at, proved_by)
+VALUES ($1, $2, $3, $4, $5, $3, $6);
 
 -- live_sessions --
 -- LIMIT keeps the planner from reading all people at once, which it takes for cheap while a city is small.
@@ -136,3 +138,18 @@ SELECT kid, private_pem FROM identity.signing_key WHERE retired_at IS NULL;
 -- A retired key still verifies what it signed until the last of its sessions has ended.
 SELECT kid, private_pem FROM identity.signing_key
 WHERE retired_at IS NULL OR retired_at > $1 ORDER BY created_at, kid;
+
+-- session_proof --
+SELECT proved_at, proved_by FROM identity.session WHERE session_id = $1 AND person_id = $2;
+
+-- prove_session --
+-- Never before the session began: another machine's clock may be a little behind.
+UPDATE identity.session SET proved_at = greatest($3, issued_at), proved_by = $4
+WHERE session_id = $1 AND person_id = $2 AND revoked_at IS NULL RETURNING proved_at;
+
+-- means_of_proof --
+SELECT p.password_hash, p.phone,
+    EXISTS (SELECT FROM identity.passkey AS k WHERE k.person_id = p.person_id) AS has_passkey,
+    EXISTS (SELECT FROM identity.recovery_code AS c WHERE c.person_id = p.person_id AND c.used_at IS NULL)
+        AS has_recovery_code
+FROM identity.person AS p WHERE p.person_id = $1;

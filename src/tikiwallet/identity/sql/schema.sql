@@ -71,9 +71,38 @@ CREATE TABLE identity.one_time_code (
     consumed_at timestamp with time zone,
     CONSTRAINT code_attempts_within_max CHECK (((attempts >= 0) AND (attempts <= attempts_max))),
     CONSTRAINT code_is_hashed CHECK ((octet_length(code_hash) = 32)),
-    CONSTRAINT code_purpose_known CHECK ((purpose = 'registration'::text)),
+    CONSTRAINT code_purpose_known CHECK ((purpose = ANY (ARRAY['registration'::text, 'sign_in'::text, 'step_up'::text]))),
     CONSTRAINT code_sends_within_max CHECK (((sends >= 1) AND (sends <= sends_max))),
     CONSTRAINT code_used_while_valid CHECK (((consumed_at IS NULL) OR (consumed_at < expires_at)))
+);
+
+CREATE TABLE identity.passkey (
+    passkey_id uuid NOT NULL,
+    person_id uuid NOT NULL,
+    passkey_no smallint NOT NULL,
+    credential_id bytea NOT NULL,
+    public_key bytea NOT NULL,
+    sign_count bigint NOT NULL,
+    name text NOT NULL,
+    created_at timestamp with time zone NOT NULL,
+    last_used_at timestamp with time zone,
+    CONSTRAINT credential_id_length CHECK (((octet_length(credential_id) >= 16) AND (octet_length(credential_id) <= 1023))),
+    CONSTRAINT passkey_name_length CHECK (((char_length(name) >= 1) AND (char_length(name) <= 40))),
+    CONSTRAINT passkey_used_after_it_was_made CHECK ((last_used_at >= created_at)),
+    CONSTRAINT passkeys_within_max CHECK (((passkey_no >= 1) AND (passkey_no <= 10))),
+    CONSTRAINT sign_count_is_32_bits CHECK (((sign_count >= 0) AND (sign_count <= '4294967295'::bigint)))
+);
+
+CREATE TABLE identity.passkey_challenge (
+    challenge bytea NOT NULL,
+    purpose text NOT NULL,
+    session_id uuid,
+    created_at timestamp with time zone NOT NULL,
+    expires_at timestamp with time zone NOT NULL,
+    CONSTRAINT challenge_bound_to_its_session CHECK (((purpose = 'sign_in'::text) = (session_id IS NULL))),
+    CONSTRAINT challenge_length CHECK ((octet_length(challenge) = 32)),
+    CONSTRAINT challenge_lives_five_minutes CHECK (((expires_at > created_at) AND (expires_at <= (created_at + '00:05:00'::interval)))),
+    CONSTRAINT challenge_purpose_known CHECK ((purpose = ANY (ARRAY['sign_in'::text, 'register'::text, 'step_up'::text])))
 );
 
 CREATE TABLE identity.person (
@@ -89,6 +118,17 @@ CREATE TABLE identity.person (
     CONSTRAINT phone_is_e164 CHECK ((phone ~ '^\+[1-9][0-9]{6,14}$'::text)),
     CONSTRAINT tier_known CHECK ((tier = ANY (ARRAY['phone'::text, 'identified'::text, 'till'::text]))),
     CONSTRAINT username_shape CHECK ((username ~ '^[A-Za-z][A-Za-z0-9_]{2,29}$'::text))
+);
+
+CREATE TABLE identity.recovery_code (
+    person_id uuid NOT NULL,
+    code_no smallint NOT NULL,
+    code_hash bytea NOT NULL,
+    made_at timestamp with time zone NOT NULL,
+    used_at timestamp with time zone,
+    CONSTRAINT recovery_code_is_hashed CHECK ((octet_length(code_hash) = 32)),
+    CONSTRAINT recovery_code_used_after_it_was_made CHECK ((used_at >= made_at)),
+    CONSTRAINT ten_recovery_codes CHECK (((code_no >= 1) AND (code_no <= 10)))
 );
 
 CREATE TABLE identity.registration (
@@ -113,9 +153,14 @@ CREATE TABLE identity.session (
     revoked_at timestamp with time zone,
     label text DEFAULT ''::text NOT NULL,
     last_seen_at timestamp with time zone,
+    proved_at timestamp with time zone,
+    proved_by text,
+    CONSTRAINT proof_is_whole CHECK (((proved_at IS NULL) = (proved_by IS NULL))),
+    CONSTRAINT proof_known CHECK ((proved_by = ANY (ARRAY['password'::text, 'passkey'::text, 'recovery_code'::text, 'text_message'::text]))),
     CONSTRAINT session_at_most_six_hours CHECK ((expires_at <= (issued_at + '06:00:00'::interval))),
     CONSTRAINT session_ends_after_it_begins CHECK ((expires_at > issued_at)),
     CONSTRAINT session_label_is_short CHECK ((char_length(label) <= 40)),
+    CONSTRAINT session_proved_after_it_begins CHECK ((proved_at >= issued_at)),
     CONSTRAINT session_revoked_after_it_begins CHECK ((revoked_at >= issued_at)),
     CONSTRAINT session_seen_after_it_begins CHECK ((last_seen_at >= issued_at))
 );
@@ -137,15 +182,32 @@ ALTER TABLE ONLY identity.audit_entry
 
 ALTER TABLE ONLY identity.audit_head
     ADD CONSTRAINT one_audit_head PRIMARY KEY (is_only);
+ALTER TABLE ONLY identity.passkey_challenge
+    ADD CONSTRAINT challenge_once PRIMARY KEY (challenge);
+
+ALTER TABLE ONLY identity.passkey
+    ADD CONSTRAINT credential_of_one_passkey UNIQUE (credential_id);
 
 ALTER TABLE ONLY identity.one_time_code
     ADD CONSTRAINT one_code_per_request PRIMARY KEY (purpose, request_id);
+
+ALTER TABLE ONLY identity.passkey
+    ADD CONSTRAINT passkey_number_of_a_person UNIQUE (person_id, passkey_no);
+
+ALTER TABLE ONLY identity.passkey
+    ADD CONSTRAINT passkey_once PRIMARY KEY (passkey_id);
 
 ALTER TABLE ONLY identity.person
     ADD CONSTRAINT person_once PRIMARY KEY (person_id);
 
 ALTER TABLE ONLY identity.person
     ADD CONSTRAINT phone_of_one_person UNIQUE (phone);
+
+ALTER TABLE ONLY identity.recovery_code
+    ADD CONSTRAINT recovery_code_number PRIMARY KEY (person_id, code_no);
+
+ALTER TABLE ONLY identity.recovery_code
+    ADD CONSTRAINT recovery_codes_differ UNIQUE (person_id, code_hash);
 
 ALTER TABLE ONLY identity.registration
     ADD CONSTRAINT registration_makes_one_person UNIQUE (person_id);
@@ -162,6 +224,9 @@ ALTER TABLE ONLY identity.signing_key
 CREATE INDEX audit_entry_about ON identity.audit_entry USING btree (subject, entry_no);
 
 CREATE UNIQUE INDEX one_signing_key_at_work ON identity.signing_key USING btree ((true)) WHERE (retired_at IS NULL);
+CREATE INDEX one_time_code_by_expiry ON identity.one_time_code USING btree (expires_at) WHERE (purpose <> 'registration'::text);
+
+CREATE INDEX passkey_challenge_by_expiry ON identity.passkey_challenge USING btree (expires_at);
 
 CREATE INDEX registration_by_expiry ON identity.registration USING btree (expires_at);
 
@@ -176,6 +241,14 @@ CREATE TRIGGER audit_entry_is_chained BEFORE INSERT ON identity.audit_entry FOR 
 CREATE TRIGGER audit_head_stays BEFORE DELETE OR TRUNCATE ON identity.audit_head FOR EACH STATEMENT EXECUTE FUNCTION identity.refuse_audit_change();
 
 CREATE TRIGGER audit_is_append_only BEFORE DELETE OR UPDATE OR TRUNCATE ON identity.audit_entry FOR EACH STATEMENT EXECUTE FUNCTION identity.refuse_audit_change();
+ALTER TABLE ONLY identity.passkey_challenge
+    ADD CONSTRAINT challenge_of_a_session FOREIGN KEY (session_id) REFERENCES identity.session(session_id) ON DELETE CASCADE;
+
+ALTER TABLE ONLY identity.passkey
+    ADD CONSTRAINT passkey_of_a_person FOREIGN KEY (person_id) REFERENCES identity.person(person_id);
+
+ALTER TABLE ONLY identity.recovery_code
+    ADD CONSTRAINT recovery_code_of_a_person FOREIGN KEY (person_id) REFERENCES identity.person(person_id);
 
 ALTER TABLE ONLY identity.session
     ADD CONSTRAINT session_of_a_person FOREIGN KEY (person_id) REFERENCES identity.person(person_id);
@@ -214,11 +287,25 @@ GRANT UPDATE(sends) ON TABLE identity.one_time_code TO tikiwallet_identity;
 
 GRANT UPDATE(consumed_at) ON TABLE identity.one_time_code TO tikiwallet_identity;
 
+GRANT SELECT,INSERT,DELETE ON TABLE identity.passkey TO tikiwallet_identity;
+
+GRANT UPDATE(sign_count) ON TABLE identity.passkey TO tikiwallet_identity;
+
+GRANT UPDATE(name) ON TABLE identity.passkey TO tikiwallet_identity;
+
+GRANT UPDATE(last_used_at) ON TABLE identity.passkey TO tikiwallet_identity;
+
+GRANT SELECT,INSERT,DELETE ON TABLE identity.passkey_challenge TO tikiwallet_identity;
+
 GRANT SELECT,INSERT ON TABLE identity.person TO tikiwallet_identity;
 
 GRANT UPDATE(tier) ON TABLE identity.person TO tikiwallet_identity;
 
 GRANT UPDATE(state) ON TABLE identity.person TO tikiwallet_identity;
+
+GRANT SELECT,INSERT,DELETE ON TABLE identity.recovery_code TO tikiwallet_identity;
+
+GRANT UPDATE(used_at) ON TABLE identity.recovery_code TO tikiwallet_identity;
 
 GRANT SELECT,INSERT,DELETE ON TABLE identity.registration TO tikiwallet_identity;
 
@@ -229,6 +316,10 @@ GRANT SELECT,INSERT ON TABLE identity.session TO tikiwallet_identity;
 GRANT UPDATE(revoked_at) ON TABLE identity.session TO tikiwallet_identity;
 
 GRANT UPDATE(last_seen_at) ON TABLE identity.session TO tikiwallet_identity;
+
+GRANT UPDATE(proved_at) ON TABLE identity.session TO tikiwallet_identity;
+
+GRANT UPDATE(proved_by) ON TABLE identity.session TO tikiwallet_identity;
 
 GRANT SELECT,INSERT ON TABLE identity.signing_key TO tikiwallet_identity;
 
