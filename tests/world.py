@@ -121,6 +121,10 @@ class Someone:
         found = {balance["currency"]: balance["amount_minor"] for balance in balances}
         return format_decimal(found[currency], currency)
 
+    async def patch(self, path: str, body: object) -> Response:
+        """PATCH `path` with the session."""
+        return await self.http.patch(path, headers=self._headers(), **as_json(body))
+
     async def delete(self, path: str) -> Response:
         """DELETE `path` with the session."""
         return await self.http.delete(path, headers=self._headers())

@@ -21,6 +21,9 @@ WRONG = {
     "TIKIWALLET_WORKERS=0": "TIKIWALLET_WORKERS must be from 1 to 64.",
     "TIKIWALLET_WALLET_BALANCE_MAX_MINOR=0": "TIKIWALLET_WALLET_BALANCE_MAX_MINOR must be from 1 to 1000000000000000.",
     "TIKIWALLET_TLS_CERT=server.crt": ("TIKIWALLET_TLS_CERT and TIKIWALLET_TLS_KEY go together: give both or neither."),
+    "TIKIWALLET_ORIGIN=http://wallet.example": (
+        "TIKIWALLET_ORIGIN must be https:// and a name, as https://wallet.example (http:// for localhost only)."
+    ),
     "TIKIWALLET_JOBS=maybe": "TIKIWALLET_JOBS must be yes or no, not 'maybe'.",
     "TIKIWALLET_DATA_DIR=": "TIKIWALLET_DATA_DIR must name a folder.",
     "REDIS_URL=localhost:6379": "REDIS_URL must begin with redis://, rediss:// or unix://.",

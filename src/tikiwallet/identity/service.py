@@ -6,12 +6,16 @@ from tikiwallet.identity.codes import OneTimeCodes, read_code_key
 from tikiwallet.identity.directory import People
 from tikiwallet.identity.keys import KeyRing, make_signing_key
 from tikiwallet.identity.operators import Operators
+from tikiwallet.identity.passkeys import Passkeys, relying_party
 from tikiwallet.identity.passwords import PasswordHasher
 from tikiwallet.identity.phones import PhoneRules
+from tikiwallet.identity.proofs import Proofs
+from tikiwallet.identity.recovery_codes import RecoveryCodes
 from tikiwallet.identity.registration import PrepareWallet, Registrations
 from tikiwallet.identity.sessions import Sessions
 from tikiwallet.identity.sms import SmsSender, make_sms_sender
 from tikiwallet.identity.step_up import StepUps
+from tikiwallet.identity.text_proofs import TextProofs
 from tikiwallet.identity.throttling import Throttling
 from tikiwallet.platform.config import Settings
 from tikiwallet.platform.db import Database
@@ -41,14 +45,27 @@ class Identity:
         self.sessions = Sessions(
             db, keys=self.keys, hasher=hasher, phones=phones, ttl_seconds=settings.session_ttl_seconds
         )
-        self.step_up = StepUps(db, hasher=hasher, throttling=self.throttling)
+        codes = OneTimeCodes(db, key=code_key)
+        sender = sms or make_sms_sender(settings.sms_sender, data_dir=settings.data_dir)
+        self.step_up = StepUps(db)
+        self.passkeys = Passkeys(db, relying_party=relying_party(settings), step_up=self.step_up)
+        self.recovery_codes = RecoveryCodes(db, key=code_key, step_up=self.step_up)
+        self.proofs = Proofs(
+            db,
+            hasher=hasher,
+            passkeys=self.passkeys,
+            recovery_codes=self.recovery_codes,
+            texts=TextProofs(db, codes=codes, sms=sender, throttling=self.throttling),
+            step_up=self.step_up,
+            throttling=self.throttling,
+        )
         self.registrations = Registrations(
             db,
-            codes=OneTimeCodes(db, key=code_key),
+            codes=codes,
             sessions=self.sessions,
             hasher=hasher,
             phones=phones,
-            sms=sms or make_sms_sender(settings.sms_sender, data_dir=settings.data_dir),
+            sms=sender,
             throttling=self.throttling,
             prepare_wallet=prepare_wallet,
         )

@@ -29,6 +29,7 @@ class Throttling:
         self._sign_up_address = Limit("sign-up-address", settings.sign_ups_per_address_max, SIGN_UP_WINDOW_SECONDS)
         self._sign_up_phone = Limit("sign-up-phone", settings.sign_ups_per_phone_max, SIGN_UP_WINDOW_SECONDS)
         self._proof_person = Limit("proof-person", settings.sign_ins_per_phone_max, SIGN_IN_WINDOW_SECONDS)
+        self._proof_text_phone = Limit("proof-text-phone", settings.sign_ups_per_phone_max, SIGN_UP_WINDOW_SECONDS)
         self._code_address = Limit("code-address", settings.codes_per_address_max, CODE_WINDOW_SECONDS)
 
     async def sign_in(self, *, phone: str, address: str, now: datetime) -> None:
@@ -49,6 +50,14 @@ class Throttling:
         """Somebody wants a fresh code, or tries one."""
         await self._throttle.count(self._code_address, address, now=now)
 
+    async def proof_text(self, number: str, *, now: datetime) -> None:
+        """Somebody who knows the password, or is signed in, wants a code sent to `number` (E.164)."""
+        await self._throttle.count(self._proof_text_phone, number, now=now)
+
+    async def passkey(self, *, address: str, now: datetime) -> None:
+        """Somebody who isn't signed in wants to sign in by passkey."""
+        await self._throttle.count(self._sign_in_address, address, now=now)
+
     async def proof(self, person_id: PersonId, *, now: datetime) -> None:
-        """Somebody who is signed in gives a password or a code to show again that it is them."""
+        """Somebody who is signed in, or knows the password, gives something to show that it is them."""
         await self._throttle.count(self._proof_person, str(person_id), now=now)

@@ -20,6 +20,8 @@ PASSWORD_PASSES_MIN = 2
 POOL_SIZE_MAX = 1000
 WORKERS_MAX = 64
 LOG_LEVELS = ("debug", "info", "warning", "error")
+# What a browser calls the origin: lower case, no path, and a port only if it isn't the usual one.
+ORIGIN = re.compile(r"https://[a-z0-9]([a-z0-9.-]*[a-z0-9])?(:[0-9]{1,5})?|http://localhost(:[0-9]{1,5})?")
 CODE_KEY = re.compile(r"([0-9a-f]{64})?")
 
 
@@ -36,6 +38,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     data_dir: Path = Path("var")
     host: str = "127.0.0.1"
     port: int = 8000
+    origin: str = ""  # where browsers reach the wallet, as https://wallet.example; empty: localhost, in demo mode
     tls_cert: str = ""  # a PEM file with the certificate and those above it; empty: HTTP without TLS
     tls_key: str = ""  # the PEM file of its private key
     currencies: tuple[str, ...] = ("SGD",)  # the first is the default
@@ -150,6 +153,10 @@ def _check_network(settings: Settings) -> None:
         raise ConfigError("DATABASE_URL must begin with postgresql:// or postgres://.")
     if settings.redis_url and not settings.redis_url.startswith(("redis://", "rediss://", "unix://")):
         raise ConfigError("REDIS_URL must begin with redis://, rediss:// or unix://.")
+    if settings.origin and not ORIGIN.fullmatch(settings.origin):
+        raise ConfigError(
+            "TIKIWALLET_ORIGIN must be https:// and a name, as https://wallet.example (http:// for localhost only)."
+        )
     for proxy in settings.trusted_proxies:
         try:
             ipaddress.ip_network(proxy)

@@ -18,6 +18,9 @@ WHERE lower(username COLLATE "C") = ANY($3::text[]);
 -- person_by_id --
 SELECT person_id, username, phone, tier FROM identity.person WHERE person_id = $1;
 
+-- credentials_of_person --
+SELECT person_id, username, phone, tier, state, password_hash FROM identity.person WHERE person_id = $1;
+
 -- insert_person --
 INSERT INTO identity.person (person_id, username, phone, password_hash, tier, created_at)
 VALUES ($1, $2, $3, $4, $5, $6);
@@ -148,8 +151,77 @@ UPDATE identity.session SET proved_at = greatest($3, issued_at), proved_by = $4
 WHERE session_id = $1 AND person_id = $2 AND revoked_at IS NULL RETURNING proved_at;
 
 -- means_of_proof --
-SELECT p.password_hash, p.phone,
+SELECT
     EXISTS (SELECT FROM identity.passkey AS k WHERE k.person_id = p.person_id) AS has_passkey,
     EXISTS (SELECT FROM identity.recovery_code AS c WHERE c.person_id = p.person_id AND c.used_at IS NULL)
         AS has_recovery_code
 FROM identity.person AS p WHERE p.person_id = $1;
+
+-- passkeys_of_person --
+SELECT passkey_id, credential_id, name, created_at, last_used_at
+FROM identity.passkey WHERE person_id = $1 ORDER BY created_at, passkey_id;
+
+-- passkey_by_credential --
+SELECT passkey_id, person_id, public_key FROM identity.passkey WHERE credential_id = $1;
+
+-- insert_passkey --
+-- Under the lowest number that is free; none is inserted when there is none.
+INSERT INTO identity.passkey (
+    passkey_id, person_id, passkey_no, credential_id, public_key, sign_count, name, created_at
+)
+SELECT $1, $2, free.no, $4, $5, $6, $7, $8
+FROM generate_series(1, $3::integer) AS free (no)
+WHERE NOT EXISTS (SELECT FROM identity.passkey WHERE person_id = $2 AND passkey_no = free.no)
+ORDER BY free.no LIMIT 1
+RETURNING passkey_id;
+
+-- rename_passkey --
+UPDATE identity.passkey SET name = $3 WHERE passkey_id = $1 AND person_id = $2
+RETURNING passkey_id, name, created_at, last_used_at;
+
+-- delete_passkey --
+DELETE FROM identity.passkey WHERE passkey_id = $1 AND person_id = $2 RETURNING passkey_id;
+
+-- count_passkey_use --
+-- A count that isn't higher than before comes from a copy of the key; those that never count say 0 each time.
+UPDATE identity.passkey SET sign_count = $2, last_used_at = greatest($3, created_at, last_used_at)
+WHERE passkey_id = $1 AND (sign_count < $2 OR (sign_count = 0 AND $2 = 0)) RETURNING passkey_id;
+
+-- insert_passkey_challenge --
+INSERT INTO identity.passkey_challenge (challenge, purpose, session_id, created_at, expires_at)
+VALUES ($1, $2, $3, $4, $5);
+
+-- take_passkey_challenge --
+DELETE FROM identity.passkey_challenge
+WHERE challenge = $1 AND purpose = $2 AND session_id IS NOT DISTINCT FROM $3 AND expires_at > $4
+RETURNING challenge;
+
+-- forget_passkey_challenges --
+-- A few with every new one, so that those that nobody answered don't pile up.
+DELETE FROM identity.passkey_challenge WHERE challenge IN (
+    SELECT challenge FROM identity.passkey_challenge WHERE expires_at < $1
+    ORDER BY expires_at LIMIT $2 FOR UPDATE SKIP LOCKED
+);
+
+-- insert_recovery_codes --
+INSERT INTO identity.recovery_code (person_id, code_no, code_hash, made_at)
+SELECT $1, made.no, made.code_hash, $3 FROM unnest($2::bytea[]) WITH ORDINALITY AS made (code_hash, no);
+
+-- delete_recovery_codes --
+DELETE FROM identity.recovery_code WHERE person_id = $1;
+
+-- use_recovery_code --
+UPDATE identity.recovery_code SET used_at = greatest($3, made_at)
+WHERE person_id = $1 AND code_hash = $2 AND used_at IS NULL RETURNING code_no;
+
+-- recovery_codes_of_person --
+SELECT count(*) FILTER (WHERE used_at IS NULL) AS left, max(made_at) AS made_at
+FROM identity.recovery_code WHERE person_id = $1;
+
+-- forget_old_codes --
+-- Those that nobody used to sign in or to prove something; a few with every new one.
+DELETE FROM identity.one_time_code WHERE (purpose, request_id) IN (
+    SELECT purpose, request_id FROM identity.one_time_code
+    WHERE purpose IN ('sign_in', 'step_up') AND expires_at < $1
+    ORDER BY expires_at LIMIT $2 FOR UPDATE SKIP LOCKED
+);

@@ -297,6 +297,8 @@ GRANT UPDATE(last_used_at) ON TABLE identity.passkey TO tikiwallet_identity;
 
 GRANT SELECT,INSERT,DELETE ON TABLE identity.passkey_challenge TO tikiwallet_identity;
 
+GRANT UPDATE(purpose) ON TABLE identity.passkey_challenge TO tikiwallet_identity;
+
 GRANT SELECT,INSERT ON TABLE identity.person TO tikiwallet_identity;
 
 GRANT UPDATE(tier) ON TABLE identity.person TO tikiwallet_identity;

@@ -58,5 +58,6 @@ ALTER TABLE identity.one_time_code
 CREATE INDEX one_time_code_by_expiry ON identity.one_time_code (expires_at) WHERE purpose <> 'registration';
 
 GRANT SELECT, INSERT, DELETE, UPDATE (sign_count, name, last_used_at) ON identity.passkey TO tikiwallet_identity;
-GRANT SELECT, INSERT, DELETE ON identity.passkey_challenge TO tikiwallet_identity;
+-- UPDATE of one column only because PostgreSQL asks for it to lock a row.
+GRANT SELECT, INSERT, DELETE, UPDATE (purpose) ON identity.passkey_challenge TO tikiwallet_identity;
 GRANT SELECT, INSERT, DELETE, UPDATE (used_at) ON identity.recovery_code TO tikiwallet_identity;
