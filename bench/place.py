@@ -92,7 +92,7 @@ class Place:
         parts = Parts(self.settings, database_url=self.url)
         now = datetime.now(UTC)
         async with parts.open(now=now):
-            kid, key = await parts.identity.keys.at_work()
+            kid, key = await parts.identity.keys.at_work(now=now)
             ids = [uuid4() for _ in range(people)]
             sessions = [uuid4() for _ in range(people)]
             accounts = [wallet_account_id(person_id, "SGD") for person_id in ids]

@@ -17,7 +17,9 @@ from httpx import ASGITransport, AsyncClient, Response
 from litestar import Litestar
 
 from tikiwallet.app import build_app
+from tikiwallet.identity.refresh import make_refresh_token
 from tikiwallet.identity.service import Identity
+from tikiwallet.identity.sessions import NewSession
 from tikiwallet.platform.config import Settings, read_settings
 from tikiwallet.platform.http import Caller
 from tikiwallet.platform.money import format_decimal, parse_decimal
@@ -69,6 +71,11 @@ def refusal(answer: Response) -> tuple[int, str]:
     return answer.status_code, problem["code"]
 
 
+def a_session() -> NewSession:
+    """Return what the edge makes for a session."""
+    return NewSession(session_id=uuid4(), refresh_token=make_refresh_token())
+
+
 def money(text: str, currency: str = "SGD") -> dict[str, Any]:
     """Return `text` ("12.50") as an amount on the wire; "0.00" too, so that tests can be refused."""
     amount_minor = parse_decimal(text, currency) if text.strip("0.") else 0
@@ -84,6 +91,7 @@ class Someone:
         self.username: str = session["person"]["username"]
         self.phone: str = session["person"]["phone"]
         self.token: str = session["token"]
+        self.refresh_token: str = session.get("refresh_token", "")
 
     def moved_to(self, world: "World") -> "Someone":
         """Return the same person, with the same session, in another world on the same database."""
@@ -128,6 +136,16 @@ class Someone:
     async def delete(self, path: str) -> Response:
         """DELETE `path` with the session."""
         return await self.http.delete(path, headers=self._headers())
+
+    async def refresh(self, *, key: str = "") -> Response:
+        """Exchange the refresh token, without taking the answer: as if it were lost."""
+        headers = {"idempotency-key": key or str(uuid4())}
+        return await self.http.post("/v1/sessions/refresh", json={"refresh_token": self.refresh_token}, headers=headers)
+
+    def take(self, answer: Response) -> None:
+        """Go on with the tokens that an exchange brought."""
+        session = body_of(answer, 201)
+        self.token, self.refresh_token = session["token"], session["refresh_token"]
 
     def _headers(self) -> dict[str, str]:
         return {"authorization": f"Bearer {self.token}"}

@@ -15,6 +15,7 @@ from tikiwallet.app import CONTEXTS, Parts, build_app
 from tikiwallet.cli.problems import PictureUnwritable
 from tikiwallet.cli.problems_of_copies import FileUnwritable
 from tikiwallet.commands_people import PEOPLE_COMMANDS
+from tikiwallet.commands_sessions import rotate_session_key
 from tikiwallet.ledger.reconcile import Reconciliation, reconcile
 from tikiwallet.offline.double_spends import Found
 from tikiwallet.offline.figures import Figures
@@ -341,6 +342,7 @@ def _in_address(host: str) -> str:
 
 for _command in PEOPLE_COMMANDS:
     commands.add_command(_command)
+commands.add_command(rotate_session_key(with_parts))
 
 
 def main() -> None:

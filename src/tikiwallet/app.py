@@ -14,7 +14,7 @@ from litestar.exceptions import HTTPException
 from tikiwallet.funding import http as funding_http
 from tikiwallet.funding.service import Funding
 from tikiwallet.identity import http as identity_http
-from tikiwallet.identity import http_proofs
+from tikiwallet.identity import http_proofs, http_sessions
 from tikiwallet.identity.service import Identity
 from tikiwallet.identity.types import PersonId
 from tikiwallet.ledger.service import PostgresLedger
@@ -103,6 +103,7 @@ class Parts:
         """Run the job workers of this process for as long as the context lasts, if the settings say so."""
         async with contextlib.AsyncExitStack() as stack:
             if self.settings.jobs:
+                await stack.enter_async_context(self.identity.forgetting.worker(clock))
                 await stack.enter_async_context(self.payments.worker(clock))
                 await stack.enter_async_context(self.funding.worker(clock))
                 await stack.enter_async_context(self.offline.worker(clock))
@@ -144,6 +145,7 @@ def build_app(settings: Settings, *, database_url: str, clock: http.Clock = http
             *web_http.routes(settings),
             *identity_http.routes(),
             *http_proofs.routes(),
+            *http_sessions.routes(),
             *payments_http.routes(),
             *funding_http.routes(),
             *offline_http.routes(),

@@ -1,6 +1,7 @@
 """The database holds the rules too, each under its name, and each role may do the least it needs."""
 
 from collections.abc import AsyncIterator
+from datetime import timedelta
 
 import asyncpg
 import pytest
@@ -27,6 +28,8 @@ INSERT_RECOVERY = "INSERT INTO identity.recovery_code VALUES "
 INSERT_KEY = "INSERT INTO identity.signing_key VALUES "
 PEM = "'-----BEGIN PRIVATE KEY-----'"
 CODE_HASH = "repeat('x', 32)::bytea"
+SESSION = "'00000000-0000-0000-0000-0000000000aa'"
+OTHER_SESSION = "'00000000-0000-0000-0000-0000000000bb'"
 
 
 @pytest.fixture
@@ -34,6 +37,12 @@ async def owner(database_url: str) -> AsyncIterator[asyncpg.Connection]:
     connection = await asyncpg.connect(database_url)
     await connection.execute(f"{INSERT_PERSON} ({PERSON}, 'alice', '+6591110001', {HASH}, 'phone', 'active', {NOW})")
     await connection.execute(f"{INSERT_KEY} ('k0', {PEM}, {NOW}, NULL)")
+    for session_id, first in ((SESSION, "0"), (OTHER_SESSION, "b")):
+        await connection.execute(
+            "INSERT INTO identity.session (session_id, person_id, issued_at, expires_at) "
+            f"SELECT {session_id}, {PERSON}, now(), now() + interval '6 hours'"
+        )
+        await connection.execute(token(first, of=session_id))
     yield connection
     await connection.close()
 
@@ -83,6 +92,23 @@ def recovery(no: int = 1, code_hash: str = CODE_HASH, used: str = "NULL", of: st
 
 OTHER_HASH = "repeat('y', 32)::bytea"
 BEFORE = "'2025-12-31T00:00:00Z'"
+def token(digit: str, follows: str = "NULL", of: str = SESSION, hashed: str = "") -> str:
+    made = hashed or f"'\\x{digit * 64}'"
+    after = f"'\\x{follows * 64}'" if follows != "NULL" else follows
+    return f"INSERT INTO identity.refresh_token VALUES ({made}, {of}, {after}, {NOW})"
+
+
+def device(device_hash: str = CODE_HASH, label: str = "''", seen: str = NOW, of: str = "") -> str:
+    return f"INSERT INTO identity.known_device VALUES ({of or PERSON}, {device_hash}, {label}, {NOW}, {seen})"
+
+
+def notice(kind: str = "new_device", label: str = "''", dismissed: str = "NULL", of: str = "") -> str:
+    return (
+        f"INSERT INTO identity.notice VALUES "
+        f"(gen_random_uuid(), {of or PERSON}, '{kind}', {PERSON}, {label}, {NOW}, {dismissed})"
+    )
+
+
 NOBODY = "'00000000-0000-0000-0000-000000000009'"
 BROKEN_RULES = {
     "username_of_one_person": person(username="ALICE"),
@@ -99,6 +125,22 @@ BROKEN_RULES = {
     "session_label_is_short": session(minutes=1, label="repeat('x', 41)"),
     "session_seen_after_it_begins": session(minutes=1, seen="'2025-12-31T00:00:00Z'"),
     "session_of_a_person": session(minutes=1).replace(PERSON, NOBODY),
+    "session_deleted_after_its_end": f"DELETE FROM identity.session WHERE session_id = {SESSION}",
+    "refresh_token_once": f"{token('1', '0')}; {token('1', '0')}",
+    "refresh_token_is_hashed": token("", "0", hashed="'\\x00'"),
+    "refresh_token_of_a_session": token("1", of=NOBODY),
+    "refresh_token_replaced_once": f"{token('1', '0')}; {token('2', '0')}",
+    "refresh_token_follows_one_of_its_session": token("1", "b"),
+    "one_first_refresh_token": token("1"),
+    "device_of_a_person": device(of=NOBODY),
+    "device_is_hashed": device("'\\x00'"),
+    "device_label_is_short": device(label="repeat('x', 41)"),
+    "device_once": f"{device()}; {device()}",
+    "device_seen_after_it_was_new": device(seen="'2025-12-31T00:00:00Z'"),
+    "notice_of_a_person": notice(of=NOBODY),
+    "notice_kind_is_a_word": notice("New!"),
+    "notice_label_is_short": notice(label="repeat('x', 41)"),
+    "notice_dismissed_after_it_was_made": notice(dismissed="'2025-12-31T00:00:00Z'"),
     "code_purpose_known": code("0, 5, 1, 5, NULL", purpose="lottery"),
     "code_is_hashed": code("0, 5, 1, 5, NULL", code_hash="'123456'"),
     "code_attempts_within_max": code("6, 5, 1, 5, NULL"),
@@ -163,6 +205,10 @@ FORBIDDEN = [
         "VALUES (9, now(), 'signed_in', 'nobody', '', '', '{}')"
     ),
     "DELETE FROM identity.session",
+    "UPDATE identity.refresh_token SET follows_hash = NULL",
+    "DELETE FROM identity.refresh_token",
+    "UPDATE identity.known_device SET person_id = person_id",
+    "UPDATE identity.notice SET session_id = session_id",
     "UPDATE identity.session SET expires_at = expires_at",
     "UPDATE identity.session SET label = label",
     "UPDATE identity.passkey SET public_key = public_key",
@@ -183,6 +229,8 @@ ONLY_A_KEY = {
     "passkey_once",
     "audit_entry_once",
     "audit_entry_follows_one",
+    "notice_once",
+    "refresh_token_in_one_session",
 }
 
 
@@ -200,6 +248,20 @@ async def test_every_rule_of_the_schema_is_tried(owner: asyncpg.Connection) -> N
     assert {row["conname"] for row in rows} - set(BROKEN_RULES) == ONLY_A_KEY
 
 
+async def test_what_has_ended_never_lives_again(owner: asyncpg.Connection) -> None:
+    await owner.execute("SET ROLE tikiwallet_identity")
+    seen = "SELECT last_seen_at - issued_at FROM identity.session WHERE session_id = " + SESSION
+    see = f"UPDATE identity.session SET last_seen_at = issued_at + interval '%s' WHERE session_id = {SESSION}"
+    await owner.execute(see % "59 minutes")
+    await owner.execute(see % "119 minutes")  # an hour after it was seen: too late, and the write keeps what stands
+    assert await owner.fetchval(seen) == timedelta(minutes=59)
+    await owner.execute(see % "118 minutes")
+    assert await owner.fetchval(seen) == timedelta(minutes=118)
+    ended = "UPDATE identity.session SET revoked_at = %s RETURNING revoked_at IS NULL"
+    assert await owner.fetchval(ended % "now()") is False
+    assert await owner.fetchval(ended % "NULL") is False
+
+
 async def test_the_context_itself_may_not_rewrite_history(owner: asyncpg.Connection) -> None:
     await owner.execute("SET ROLE tikiwallet_identity")
     for statement in FORBIDDEN:
@@ -210,10 +272,9 @@ async def test_the_context_itself_may_not_rewrite_history(owner: asyncpg.Connect
 async def test_other_contexts_may_not_read_people_or_keys(owner: asyncpg.Connection) -> None:
     for context in ("ledger", "payments", "offline", "funding"):
         await owner.execute(f"SET ROLE tikiwallet_{context}")
-        for table in ("signing_key", "person", "session", "one_time_code", "registration", "audit_entry"):
         for table in (
-            "signing_key", "person", "session", "one_time_code", "registration", "person_change", "passkey",
-            "passkey_challenge", "recovery_code",
+            "signing_key", "person", "session", "one_time_code", "registration", "audit_entry", "passkey",
+            "passkey_challenge", "recovery_code", "refresh_token", "known_device", "notice",
         ):  # fmt: skip
             with pytest.raises(asyncpg.InsufficientPrivilegeError):
                 await owner.fetch(f"SELECT * FROM identity.{table}")

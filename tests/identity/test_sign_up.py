@@ -11,7 +11,7 @@ from httpx import Response
 from tikiwallet.identity.codes import CodeWrong
 from tikiwallet.identity.registration import NewRegistration
 from tikiwallet.identity.types import PersonId
-from world import PASSWORD, World, body_of, open_world, refusal
+from world import PASSWORD, World, a_session, body_of, open_world, refusal
 
 
 async def register(
@@ -58,7 +58,15 @@ async def test_the_code_comes_by_text_message_and_never_in_an_answer(world: Worl
 async def test_a_session_begins_when_the_phone_is_proven(world: World) -> None:
     registration = await begin(world)
     session = body_of(await verify(world, registration, world.code_sent_to("+6591110001")), 201)
-    assert set(session) == {"token", "expires_at", "person"}
+    assert set(session) == {
+        "token",
+        "token_expires_at",
+        "token_ttl_seconds",
+        "refresh_token",
+        "expires_at",
+        "person",
+        "notices",
+    }
     assert set(session["person"]) == {"person_id", "username", "phone", "tier"}
 
 
@@ -185,8 +193,8 @@ async def test_a_fresh_code_replaces_the_one_before(world: World) -> None:
     await registrations.register(new, phone="+6591110001", username="asha", password=PASSWORD, now=now)
     await registrations.send_fresh_code(new.registration_id, code="222222", now=now)
     with pytest.raises(CodeWrong):
-        await registrations.verify(new.registration_id, code="111111", session_id=uuid4(), now=now)
-    session = await registrations.verify(new.registration_id, code="222222", session_id=uuid4(), now=now)
+        await registrations.verify(new.registration_id, a_session(), code="111111", now=now)
+    session = await registrations.verify(new.registration_id, a_session(), code="222222", now=now)
     assert session.person.person_id == new.person_id
 
 

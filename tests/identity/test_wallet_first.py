@@ -12,7 +12,7 @@ from tikiwallet.identity.service import Identity
 from tikiwallet.identity.types import PersonId
 from tikiwallet.platform.db import Database
 from tikiwallet.platform.http import Overloaded, utc_now
-from world import PASSWORD, settings_for_tests
+from world import PASSWORD, a_session, settings_for_tests
 
 
 class Wallets:
@@ -55,14 +55,14 @@ async def test_without_a_wallet_there_is_no_person_and_the_code_still_works(
     new = await begin(identity)
     wallets.reachable = False
     with pytest.raises(Overloaded):
-        await identity.registrations.verify(new.registration_id, code=new.code, session_id=uuid4(), now=utc_now())
+        await identity.registrations.verify(new.registration_id, a_session(), code=new.code, now=utc_now())
     assert await identity.people.person(new.person_id) is None
     wallets.reachable = True
-    session = await identity.registrations.verify(new.registration_id, code=new.code, session_id=uuid4(), now=utc_now())
+    session = await identity.registrations.verify(new.registration_id, a_session(), code=new.code, now=utc_now())
     assert session.person.person_id == new.person_id
     assert wallets.prepared == [new.person_id, new.person_id]  # the same wallet both times
     with pytest.raises(CodeUsed):
-        await identity.registrations.verify(new.registration_id, code=new.code, session_id=uuid4(), now=utc_now())
+        await identity.registrations.verify(new.registration_id, a_session(), code=new.code, now=utc_now())
     assert len(wallets.prepared) == 2
 
 
@@ -71,13 +71,13 @@ async def test_tries_stay_bounded_while_wallets_cannot_be_prepared(identity: Ide
     wallets.reachable = False
     for _ in range(5):
         with pytest.raises(Overloaded):
-            await identity.registrations.verify(new.registration_id, code=new.code, session_id=uuid4(), now=utc_now())
+            await identity.registrations.verify(new.registration_id, a_session(), code=new.code, now=utc_now())
     with pytest.raises(CodeAttemptsUsedUp):
-        await identity.registrations.verify(new.registration_id, code=new.code, session_id=uuid4(), now=utc_now())
+        await identity.registrations.verify(new.registration_id, a_session(), code=new.code, now=utc_now())
 
 
 async def test_a_wrong_code_prepares_nothing(identity: Identity, wallets: Wallets) -> None:
     new = await begin(identity)
     with pytest.raises(Exception, match="isn't the code"):
-        await identity.registrations.verify(new.registration_id, code="654321", session_id=uuid4(), now=utc_now())
+        await identity.registrations.verify(new.registration_id, a_session(), code="654321", now=utc_now())
     assert wallets.prepared == []

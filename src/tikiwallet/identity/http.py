@@ -18,9 +18,11 @@ from tikiwallet.identity.codes import (
     make_code,
 )
 from tikiwallet.identity.keys import Jwks
+from tikiwallet.identity.known_devices import make_device_secret, read_device_secret
 from tikiwallet.identity.operators import PersonUnknown
 from tikiwallet.identity.passwords import PasswordRefused
 from tikiwallet.identity.phones import PhoneCountryRefused, PhoneInvalid
+from tikiwallet.identity.refresh import make_refresh_token
 from tikiwallet.identity.registration import (
     NewRegistration,
     PhoneTaken,
@@ -31,7 +33,14 @@ from tikiwallet.identity.registration import (
 )
 from tikiwallet.identity.service import Identity
 from tikiwallet.identity.session_labels import label_of
-from tikiwallet.identity.sessions import CredentialsWrong, OpenSession, PersonFrozen, Session, SessionUnknown
+from tikiwallet.identity.sessions import (
+    CredentialsWrong,
+    NewSession,
+    OpenSession,
+    PersonFrozen,
+    Session,
+    SessionUnknown,
+)
 from tikiwallet.identity.sms import SmsUnavailable
 from tikiwallet.identity.types import Person, PersonId, PublicPerson
 from tikiwallet.platform import session_cookie
@@ -96,12 +105,28 @@ def _identity(request: Request[Any, Any, Any]) -> Identity:
     return identity
 
 
-def _signed_in(request: Request[Any, Any, Any], session: Session) -> Response[bytes]:
-    """Answer a session that was opened; a browser finds its token in a cookie instead."""
+def signed_in(request: Request[Any, Any, Any], session: Session, *, device: str = "") -> Response[bytes]:
+    """Answer a session that was opened or refreshed; a browser finds its secrets in cookies instead."""
     if not session_cookie.is_browser(request):
         return respond(session, status=201)
-    cookie = session_cookie.keep(request, session.token, expires_at=session.expires_at, now=clock_now(request))
-    return respond(msgspec.structs.replace(session, token=""), status=201, headers=cookie)
+    answer = respond(msgspec.structs.replace(session, token="", refresh_token=""), status=201)
+    now = clock_now(request)
+    session_cookie.keep_token(request, answer, session.token, until=session.token_expires_at, now=now)
+    session_cookie.keep_refresh_token(request, answer, session.refresh_token, until=session.expires_at, now=now)
+    if device:
+        session_cookie.keep_device(request, answer, device)
+    return answer
+
+
+def _new_session(request: Request[Any, Any, Any]) -> NewSession:
+    """Return what a session needs from the edge. A browser that has no secret yet gets one with the answer."""
+    device = read_device_secret(session_cookie.device_of(request))
+    if not device and session_cookie.is_browser(request):
+        device = make_device_secret()
+    return NewSession(
+        session_id=uuid4(), refresh_token=make_refresh_token(), label=_label(request), device=device,
+        address=_address(request),
+    )  # fmt: skip
 
 
 def _address(request: Request[Any, Any, Any]) -> str:
@@ -118,7 +143,7 @@ def _label(request: Request[Any, Any, Any]) -> str:
     return label_of(request.headers.get("user-agent", ""))
 
 
-def _by(request: Request[Any, Any, Any]) -> By:
+def asking(request: Request[Any, Any, Any]) -> By:
     """Return who is asking, and from where, for the audit log."""
     who = caller(request)
     return By.person(who.person_id, address=_address(request), session_id=who.session_id, label=_label(request))
@@ -173,11 +198,11 @@ async def verify(request: Request[Any, Any, Any], registration_id: FromPath[UUID
     """Make the person, with a wallet, and sign them in."""
     order = await read(request, VerificationOrder)
     await _identity(request).throttling.code(address=_address(request), now=clock_now(request))
+    new = _new_session(request)
     session = await _identity(request).registrations.verify(
-        registration_id, code=order.code, session_id=uuid4(), label=_label(request), address=_address(request),
-        now=clock_now(request),
+        registration_id, new, code=order.code, now=clock_now(request)
     )  # fmt: skip
-    return _signed_in(request, session)
+    return signed_in(request, session, device=new.device)
 
 
 @route(
@@ -186,23 +211,26 @@ async def verify(request: Request[Any, Any, Any], registration_id: FromPath[UUID
     example=SessionOrder(phone="+6591234567", password="seven green umbrellas"),  # noqa: S106
 )  # fmt: skip
 async def sign_in(request: Request[Any, Any, Any]) -> Response[bytes]:
-    """Open a session of at most six hours."""
+    """Open a session of at most six hours. On a device that wasn't seen before its owner is told."""
     order = await read(request, SessionOrder)
     await _identity(request).throttling.sign_in(
         phone=order.phone, address=_address(request), now=clock_now(request)
     )  # fmt: skip
+    new = _new_session(request)
     session = await _identity(request).sessions.sign_in(
-        phone=order.phone, password=order.password, session_id=uuid4(), label=_label(request),
-        address=_address(request), now=clock_now(request),
-    )  # fmt: skip
-    return _signed_in(request, session)
+        new, phone=order.phone, password=order.password, now=clock_now(request)
+    )
+    return signed_in(request, session, device=new.device)
 
 
 @route("DELETE", "/v1/sessions/current", summary="Sign out", tag="identity", status=204)
 async def sign_out(request: Request[Any, Any, Any]) -> Response[None]:
     """End this session at once, everywhere."""
-    await _identity(request).sessions.sign_out(caller(request), by=_by(request), now=clock_now(request))
-    return no_content(headers=session_cookie.forget(request) if session_cookie.is_browser(request) else None)
+    await _identity(request).sessions.sign_out(caller(request), by=asking(request), now=clock_now(request))
+    answer = no_content()
+    if session_cookie.is_browser(request):
+        session_cookie.forget(request, answer)
+    return answer
 
 
 @route("GET", "/v1/sessions", summary="Where am I signed in?", tag="identity", answer=SessionsAnswer)
@@ -218,7 +246,7 @@ async def list_sessions(request: Request[Any, Any, Any]) -> Response[bytes]:
 )  # fmt: skip
 async def end_session(request: Request[Any, Any, Any], session_id: FromPath[UUID]) -> Response[None]:
     """End one of the caller's sessions: whoever uses it is out at the next request."""
-    await _identity(request).sessions.end(session_id, caller(request), by=_by(request), now=clock_now(request))
+    await _identity(request).sessions.end(session_id, caller(request), by=asking(request), now=clock_now(request))
     return no_content()
 
 

@@ -1,7 +1,8 @@
 """The ES256 keys that sign session tokens, kept in the database so that every process signs and verifies alike.
 
-One key is at work; a retired one still verifies until the last session that it signed has ended, so that changing
-the key signs nobody out.
+One key signs; a retired one still verifies until the last token that it signed has ended, so that changing the key
+signs nobody out. The next key is made known before it signs: another service that verifies our tokens keeps what it
+read of our keys for some minutes.
 """
 
 from datetime import datetime, timedelta
@@ -54,18 +55,18 @@ class KeyRing:
             SQL["insert_signing_key"], candidate.thumbprint(), candidate.as_pem(private=True).decode(), now
         )
 
-    async def rotate(self, candidate: ECKey, *, now: datetime) -> None:
-        """Retire the key at work and put `candidate` in its place, in every process at once."""
+    async def rotate(self, candidate: ECKey, *, now: datetime, overlap: timedelta = timedelta()) -> None:
+        """Make `candidate` known now, and let it sign in place of the key at work after `overlap`, in every process."""
         async with self._db.transaction() as tx:
-            await tx.execute(SQL["retire_signing_key"], now)
+            await tx.execute(SQL["retire_signing_keys"], now + overlap)
             await tx.execute(
                 SQL["insert_signing_key"],
                 candidate.thumbprint(), candidate.as_pem(private=True).decode(), now,
             )  # fmt: skip
 
-    async def at_work(self) -> tuple[str, ECKey]:
+    async def at_work(self, *, now: datetime) -> tuple[str, ECKey]:
         """Return the id and the key that signs now. Read each time, so that no process signs with a retired key."""
-        row = await self._db.pool.fetchrow(SQL["signing_key_at_work"])
+        row = await self._db.pool.fetchrow(SQL["signing_key_at_work"], now)
         assert row is not None, "no signing key: ensure() runs when the application starts"
         return row["kid"], self._parsed(row["kid"], row["private_pem"])
 

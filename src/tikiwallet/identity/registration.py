@@ -19,7 +19,7 @@ from tikiwallet.identity.codes import LIFETIME, CodeRequest, OneTimeCodes
 from tikiwallet.identity.passwords import PasswordHasher, check_password
 from tikiwallet.identity.phones import PhoneRules, mask
 from tikiwallet.identity.queries import SQL
-from tikiwallet.identity.sessions import Session, Sessions
+from tikiwallet.identity.sessions import NewSession, Session, Sessions
 from tikiwallet.identity.sms import SmsSender
 from tikiwallet.identity.throttling import Throttling
 from tikiwallet.identity.types import Person, PersonId, Proof, Tier
@@ -137,10 +137,8 @@ class Registrations:
         await self._send(row["phone"], code)
         return RegistrationStarted(registration_id=registration_id, code_expires_at=code_expires_at)
 
-    async def verify(
-        self, registration_id: UUID, *, code: str, session_id: UUID, now: datetime, label: str = "", address: str = ""
-    ) -> Session:
-        """Make the person whose phone received `code`, with a wallet, and sign them in; `label` names the session.
+    async def verify(self, registration_id: UUID, new: NewSession, *, code: str, now: datetime) -> Session:
+        """Make the person whose phone received `code`, with a wallet, and sign them in.
 
         Refusals: `RegistrationUnknown`, `CodeWrong`, `CodeExpired`, `CodeUsed`, `CodeAttemptsUsedUp`; and, now that
         the phone is proven, `PhoneTaken` and `UsernameTaken`.
@@ -157,12 +155,10 @@ class Registrations:
         async with self._db.transaction() as tx:
             await self._codes.consume(tx, request, code, now=now)
             await self._insert_person(tx, person, password_hash=row["password_hash"], now=now)
-            await self._sessions.record(
-                tx, person.person_id, session_id=session_id, label=label, proved_by=Proof.PASSWORD, now=now
-            )
-            by = By.person(person.person_id, address=address, session_id=session_id, label=label)
+            await self._sessions.record(tx, person.person_id, new, proved_by=Proof.PASSWORD, now=now)
+            by = new.by(person.person_id)
             await AUDIT.record(tx, Act.SIGNED_UP, by=by, about=person.person_id, now=now, phone=mask(person.phone))
-        return await self._sessions.describe(person, session_id=session_id, now=now)
+        return await self._sessions.opened(person, new, now=now)
 
     async def _insert_person(self, tx: Connection, person: Person, *, password_hash: str, now: datetime) -> None:
         try:

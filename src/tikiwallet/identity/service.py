@@ -1,18 +1,22 @@
 """The identity context put together, once per process: what `app.py` builds and hands to the routes."""
 
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from tikiwallet.identity.codes import OneTimeCodes, read_code_key
 from tikiwallet.identity.directory import People
+from tikiwallet.identity.forgetting import Forgetting
 from tikiwallet.identity.keys import KeyRing, make_signing_key
+from tikiwallet.identity.known_devices import KnownDevices
+from tikiwallet.identity.notices import Notices
 from tikiwallet.identity.operators import Operators
 from tikiwallet.identity.passkeys import Passkeys, relying_party
 from tikiwallet.identity.passwords import PasswordHasher
 from tikiwallet.identity.phones import PhoneRules
 from tikiwallet.identity.proofs import Proofs
 from tikiwallet.identity.recovery_codes import RecoveryCodes
+from tikiwallet.identity.refresh import Refreshes
 from tikiwallet.identity.registration import PrepareWallet, Registrations
-from tikiwallet.identity.sessions import Sessions
+from tikiwallet.identity.sessions import Lives, Sessions
 from tikiwallet.identity.sms import SmsSender, make_sms_sender
 from tikiwallet.identity.step_up import StepUps
 from tikiwallet.identity.text_proofs import TextProofs
@@ -37,16 +41,28 @@ class Identity:
             memory_kib=settings.password_memory_kib, passes=settings.password_passes, lanes=settings.password_lanes
         )
         code_key = read_code_key(settings.data_dir, configured=settings.code_key)
+        self.database = db
         self.throttle = Throttle(settings, key=code_key)
         self.throttling = Throttling(self.throttle, settings, phones=phones)
         self.keys = KeyRing(db)
         self.people = People(db, phones=phones)
         self.operators = Operators(db, people=self.people)
+        sms = sms or make_sms_sender(settings.sms_sender, data_dir=settings.data_dir)
+        self.forgetting = Forgetting(db)
+        self.devices = KnownDevices(db)
+        self.notices = Notices(db, sms=sms, throttling=self.throttling)
         self.sessions = Sessions(
-            db, keys=self.keys, hasher=hasher, phones=phones, ttl_seconds=settings.session_ttl_seconds
+            db, keys=self.keys, hasher=hasher, phones=phones, devices=self.devices, notices=self.notices,
+            lives=Lives(
+                session=timedelta(seconds=settings.session_ttl_seconds),
+                idle=timedelta(seconds=settings.session_idle_seconds),
+                access_token=timedelta(seconds=settings.access_token_seconds),
+            ),
+        )  # fmt: skip
+        self.refreshes = Refreshes(
+            db, sessions=self.sessions, notices=self.notices, throttling=self.throttling, key=code_key
         )
         codes = OneTimeCodes(db, key=code_key)
-        sender = sms or make_sms_sender(settings.sms_sender, data_dir=settings.data_dir)
         self.step_up = StepUps(db)
         self.passkeys = Passkeys(db, relying_party=relying_party(settings), step_up=self.step_up)
         self.recovery_codes = RecoveryCodes(db, key=code_key, step_up=self.step_up)
@@ -55,7 +71,7 @@ class Identity:
             hasher=hasher,
             passkeys=self.passkeys,
             recovery_codes=self.recovery_codes,
-            texts=TextProofs(db, codes=codes, sms=sender, throttling=self.throttling),
+            texts=TextProofs(db, codes=codes, sms=sms, throttling=self.throttling),
             step_up=self.step_up,
             throttling=self.throttling,
         )
@@ -65,7 +81,7 @@ class Identity:
             sessions=self.sessions,
             hasher=hasher,
             phones=phones,
-            sms=sender,
+            sms=sms,
             throttling=self.throttling,
             prepare_wallet=prepare_wallet,
         )

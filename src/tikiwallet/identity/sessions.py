@@ -1,11 +1,13 @@
 """Signing in, staying signed in, signing out.
 
-A token alone would be good for six hours whatever happens. So every request also asks the database whether the
-session still lives and its person isn't frozen: signing out and freezing work at once, in every process.
+An access token alone would be good for its minutes whatever happens. So every request also asks the database whether
+the session still lives and its person isn't frozen: signing out and freezing work at once, in every process. A session
+lives six hours at most, and ends when it wasn't used for an hour; `refresh.py` keeps it up meanwhile.
 """
 
+import hashlib
 from datetime import datetime, timedelta
-from typing import Final
+from typing import Final, NamedTuple
 from uuid import UUID
 
 import asyncpg
@@ -13,6 +15,8 @@ import msgspec
 
 from tikiwallet.identity.acts import AUDIT, Act
 from tikiwallet.identity.keys import KeyRing
+from tikiwallet.identity.known_devices import KnownDevices
+from tikiwallet.identity.notices import Notice, NoticeKind, Notices
 from tikiwallet.identity.passwords import PasswordHasher
 from tikiwallet.identity.phones import PhoneRules, mask
 from tikiwallet.identity.queries import SQL
@@ -25,7 +29,9 @@ from tikiwallet.platform.errors import Kind, Refused
 from tikiwallet.platform.http import Caller, SessionInvalid
 from tikiwallet.platform.ids import database_uuid
 
-SEEN_AGAIN_AFTER: Final = timedelta(minutes=5)  # a write for every request would cost more than it tells
+# A write for every request would cost more than it tells. So an idle session ends up to so much before its idle hour is
+# over, and never after it.
+SEEN_AGAIN_AFTER: Final = timedelta(minutes=5)
 SESSIONS_SHOWN_MAX: Final = 100
 TOKENS_REMEMBERED_MAX: Final = 10_000  # about 10 MB
 
@@ -63,15 +69,46 @@ class OpenSession(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Session(msgspec.Struct, frozen=True, kw_only=True):
-    """A person signed in. The token is sent as `Authorization: Bearer <token>`; "" if a cookie carries it."""
+    """A person signed in. The token is sent as `Authorization: Bearer <token>` until `token_expires_at`; then
+    `refresh_token` is exchanged for the next two, until `expires_at`. Both are "" if cookies carry them.
+    `token_ttl_seconds` says the first for clients whose clock may be wrong.
+
+    `notices` are what the person should know about other sessions.
+    """
 
     token: str
+    token_expires_at: datetime
+    token_ttl_seconds: int
+    refresh_token: str
     expires_at: datetime
     person: Person
+    notices: list[Notice]
+
+
+class NewSession(NamedTuple):
+    """What the edge makes for a session, and what it knows of who opens it."""
+
+    session_id: UUID
+    refresh_token: str
+    label: str = ""  # for the list of sessions
+    device: str = ""  # the secret of the device (known_devices.py); "": one that nobody knows
+    address: str = ""
+
+    def by(self, person_id: PersonId) -> By:
+        """Return who opens it, for the audit log."""
+        return By.person(person_id, address=self.address, session_id=self.session_id, label=self.label)
+
+
+class Lives(NamedTuple):
+    """How long things live: a session at most, one that isn't used, and an access token."""
+
+    session: timedelta
+    idle: timedelta
+    access_token: timedelta
 
 
 class Sessions:
-    """The sessions of everybody. `ttl_seconds` is how long one lives at most."""
+    """The sessions of everybody."""
 
     def __init__(
         self,
@@ -80,21 +117,23 @@ class Sessions:
         keys: KeyRing,
         hasher: PasswordHasher,
         phones: PhoneRules,
-        ttl_seconds: int,
+        devices: KnownDevices,
+        notices: Notices,
+        lives: Lives,
     ) -> None:
         self._db = db
         self._keys = keys
         self._hasher = hasher
         self._phones = phones
-        self._ttl = timedelta(seconds=ttl_seconds)
+        self._devices = devices
+        self._notices = notices
+        self._life = lives
         # That a signature is right stays true; whether the session still lives is asked each time.
         self._verified_tokens: dict[str, tuple[Claims, Caller]] = {}
         self._live: Reads[UUID, asyncpg.Record] = Reads(self._which_live)
 
-    async def sign_in(
-        self, *, phone: str, password: str, session_id: UUID, now: datetime, label: str = "", address: str = ""
-    ) -> Session:
-        """Open a session for who knows the password of this phone number; `label` is for the list of sessions.
+    async def sign_in(self, new: NewSession, *, phone: str, password: str, now: datetime) -> Session:
+        """Open a session for who knows the password of this phone number. On a new device its owner is told.
 
         Refusals: `CredentialsWrong`, the same and after the same work whether the phone is unknown or the password
         wrong; `PersonFrozen`, only after the right password; `Overloaded`.
@@ -105,44 +144,68 @@ class Sessions:
         if not matches or row is None or PersonState(row["state"]) is PersonState.FROZEN:
             refused = PersonFrozen() if matches and row else CredentialsWrong()
             async with self._db.transaction() as tx:
-                by = By.nobody(address=address, label=label)
+                by = By.nobody(address=new.address, label=new.label)
                 about, shown = row["person_id"] if row else None, mask(found) if found else ""
                 await AUDIT.record(
                     tx, Act.SIGN_IN_REFUSED, by=by, about=about, now=now, reason=refused.code, phone=shown
                 )
             raise refused
-        person = Person(
-            person_id=PersonId(row["person_id"]), username=row["username"], phone=row["phone"], tier=Tier(row["tier"])
-        )
+        person = person_in(row)
         async with self._db.transaction() as tx:
-            await self.record(
-                tx, person.person_id, session_id=session_id, label=label, proved_by=Proof.PASSWORD, now=now
-            )
-            by = By.person(person.person_id, address=address, session_id=session_id, label=label)
-            await AUDIT.record(tx, Act.SIGNED_IN, by=by, about=person.person_id, now=now)
-        return await self.describe(person, session_id=session_id, now=now)
+            is_known = await self.record(tx, person.person_id, new, proved_by=Proof.PASSWORD, now=now)
+            if not is_known:
+                await self._notices.note(
+                    tx, person.person_id, NoticeKind.NEW_DEVICE, session_id=new.session_id, label=new.label, now=now
+                )
+            await AUDIT.record(tx, Act.SIGNED_IN, by=new.by(person.person_id), about=person.person_id, now=now)
+        if not is_known:
+            await self._notices.text(person, NoticeKind.NEW_DEVICE, label=new.label, now=now)
+        return await self.opened(person, new, now=now)
 
     async def record(
-        self, tx: Connection, person_id: PersonId, *, session_id: UUID, label: str, proved_by: Proof, now: datetime
-    ) -> None:
-        """Write down a session that begins at `now` with this proof; `describe` then gives its token."""
-        await tx.execute(SQL["insert_session"], session_id, person_id, now, now + self._ttl, label, proved_by)
+        self, tx: Connection, person_id: PersonId, new: NewSession, *, proved_by: Proof, now: datetime
+    ) -> bool:
+        """Write down a session that begins at `now` with this proof, and its device; `opened` then gives its tokens.
 
-    async def describe(self, person: Person, *, session_id: UUID, now: datetime) -> Session:
-        """Return the session that was recorded at `now`, with its token."""
-        kid, key = await self._keys.at_work()
-        expires_at = now + self._ttl
+        Return whether the device was known before.
+        """
+        await tx.execute(SQL["insert_session"], new.session_id, person_id, now, now + self._life.session, new.label, proved_by)
+        await tx.execute(SQL["insert_refresh_token"], hash_of(new.refresh_token), new.session_id, None, now)
+        return await self._devices.remember(tx, person_id, new.device, label=new.label, now=now)
+
+    async def opened(self, person: Person, new: NewSession, *, now: datetime) -> Session:
+        """Return the session that was recorded at `now`, with its tokens."""
+        return await self.describe(
+            person, session_id=new.session_id, refresh_token=new.refresh_token, expires_at=now + self._life.session,
+            now=now,
+        )  # fmt: skip
+
+    async def describe(
+        self, person: Person, *, session_id: UUID, refresh_token: str, expires_at: datetime, now: datetime
+    ) -> Session:
+        """Return a session of `person` with a fresh access token."""
+        kid, key = await self._keys.at_work(now=now)
+        token_expires_at = min(now + self._life.access_token, expires_at)
         token = sign_token(
-            kid, key, person_id=person.person_id, session_id=session_id, issued_at=now, expires_at=expires_at
+            kid, key, person_id=person.person_id, session_id=session_id, issued_at=now, expires_at=token_expires_at
         )
-        return Session(token=token, expires_at=expires_at, person=person)
+        notices = await self._notices.of_person(person.person_id, session_id=session_id, now=now)
+        return Session(
+            token=token, token_expires_at=token_expires_at,
+            token_ttl_seconds=int((token_expires_at - now).total_seconds()), refresh_token=refresh_token,
+            expires_at=expires_at, person=person, notices=notices,
+        )  # fmt: skip
+
+    def lives(self, row: asyncpg.Record, *, now: datetime) -> bool:
+        """Return whether a session that nobody ended may still be used."""
+        return bool(row["expires_at"] > now and now - (row["last_seen_at"] or row["issued_at"]) < self._life.idle)
 
     async def authenticate(self, token: str, *, now: datetime) -> Caller:
         """Return who holds this token. Refusal: `SessionInvalid`, whatever the reason."""
         claims, caller = await self._verified(token, now=now)
         check_validity(claims, now=now)
         row = (await self._live.get((caller.session_id,))).get(caller.session_id)
-        if row is None or row["person_id"] != caller.person_id or row["expires_at"] <= now:
+        if row is None or row["person_id"] != caller.person_id or not self.lives(row, now=now):
             raise SessionInvalid
         if now - (row["last_seen_at"] or row["issued_at"]) >= SEEN_AGAIN_AFTER:
             await self._db.pool.execute(SQL["see_session"], caller.session_id, now)
@@ -172,7 +235,9 @@ class Sessions:
 
     async def of_person(self, caller: Caller, *, now: datetime) -> list[OpenSession]:
         """Return where the caller is signed in, newest first, at most `SESSIONS_SHOWN_MAX`."""
-        rows = await self._db.pool.fetch(SQL["live_sessions_of_person"], caller.person_id, now, SESSIONS_SHOWN_MAX)
+        rows = await self._db.pool.fetch(
+            SQL["live_sessions_of_person"], caller.person_id, now, now - self._life.idle, SESSIONS_SHOWN_MAX
+        )
         return [
             OpenSession(
                 session_id=row["session_id"],
@@ -197,3 +262,25 @@ class Sessions:
             if not had_ended:
                 act = Act.SIGNED_OUT if session_id == caller.session_id else Act.SESSION_ENDED
                 await AUDIT.record(tx, act, by=by, about=caller.person_id, now=now, ended=str(session_id))
+
+    async def end_others(self, caller: Caller, *, by: By, now: datetime) -> None:
+        """End every session of the caller but this one at once, everywhere. Safe to repeat."""
+        async with self._db.transaction() as tx:
+            await AUDIT.record(tx, Act.SESSION_ENDED, by=by, about=caller.person_id, now=now, ended="others")
+            await self.end_all(tx, PersonId(caller.person_id), but=caller.session_id, now=now)
+
+    async def end_all(self, tx: Connection, person_id: PersonId, *, now: datetime, but: UUID | None = None) -> None:
+        """End the sessions of a person, all or all but one, with `tx`: e.g. because the password changes."""
+        await tx.execute(SQL["revoke_sessions_of_person"], person_id, but, now)
+
+
+def person_in(row: asyncpg.Record) -> Person:
+    """Return the person whose columns a row has."""
+    return Person(
+        person_id=PersonId(row["person_id"]), username=row["username"], phone=row["phone"], tier=Tier(row["tier"])
+    )
+
+
+def hash_of(token: str) -> bytes:
+    """Return what is kept of a refresh token. It has 256 bits of chance, so that a plain hash can't be guessed."""
+    return hashlib.sha256(token.encode()).digest()

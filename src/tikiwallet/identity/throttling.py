@@ -16,6 +16,10 @@ from tikiwallet.platform.throttle import Limit, Throttle
 SIGN_IN_WINDOW_SECONDS: Final = 15 * 60
 SIGN_UP_WINDOW_SECONDS: Final = 60 * 60
 CODE_WINDOW_SECONDS: Final = 15 * 60
+REFRESH_WINDOW_SECONDS: Final = 15 * 60
+REFRESHES_PER_SESSION_MAX: Final = 120  # a client needs two
+NOTICE_WINDOW_SECONDS: Final = 24 * 3600
+NOTICES_PER_PHONE_MAX: Final = 10  # by text message
 
 
 class Throttling:
@@ -31,6 +35,8 @@ class Throttling:
         self._proof_person = Limit("proof-person", settings.sign_ins_per_phone_max, SIGN_IN_WINDOW_SECONDS)
         self._proof_text_phone = Limit("proof-text-phone", settings.sign_ups_per_phone_max, SIGN_UP_WINDOW_SECONDS)
         self._code_address = Limit("code-address", settings.codes_per_address_max, CODE_WINDOW_SECONDS)
+        self._refresh = Limit("refresh", REFRESHES_PER_SESSION_MAX, REFRESH_WINDOW_SECONDS)
+        self._notice = Limit("notice", NOTICES_PER_PHONE_MAX, NOTICE_WINDOW_SECONDS)
 
     async def sign_in(self, *, phone: str, address: str, now: datetime) -> None:
         """Somebody gives a password for `phone`, however that is spelt."""
@@ -61,3 +67,10 @@ class Throttling:
     async def proof(self, person_id: PersonId, *, now: datetime) -> None:
         """Somebody who is signed in, or knows the password, gives something to show that it is them."""
         await self._throttle.count(self._proof_person, str(person_id), now=now)
+    async def refresh(self, session: str, *, now: datetime) -> None:
+        """A session is refreshed: each time a row is kept for as long as the session."""
+        await self._throttle.count(self._refresh, session, now=now)
+
+    async def notice(self, number: str, *, now: datetime) -> None:
+        """A notice is to go to `number` (E.164) by text message."""
+        await self._throttle.count(self._notice, number, now=now)

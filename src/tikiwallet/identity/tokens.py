@@ -17,6 +17,7 @@ from joserfc.jwk import ECKey
 
 from tikiwallet.identity.keys import ALGORITHM
 from tikiwallet.platform.http import SessionInvalid
+from tikiwallet.platform.ids import derive_uuid
 
 ISSUER: Final = "tikiwallet"
 AUDIENCE: Final = "tikiwallet-api"
@@ -40,7 +41,7 @@ class Claims(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     aud: Literal["tikiwallet-api"]
     sub: UUID  # the person
     sid: UUID  # the session
-    jti: UUID  # the same: one token per session
+    jti: UUID  # this token
     iat: int
     nbf: int
     exp: int
@@ -49,10 +50,10 @@ class Claims(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
 def sign_token(
     kid: str, key: ECKey, *, person_id: UUID, session_id: UUID, issued_at: datetime, expires_at: datetime
 ) -> str:
-    """Return the signed token of a session. Fractions of a second are cut off."""
+    """Return a signed access token of a session. Fractions of a second are cut off."""
     issued_seconds = int(issued_at.timestamp())
     claims = Claims(
-        iss=ISSUER, aud=AUDIENCE, sub=person_id, sid=session_id, jti=session_id,
+        iss=ISSUER, aud=AUDIENCE, sub=person_id, sid=session_id, jti=derive_uuid(session_id, issued_at.isoformat()),
         iat=issued_seconds, nbf=issued_seconds, exp=int(expires_at.timestamp()),
     )  # fmt: skip
     header = {"alg": ALGORITHM, "typ": TOKEN_TYPE, "kid": kid}
@@ -75,12 +76,9 @@ def verify_token(token: str, key: ECKey) -> Claims:
     """Return the claims of a token that `key` signed, whenever they hold. Refusal: `SessionInvalid`."""
     try:
         signed = jws.deserialize_compact(token, key, algorithms=[ALGORITHM])
-        claims = msgspec.json.decode(signed.payload or b"", type=Claims)
+        return msgspec.json.decode(signed.payload or b"", type=Claims)
     except (JoseError, ValueError, msgspec.DecodeError) as error:
         raise SessionInvalid from error
-    if claims.jti != claims.sid:
-        raise SessionInvalid
-    return claims
 
 
 def check_validity(claims: Claims, *, now: datetime) -> None:

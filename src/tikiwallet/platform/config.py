@@ -14,6 +14,7 @@ import msgspec
 from tikiwallet.platform.money import AMOUNT_MINOR_MAX, exponent
 
 SESSION_TTL_SECONDS_MAX = 6 * 3600
+SESSION_IDLE_SECONDS_MAX = 3600
 # What argon2id costs somebody who guesses at a stolen table; production refuses less.
 PASSWORD_MEMORY_KIB_MIN = 19 * 1024
 PASSWORD_PASSES_MIN = 2
@@ -60,6 +61,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     codes_per_address_max: int = 2000  # sent again or tried, in a quarter of an hour
     orders_per_person_max: int = 600  # about money, in a minute and process
     session_ttl_seconds: int = SESSION_TTL_SECONDS_MAX
+    session_idle_seconds: int = SESSION_IDLE_SECONDS_MAX  # of a session that nobody uses
+    access_token_seconds: int = 600  # then a client refreshes it
     log_level: str = "info"  # one of LOG_LEVELS
     metrics_host: str = "127.0.0.1"  # they tell how the business stands
     metrics_port: int = 0  # 0: no metrics
@@ -172,6 +175,10 @@ def _check_numbers(settings: Settings) -> None:
             raise ConfigError(f"TIKIWALLET_{name.upper()} must be at least 1.")
     if not 1 <= settings.session_ttl_seconds <= SESSION_TTL_SECONDS_MAX:
         raise ConfigError(f"TIKIWALLET_SESSION_TTL_SECONDS must be from 1 to {SESSION_TTL_SECONDS_MAX}.")
+    if not 600 <= settings.session_idle_seconds <= SESSION_IDLE_SECONDS_MAX:  # what "seen" is behind has room in it
+        raise ConfigError(f"TIKIWALLET_SESSION_IDLE_SECONDS must be from 600 to {SESSION_IDLE_SECONDS_MAX}.")
+    if not 60 <= settings.access_token_seconds <= SESSION_TTL_SECONDS_MAX:
+        raise ConfigError(f"TIKIWALLET_ACCESS_TOKEN_SECONDS must be from 60 to {SESSION_TTL_SECONDS_MAX}.")
     if (
         settings.password_lanes < 1
         or settings.password_passes < 1

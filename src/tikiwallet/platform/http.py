@@ -288,9 +288,9 @@ def respond(content: object, *, status: int = 200, headers: dict[str, str] | Non
     )
 
 
-def no_content(*, headers: dict[str, str] | None = None) -> Response[None]:
+def no_content() -> Response[None]:
     """Return 204: done, and nothing to say."""
-    return Response(None, status_code=204, headers={"cache-control": "no-store", **(headers or {})})
+    return Response(None, status_code=204, headers={"cache-control": "no-store"})
 
 
 def problem(refused: Refused, *, incident_id: str = "", status: int | None = None) -> Response[bytes]:

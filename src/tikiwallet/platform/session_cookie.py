@@ -1,22 +1,29 @@
-"""The session of a browser: a cookie that no script can read and no other site can use.
+"""The session of a browser: cookies that no script can read and no other site can use.
 
 A client that is a browser says so with a header of its own. A page of another site can't send that header without
 asking first (CORS), which this server never allows; so a cookie counts only beside it (OWASP, Cross-Site Request
 Forgery Prevention Cheat Sheet, "custom request headers"), and `SameSite=Strict` keeps it at home besides. Over TLS the
-name begins with `__Host-`: no other host and no plain HTTP can set it (RFC 6265bis, section 4.1.3.2).
+name begins with `__Host-`: no other host and no plain HTTP can set it (RFC 6265bis, section 4.1.3.2). That needs
+`Path=/`, so that the refresh token comes with every request; only its own route looks at it.
+
+A third cookie outlives the session: the secret by which a browser is known again (identity/known_devices.py).
 """
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, Final
 
+from litestar import Response
 from litestar.connection import ASGIConnection
 
 from tikiwallet.platform.config import Settings
 
 CLIENT_HEADER: Final = "tikiwallet-client"
 BROWSER: Final = "web"
+DEVICE_HEADER: Final = "tikiwallet-device"  # of clients that keep no cookies
+DEVICE_KEPT: Final = timedelta(days=400)  # no browser keeps a cookie for longer
 
 Connection = ASGIConnection[Any, Any, Any, Any]
+Answer = Response[Any]
 
 
 def is_browser(connection: Connection) -> bool:
@@ -25,18 +32,41 @@ def is_browser(connection: Connection) -> bool:
 
 
 def token_of(connection: Connection) -> str:
-    """Return the token in the cookie; "" if there is none, or nothing shows that our own client sent it."""
-    return connection.cookies.get(_name(_settings(connection)), "") if is_browser(connection) else ""
+    """Return the access token in its cookie; "" if there is none, or nothing shows that our own client sent it."""
+    return _value(connection)
 
 
-def keep(connection: Connection, token: str, *, expires_at: datetime, now: datetime) -> dict[str, str]:
-    """Return the header that makes a browser keep `token` until `expires_at`."""
-    return _header(_settings(connection), token, seconds=int((expires_at - now).total_seconds()))
+def refresh_token_of(connection: Connection) -> str:
+    """Return the refresh token in its cookie, as `token_of` does."""
+    return _value(connection, "-refresh")
 
 
-def forget(connection: Connection) -> dict[str, str]:
-    """Return the header that makes a browser forget its session."""
-    return _header(_settings(connection), "", seconds=0)
+def device_of(connection: Connection) -> str:
+    """Return the secret of the device, from a browser's cookie or from the header of another client; "" if none."""
+    if is_browser(connection):
+        return _value(connection, "-device")
+    return connection.headers.get(DEVICE_HEADER, "")
+
+
+def keep_token(connection: Connection, answer: Answer, token: str, *, until: datetime, now: datetime) -> None:
+    """Let a browser keep the access token."""
+    _set(connection, answer, "", token, life=until - now)
+
+
+def keep_refresh_token(connection: Connection, answer: Answer, token: str, *, until: datetime, now: datetime) -> None:
+    """Let a browser keep the refresh token."""
+    _set(connection, answer, "-refresh", token, life=until - now)
+
+
+def keep_device(connection: Connection, answer: Answer, device: str) -> None:
+    """Let a browser keep the secret by which it is known again."""
+    _set(connection, answer, "-device", device, life=DEVICE_KEPT)
+
+
+def forget(connection: Connection, answer: Answer) -> None:
+    """Let a browser forget its session, and stay known."""
+    for which in ("", "-refresh"):
+        _set(connection, answer, which, "", life=timedelta())
 
 
 def _settings(connection: Connection) -> Settings:
@@ -49,11 +79,17 @@ def _is_secure(settings: Settings) -> bool:
     return settings.is_production or bool(settings.tls_cert)
 
 
-def _name(settings: Settings) -> str:
-    return "__Host-tikiwallet" if _is_secure(settings) else "tikiwallet"
+def _name(settings: Settings, which: str) -> str:
+    return f"{'__Host-' if _is_secure(settings) else ''}tikiwallet{which}"
 
 
-def _header(settings: Settings, token: str, *, seconds: int) -> dict[str, str]:
-    secure = "; Secure" if _is_secure(settings) else ""
-    cookie = f"{_name(settings)}={token}; Max-Age={seconds}; Path=/; HttpOnly; SameSite=Strict{secure}"
-    return {"set-cookie": cookie}
+def _value(connection: Connection, which: str = "") -> str:
+    return connection.cookies.get(_name(_settings(connection), which), "") if is_browser(connection) else ""
+
+
+def _set(connection: Connection, answer: Answer, which: str, value: str, *, life: timedelta) -> None:
+    settings = _settings(connection)
+    answer.set_cookie(
+        _name(settings, which), value, max_age=int(life.total_seconds()), path="/", httponly=True, samesite="strict",
+        secure=_is_secure(settings),
+    )  # fmt: skip

@@ -114,8 +114,8 @@ UPDATE identity.session SET last_seen_at = greatest($2, issued_at, last_seen_at)
 -- live_sessions_of_person --
 -- Newest first; more than a person could look through are not shown, and end by themselves.
 SELECT session_id, label, issued_at, last_seen_at, expires_at FROM identity.session
-WHERE person_id = $1 AND revoked_at IS NULL AND expires_at > $2
-ORDER BY issued_at DESC, session_id LIMIT $3;
+WHERE person_id = $1 AND revoked_at IS NULL AND expires_at > $2 AND coalesce(last_seen_at, issued_at) > $3
+ORDER BY issued_at DESC, session_id LIMIT $4;
 
 -- revoke_session_of_person --
 -- An ended one stays as it ended, and is found all the same: ending it twice is no mistake.
@@ -126,16 +126,84 @@ FROM (
 ) AS before
 WHERE s.session_id = before.session_id RETURNING before.had_ended;
 
+-- revoke_sessions_of_person --
+UPDATE identity.session SET revoked_at = greatest($3, issued_at)
+WHERE person_id = $1 AND revoked_at IS NULL AND session_id IS DISTINCT FROM $2;
+
+-- insert_refresh_token --
+INSERT INTO identity.refresh_token (token_hash, session_id, follows_hash, issued_at) VALUES ($1, $2, $3, $4);
+
+-- lock_session_of_refresh_token --
+SELECT s.session_id, s.person_id, s.issued_at, s.expires_at, s.last_seen_at, s.label, p.username, p.phone, p.tier
+FROM identity.session AS s
+INNER JOIN identity.person AS p ON p.person_id = s.person_id AND p.state = 'active'
+WHERE s.session_id = (SELECT t.session_id FROM identity.refresh_token AS t WHERE t.token_hash = $1)
+AND s.revoked_at IS NULL
+FOR UPDATE OF s;
+
+-- refresh_token_after --
+SELECT token_hash FROM identity.refresh_token WHERE follows_hash = $1;
+
+-- forget_old_sessions --
+-- With their refresh tokens, a few at a time.
+WITH old AS (
+    DELETE FROM identity.session WHERE session_id IN (
+        SELECT session_id FROM identity.session WHERE expires_at < $1 ORDER BY expires_at LIMIT $2
+        FOR UPDATE SKIP LOCKED
+    ) RETURNING session_id
+)
+SELECT count(*) FROM old;
+
+-- device_is_known --
+SELECT true FROM identity.known_device WHERE person_id = $1 AND device_hash = $2;
+
+-- remember_device --
+INSERT INTO identity.known_device AS known (person_id, device_hash, label, first_seen_at, last_seen_at)
+VALUES ($1, $2, $3, $4, $4)
+ON CONFLICT (person_id, device_hash)
+DO UPDATE SET label = excluded.label, last_seen_at = greatest(known.last_seen_at, excluded.last_seen_at);
+
+-- forget_devices_beyond --
+DELETE FROM identity.known_device WHERE person_id = $1 AND device_hash IN (
+    SELECT device_hash FROM identity.known_device WHERE person_id = $1
+    ORDER BY last_seen_at DESC, first_seen_at DESC OFFSET $2
+);
+
+-- forget_devices_of --
+DELETE FROM identity.known_device WHERE person_id = $1;
+
+-- forget_old_devices --
+DELETE FROM identity.known_device WHERE last_seen_at < $1;
+
+-- insert_notice --
+INSERT INTO identity.notice (notice_id, person_id, kind, session_id, label, noticed_at) VALUES ($1, $2, $3, $4, $5, $6)
+ON CONFLICT (notice_id) DO NOTHING;
+
+-- notices_of_person --
+SELECT notice_id, kind, session_id, label, noticed_at FROM identity.notice
+WHERE person_id = $1 AND session_id <> $2 AND noticed_at > $3 AND dismissed_at IS NULL
+ORDER BY noticed_at DESC, notice_id LIMIT $4;
+
+-- dismiss_notice --
+UPDATE identity.notice SET dismissed_at = coalesce(dismissed_at, greatest($4, noticed_at))
+WHERE notice_id = $1 AND person_id = $2 AND session_id <> $3 RETURNING true;
+
+-- forget_old_notices --
+DELETE FROM identity.notice WHERE noticed_at < $1;
+
 -- insert_signing_key --
 -- Two processes that start at once both bring a key; the second one's is dropped.
 INSERT INTO identity.signing_key (kid, private_pem, created_at) VALUES ($1, $2, $3)
 ON CONFLICT ((true)) WHERE retired_at IS NULL DO NOTHING;
 
--- retire_signing_key --
-UPDATE identity.signing_key SET retired_at = greatest($1, created_at) WHERE retired_at IS NULL;
+-- retire_signing_keys --
+-- Whatever signs after $1, also a key that still waits for its time.
+UPDATE identity.signing_key SET retired_at = greatest($1, created_at) WHERE retired_at IS NULL OR retired_at > $1;
 
 -- signing_key_at_work --
-SELECT kid, private_pem FROM identity.signing_key WHERE retired_at IS NULL;
+-- The one that stops first: those after it are known already, and wait.
+SELECT kid, private_pem FROM identity.signing_key WHERE retired_at IS NULL OR retired_at > $1
+ORDER BY retired_at NULLS LAST, created_at LIMIT 1;
 
 -- verifying_keys --
 -- A retired key still verifies what it signed until the last of its sessions has ended.

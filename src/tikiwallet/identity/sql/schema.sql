@@ -57,6 +57,52 @@ CREATE TABLE identity.audit_head (
     CONSTRAINT audit_counts_up CHECK ((entry_count >= 0)),
     CONSTRAINT audit_head_is_a_hash CHECK ((octet_length(head_hash) = 32)),
     CONSTRAINT audit_head_is_one CHECK (is_only)
+CREATE FUNCTION identity.an_ended_session_stays_ended() RETURNS trigger
+    LANGUAGE plpgsql
+    AS $$
+BEGIN
+    NEW.revoked_at := coalesce(OLD.revoked_at, NEW.revoked_at);
+    IF NEW.last_seen_at >= coalesce(OLD.last_seen_at, OLD.issued_at) + interval '1 hour' THEN
+        NEW.last_seen_at := OLD.last_seen_at;
+    END IF;
+    RETURN NEW;
+END;
+$$;
+
+CREATE FUNCTION identity.session_deleted_after_its_end() RETURNS trigger
+    LANGUAGE plpgsql
+    AS $$
+BEGIN
+    IF OLD.expires_at > now() THEN
+        RAISE EXCEPTION 'a session that may still live is not deleted'
+            USING ERRCODE = 'check_violation', CONSTRAINT = 'session_deleted_after_its_end';
+    END IF;
+    RETURN OLD;
+END;
+$$;
+
+CREATE TABLE identity.known_device (
+    person_id uuid NOT NULL,
+    device_hash bytea NOT NULL,
+    label text NOT NULL,
+    first_seen_at timestamp with time zone NOT NULL,
+    last_seen_at timestamp with time zone NOT NULL,
+    CONSTRAINT device_is_hashed CHECK ((octet_length(device_hash) = 32)),
+    CONSTRAINT device_label_is_short CHECK ((char_length(label) <= 40)),
+    CONSTRAINT device_seen_after_it_was_new CHECK ((last_seen_at >= first_seen_at))
+);
+
+CREATE TABLE identity.notice (
+    notice_id uuid NOT NULL,
+    person_id uuid NOT NULL,
+    kind text NOT NULL,
+    session_id uuid NOT NULL,
+    label text NOT NULL,
+    noticed_at timestamp with time zone NOT NULL,
+    dismissed_at timestamp with time zone,
+    CONSTRAINT notice_dismissed_after_it_was_made CHECK ((dismissed_at >= noticed_at)),
+    CONSTRAINT notice_kind_is_a_word CHECK ((kind ~ '^[a-z][a-z_]{1,39}$'::text)),
+    CONSTRAINT notice_label_is_short CHECK ((char_length(label) <= 40))
 );
 
 CREATE TABLE identity.one_time_code (
@@ -131,6 +177,14 @@ CREATE TABLE identity.recovery_code (
     CONSTRAINT ten_recovery_codes CHECK (((code_no >= 1) AND (code_no <= 10)))
 );
 
+CREATE TABLE identity.refresh_token (
+    token_hash bytea NOT NULL,
+    session_id uuid NOT NULL,
+    follows_hash bytea,
+    issued_at timestamp with time zone NOT NULL,
+    CONSTRAINT refresh_token_is_hashed CHECK ((octet_length(token_hash) = 32))
+);
+
 CREATE TABLE identity.registration (
     registration_id uuid NOT NULL,
     person_id uuid NOT NULL,
@@ -187,6 +241,11 @@ ALTER TABLE ONLY identity.passkey_challenge
 
 ALTER TABLE ONLY identity.passkey
     ADD CONSTRAINT credential_of_one_passkey UNIQUE (credential_id);
+ALTER TABLE ONLY identity.known_device
+    ADD CONSTRAINT device_once PRIMARY KEY (person_id, device_hash);
+
+ALTER TABLE ONLY identity.notice
+    ADD CONSTRAINT notice_once PRIMARY KEY (notice_id);
 
 ALTER TABLE ONLY identity.one_time_code
     ADD CONSTRAINT one_code_per_request PRIMARY KEY (purpose, request_id);
@@ -208,6 +267,14 @@ ALTER TABLE ONLY identity.recovery_code
 
 ALTER TABLE ONLY identity.recovery_code
     ADD CONSTRAINT recovery_codes_differ UNIQUE (person_id, code_hash);
+ALTER TABLE ONLY identity.refresh_token
+    ADD CONSTRAINT refresh_token_in_one_session UNIQUE (session_id, token_hash);
+
+ALTER TABLE ONLY identity.refresh_token
+    ADD CONSTRAINT refresh_token_once PRIMARY KEY (token_hash);
+
+ALTER TABLE ONLY identity.refresh_token
+    ADD CONSTRAINT refresh_token_replaced_once UNIQUE (follows_hash);
 
 ALTER TABLE ONLY identity.registration
     ADD CONSTRAINT registration_makes_one_person UNIQUE (person_id);
@@ -222,6 +289,15 @@ ALTER TABLE ONLY identity.signing_key
     ADD CONSTRAINT signing_key_once PRIMARY KEY (kid);
 
 CREATE INDEX audit_entry_about ON identity.audit_entry USING btree (subject, entry_no);
+CREATE INDEX known_device_by_last_seen ON identity.known_device USING btree (last_seen_at);
+
+CREATE INDEX notice_by_age ON identity.notice USING btree (noticed_at);
+
+CREATE INDEX notice_of_person ON identity.notice USING btree (person_id, noticed_at);
+
+CREATE UNIQUE INDEX one_first_refresh_token ON identity.refresh_token USING btree (session_id) WHERE (follows_hash IS NULL);
+
+CREATE UNIQUE INDEX one_signing_key_at_work ON identity.signing_key USING btree ((true)) WHERE (retired_at IS NULL);
 
 CREATE UNIQUE INDEX one_signing_key_at_work ON identity.signing_key USING btree ((true)) WHERE (retired_at IS NULL);
 CREATE INDEX one_time_code_by_expiry ON identity.one_time_code USING btree (expires_at) WHERE (purpose <> 'registration'::text);
@@ -231,6 +307,8 @@ CREATE INDEX passkey_challenge_by_expiry ON identity.passkey_challenge USING btr
 CREATE INDEX registration_by_expiry ON identity.registration USING btree (expires_at);
 
 CREATE INDEX registration_by_phone ON identity.registration USING btree (phone, created_at);
+
+CREATE INDEX session_by_expiry ON identity.session USING btree (expires_at);
 
 CREATE INDEX session_of_person ON identity.session USING btree (person_id, issued_at);
 
@@ -249,6 +327,24 @@ ALTER TABLE ONLY identity.passkey
 
 ALTER TABLE ONLY identity.recovery_code
     ADD CONSTRAINT recovery_code_of_a_person FOREIGN KEY (person_id) REFERENCES identity.person(person_id);
+CREATE TRIGGER an_ended_session_stays_ended BEFORE UPDATE OF revoked_at, last_seen_at ON identity.session FOR EACH ROW EXECUTE FUNCTION identity.an_ended_session_stays_ended();
+
+CREATE TRIGGER session_deleted_after_its_end BEFORE DELETE ON identity.session FOR EACH ROW EXECUTE FUNCTION identity.session_deleted_after_its_end();
+
+ALTER TABLE ONLY identity.person_change
+    ADD CONSTRAINT change_of_a_person FOREIGN KEY (person_id) REFERENCES identity.person(person_id);
+
+ALTER TABLE ONLY identity.known_device
+    ADD CONSTRAINT device_of_a_person FOREIGN KEY (person_id) REFERENCES identity.person(person_id);
+
+ALTER TABLE ONLY identity.notice
+    ADD CONSTRAINT notice_of_a_person FOREIGN KEY (person_id) REFERENCES identity.person(person_id);
+
+ALTER TABLE ONLY identity.refresh_token
+    ADD CONSTRAINT refresh_token_follows_one_of_its_session FOREIGN KEY (session_id, follows_hash) REFERENCES identity.refresh_token(session_id, token_hash);
+
+ALTER TABLE ONLY identity.refresh_token
+    ADD CONSTRAINT refresh_token_of_a_session FOREIGN KEY (session_id) REFERENCES identity.session(session_id) ON DELETE CASCADE;
 
 ALTER TABLE ONLY identity.session
     ADD CONSTRAINT session_of_a_person FOREIGN KEY (person_id) REFERENCES identity.person(person_id);
@@ -274,6 +370,15 @@ GRANT INSERT(label) ON TABLE identity.audit_entry TO tikiwallet_identity;
 GRANT INSERT(detail) ON TABLE identity.audit_entry TO tikiwallet_identity;
 
 GRANT SELECT ON TABLE identity.audit_head TO tikiwallet_identity;
+GRANT SELECT,INSERT,DELETE ON TABLE identity.known_device TO tikiwallet_identity;
+
+GRANT UPDATE(label) ON TABLE identity.known_device TO tikiwallet_identity;
+
+GRANT UPDATE(last_seen_at) ON TABLE identity.known_device TO tikiwallet_identity;
+
+GRANT SELECT,INSERT,DELETE ON TABLE identity.notice TO tikiwallet_identity;
+
+GRANT UPDATE(dismissed_at) ON TABLE identity.notice TO tikiwallet_identity;
 
 GRANT SELECT,INSERT,DELETE ON TABLE identity.one_time_code TO tikiwallet_identity;
 
@@ -309,11 +414,13 @@ GRANT SELECT,INSERT,DELETE ON TABLE identity.recovery_code TO tikiwallet_identit
 
 GRANT UPDATE(used_at) ON TABLE identity.recovery_code TO tikiwallet_identity;
 
+GRANT SELECT,INSERT ON TABLE identity.refresh_token TO tikiwallet_identity;
+
 GRANT SELECT,INSERT,DELETE ON TABLE identity.registration TO tikiwallet_identity;
 
 GRANT UPDATE(expires_at) ON TABLE identity.registration TO tikiwallet_identity;
 
-GRANT SELECT,INSERT ON TABLE identity.session TO tikiwallet_identity;
+GRANT SELECT,INSERT,DELETE ON TABLE identity.session TO tikiwallet_identity;
 
 GRANT UPDATE(revoked_at) ON TABLE identity.session TO tikiwallet_identity;
 
