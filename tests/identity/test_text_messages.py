@@ -2,6 +2,7 @@
 
 import json
 import stat
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -10,12 +11,13 @@ from tikiwallet.identity.sms import ConsoleSms, FileSms, SmsUnavailable, make_sm
 from world import PASSWORD, World, refusal
 
 ORDER = {"phone": "+6591110001", "username": "asha", "password": PASSWORD}
+NOW = datetime(2026, 11, 27, tzinfo=UTC)
 
 
 async def test_a_message_is_one_line_in_a_file_for_its_owner_only(tmp_path: Path) -> None:
     sender = FileSms(tmp_path / "new" / "sms.jsonl")
-    await sender.send(phone="+6591110001", text="one\ntwo")
-    await sender.send(phone="+6591110002", text="•")
+    await sender.send(phone="+6591110001", text="one\ntwo", now=NOW)
+    await sender.send(phone="+6591110002", text="•", now=NOW)
     lines = (tmp_path / "new" / "sms.jsonl").read_text().splitlines()
     assert [json.loads(line) for line in lines] == [
         {"phone": "+6591110001", "text": "one\ntwo"},
@@ -26,7 +28,7 @@ async def test_a_message_is_one_line_in_a_file_for_its_owner_only(tmp_path: Path
 
 
 async def test_a_message_on_the_console_says_that_it_is_a_demonstration(capsys: pytest.CaptureFixture[str]) -> None:
-    await ConsoleSms().send(phone="+6591110001", text="123456 is your code")
+    await ConsoleSms().send(phone="+6591110001", text="123456 is your code", now=NOW)
     assert capsys.readouterr().out == "\n  [demo text message to +6591110001]\n  123456 is your code\n\n"
 
 
@@ -37,9 +39,9 @@ async def test_the_settings_name_the_sender(tmp_path: Path) -> None:
 
 async def test_a_message_that_is_not_on_the_disk_was_not_sent(tmp_path: Path) -> None:
     with pytest.raises(SmsUnavailable):
-        await FileSms(Path("/dev/full")).send(phone="+6591110001", text="lost")
+        await FileSms(Path("/dev/full")).send(phone="+6591110001", text="lost", now=NOW)
     with pytest.raises(SmsUnavailable):
-        await FileSms(tmp_path).send(phone="+6591110001", text="a folder is no file")
+        await FileSms(tmp_path).send(phone="+6591110001", text="a folder is no file", now=NOW)
 
 
 async def test_a_sign_up_whose_message_failed_can_be_begun_again(world: World, data_dir: Path) -> None:

@@ -113,6 +113,14 @@ class OneTimeCodes:
         """Keep the first code of a request."""
         await tx.execute(SQL["insert_code"], *request, self._hash(request, code), expires_at, ATTEMPTS_MAX, SENDS_MAX)
 
+    async def require_replaceable(self, request: CodeRequest) -> None:
+        """Return if `replace` would do it now: asked first, so that a message that isn't sent isn't counted.
+
+        Refusals: `CodeUsed`, `CodeAttemptsUsedUp`, `CodeSendsUsedUp`.
+        """
+        if refused := _irreplaceable(await self._state(request)):
+            raise refused
+
     async def replace(self, request: CodeRequest, *, code: str, expires_at: datetime) -> None:
         """Put a fresh code in the place of the old one; the tries stay counted.
 
@@ -120,10 +128,9 @@ class OneTimeCodes:
         """
         replaced = await self._db.pool.fetchval(SQL["replace_code"], *request, self._hash(request, code), expires_at)
         if replaced is None:
-            row = await self._state(request)
-            if row["consumed_at"] is not None:
-                raise CodeUsed
-            raise CodeAttemptsUsedUp if row["attempts"] >= row["attempts_max"] else CodeSendsUsedUp
+            refused = _irreplaceable(await self._state(request))
+            assert refused is not None, request  # none of the three is ever undone
+            raise refused
 
     async def check(self, request: CodeRequest, code: str, *, now: datetime) -> None:
         """Count a try (it stays counted whatever happens next) and return if `code` is the right one.
@@ -164,3 +171,11 @@ class OneTimeCodes:
     def _hash(self, request: CodeRequest, code: str) -> bytes:
         message = f"{request.purpose}/{request.request_id}/{code}"
         return hmac.digest(self._key, message.encode(), hashlib.sha256)
+
+
+def _irreplaceable(row: asyncpg.Record) -> Refused | None:
+    if row["consumed_at"] is not None:
+        return CodeUsed()
+    if row["attempts"] >= row["attempts_max"]:
+        return CodeAttemptsUsedUp()
+    return CodeSendsUsedUp() if row["sends"] >= row["sends_max"] else None

@@ -42,6 +42,7 @@ from tikiwallet.identity.sessions import (
     SessionUnknown,
 )
 from tikiwallet.identity.sms import SmsUnavailable
+from tikiwallet.identity.sms_budget import SmsPaused
 from tikiwallet.identity.types import Person, PersonId, PublicPerson
 from tikiwallet.platform import session_cookie
 from tikiwallet.platform.audit import By
@@ -153,8 +154,8 @@ def asking(request: Request[Any, Any, Any]) -> By:
     "POST", "/v1/registrations", summary="Sign up: receive a code by text message", tag="identity", signed_in=False,
     body=RegistrationOrder, answer=RegistrationStarted, status=202,
     refusals=(
-        PhoneInvalid, PhoneCountryRefused, UsernameInvalid, UsernameTaken, PasswordRefused, SmsUnavailable,
-        TooManyRequests,
+        PhoneInvalid, PhoneCountryRefused, UsernameInvalid, UsernameTaken, PasswordRefused, SmsPaused,
+        SmsUnavailable, TooManyRequests,
     ),
     example=RegistrationOrder(phone="+6591234567", username="asha", password="seven green umbrellas"),  # noqa: S106
 )  # fmt: skip
@@ -173,7 +174,8 @@ async def register(request: Request[Any, Any, Any]) -> Response[bytes]:
     "POST", "/v1/registrations/{registration_id:uuid}/code", summary="Receive a fresh code", tag="identity",
     signed_in=False, answer=RegistrationStarted, status=202,
     refusals=(
-        RegistrationUnknown, CodeUsed, CodeAttemptsUsedUp, CodeSendsUsedUp, SmsUnavailable, TooManyRequests,
+        RegistrationUnknown, CodeUsed, CodeAttemptsUsedUp, CodeSendsUsedUp, SmsPaused, SmsUnavailable,
+        TooManyRequests,
     ),
 )  # fmt: skip
 async def send_fresh_code(request: Request[Any, Any, Any], registration_id: FromPath[UUID]) -> Response[bytes]:

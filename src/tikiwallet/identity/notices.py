@@ -14,7 +14,7 @@ import msgspec
 import structlog
 
 from tikiwallet.identity.queries import SQL
-from tikiwallet.identity.sms import SmsSender, SmsUnavailable
+from tikiwallet.identity.texts import TextMessages
 from tikiwallet.identity.throttling import Throttling
 from tikiwallet.identity.types import Person, PersonId
 from tikiwallet.platform.db import Connection, Database
@@ -68,9 +68,9 @@ class Notice(msgspec.Struct, frozen=True, kw_only=True):
 class Notices:
     """The notices of everybody."""
 
-    def __init__(self, db: Database, *, sms: SmsSender, throttling: Throttling) -> None:
+    def __init__(self, db: Database, *, texts: TextMessages, throttling: Throttling) -> None:
         self._db = db
-        self._sms = sms
+        self._texts = texts
         self._throttling = throttling
 
     async def note(
@@ -84,10 +84,11 @@ class Notices:
         """Tell it to the person's phone number, as far as that can be done."""
         try:
             await self._throttling.notice(person.phone, now=now)
-            told = f" ({label.replace(' · ', ', ')})" if label else ""
-            await self._sms.send(phone=person.phone, text=TEXTS[kind].format(label=told))
-        except (SmsUnavailable, TooManyRequests) as refused:
+        except TooManyRequests as refused:
             log.warning("a notice went by no text message", kind=kind, reason=refused.code)
+            return
+        told = f" ({label.replace(' · ', ', ')})" if label else ""
+        await self._texts.tell(person.phone, TEXTS[kind].format(label=told), now=now)
 
     async def of_person(self, person_id: UUID, *, session_id: UUID, now: datetime) -> list[Notice]:
         """Return what this session should know and nobody has put away, newest first, at most `SHOWN_MAX`."""

@@ -64,6 +64,12 @@ class PhoneRules:
         number = self._parse(text)
         return _e164(number) if number is not None else ""
 
+    def country_of(self, number: str) -> str:
+        """Return the country of an E.164 number (ISO 3166 alpha-2; "001" for numbers of no country)."""
+        region: str | None = phonenumbers.region_code_for_number(phonenumbers.parse(number))
+        assert region is not None, "an E.164 number that was valid"
+        return region
+
     def _parse(self, text: str) -> PhoneNumber | None:
         if len(text) > TEXT_LENGTH_MAX:
             return None

@@ -20,7 +20,7 @@ from tikiwallet.identity.passwords import PasswordHasher, check_password
 from tikiwallet.identity.phones import PhoneRules, mask
 from tikiwallet.identity.queries import SQL
 from tikiwallet.identity.sessions import NewSession, Session, Sessions
-from tikiwallet.identity.sms import SmsSender
+from tikiwallet.identity.texts import TextMessages, Ticket
 from tikiwallet.identity.throttling import Throttling
 from tikiwallet.identity.types import Person, PersonId, Proof, Tier
 from tikiwallet.platform.audit import By
@@ -86,7 +86,7 @@ class Registrations:
         sessions: Sessions,
         hasher: PasswordHasher,
         phones: PhoneRules,
-        sms: SmsSender,
+        texts: TextMessages,
         throttling: Throttling,
         prepare_wallet: PrepareWallet,
     ) -> None:
@@ -95,7 +95,7 @@ class Registrations:
         self._sessions = sessions
         self._hasher = hasher
         self._phones = phones
-        self._sms = sms
+        self._texts = texts
         self._throttling = throttling
         self._prepare_wallet = prepare_wallet
 
@@ -105,7 +105,7 @@ class Registrations:
         """Begin a sign-up and send the code.
 
         Refusals: `UsernameInvalid`, `UsernameTaken`, `PhoneInvalid`, `PhoneCountryRefused`, `PasswordRefused`,
-        `TooManyRequests`, `SmsUnavailable` (begin again), `Overloaded`.
+        `TooManyRequests`, `SmsPaused`, `SmsUnavailable` (begin again), `Overloaded`.
         """
         if not USERNAME.fullmatch(username):
             raise UsernameInvalid(field="username")
@@ -114,6 +114,7 @@ class Registrations:
         if await self._db.pool.fetchval(SQL["username_is_taken"], username):
             raise UsernameTaken(field="username")
         await self._throttling.first_code(number, now=now)
+        ticket = await self._texts.admit(number, now=now)
         password_hash = await self._hasher.hash(password)
         code_expires_at = now + LIFETIME
         async with self._db.transaction() as tx:
@@ -123,18 +124,21 @@ class Registrations:
             )  # fmt: skip
             await self._codes.insert(tx, _request(new.registration_id), code=new.code, expires_at=code_expires_at)
             await tx.execute(SQL["forget_old_registrations"], now - FORGOTTEN_AFTER, FORGOTTEN_AT_ONCE_MAX)
-        await self._send(number, new.code)
+        await self._send(ticket, new.code, now=now)
         return RegistrationStarted(registration_id=new.registration_id, code_expires_at=code_expires_at)
 
     async def send_fresh_code(self, registration_id: UUID, *, code: str, now: datetime) -> RegistrationStarted:
         """Send `code` in place of the one before. The wrong tries so far stay counted.
 
-        Refusals: `RegistrationUnknown`, `CodeUsed`, `CodeAttemptsUsedUp`, `CodeSendsUsedUp`, `SmsUnavailable`.
+        Refusals: `RegistrationUnknown`, `CodeUsed`, `CodeAttemptsUsedUp`, `CodeSendsUsedUp`, `TooManyRequests`,
+        `SmsPaused`, `SmsUnavailable`.
         """
         row = await self._registration(registration_id, now)
         code_expires_at = min(now + LIFETIME, row["expires_at"])
+        await self._codes.require_replaceable(_request(registration_id))
+        ticket = await self._texts.admit(row["phone"], now=now)
         await self._codes.replace(_request(registration_id), code=code, expires_at=code_expires_at)
-        await self._send(row["phone"], code)
+        await self._send(ticket, code, now=now)
         return RegistrationStarted(registration_id=registration_id, code_expires_at=code_expires_at)
 
     async def verify(self, registration_id: UUID, new: NewSession, *, code: str, now: datetime) -> Session:
@@ -181,8 +185,8 @@ class Registrations:
             raise RegistrationUnknown
         return row
 
-    async def _send(self, phone: str, code: str) -> None:
-        if await self._db.pool.fetchrow(SQL["person_by_phone"], phone):
+    async def _send(self, ticket: Ticket, code: str, *, now: datetime) -> None:
+        if await self._db.pool.fetchrow(SQL["person_by_phone"], ticket.phone):
             text = (
                 "Somebody tried to open a TikiWallet with your phone number, which has one already. "
                 "If it was you, sign in instead; if not, there is nothing to do."
@@ -192,7 +196,7 @@ class Registrations:
                 f"{code} is your TikiWallet code for the next {LIFETIME.seconds // 60} minutes. "
                 "Never tell it to anybody, not even to us."
             )
-        await self._sms.send(phone=phone, text=text)
+        await self._texts.send(ticket, text, now=now)
 
 
 def _request(registration_id: UUID) -> CodeRequest:

@@ -18,8 +18,11 @@ from tikiwallet.identity.refresh import Refreshes
 from tikiwallet.identity.registration import PrepareWallet, Registrations
 from tikiwallet.identity.sessions import Lives, Sessions
 from tikiwallet.identity.sms import SmsSender, make_sms_sender
+from tikiwallet.identity.sms_budget import SmsBudget
 from tikiwallet.identity.step_up import StepUps
+from tikiwallet.identity.table_counts import TableCounts
 from tikiwallet.identity.text_proofs import TextProofs
+from tikiwallet.identity.texts import TextMessages
 from tikiwallet.identity.throttling import Throttling
 from tikiwallet.platform.config import Settings
 from tikiwallet.platform.db import Database
@@ -42,15 +45,19 @@ class Identity:
         )
         code_key = read_code_key(settings.data_dir, configured=settings.code_key)
         self.database = db
-        self.throttle = Throttle(settings, key=code_key)
+        self.throttle = Throttle(settings, key=code_key, table=TableCounts(db))
         self.throttling = Throttling(self.throttle, settings, phones=phones)
+        self.texts = TextMessages(
+            sender=sms or make_sms_sender(settings.sms_sender, data_dir=settings.data_dir),
+            throttling=self.throttling,
+            budget=SmsBudget(db, per_hour_max=settings.texts_per_hour_max, per_day_max=settings.texts_per_day_max),
+        )
         self.keys = KeyRing(db)
         self.people = People(db, phones=phones)
         self.operators = Operators(db, people=self.people)
-        sms = sms or make_sms_sender(settings.sms_sender, data_dir=settings.data_dir)
         self.forgetting = Forgetting(db)
         self.devices = KnownDevices(db)
-        self.notices = Notices(db, sms=sms, throttling=self.throttling)
+        self.notices = Notices(db, texts=self.texts, throttling=self.throttling)
         self.sessions = Sessions(
             db, keys=self.keys, hasher=hasher, phones=phones, devices=self.devices, notices=self.notices,
             lives=Lives(
@@ -71,7 +78,7 @@ class Identity:
             hasher=hasher,
             passkeys=self.passkeys,
             recovery_codes=self.recovery_codes,
-            texts=TextProofs(db, codes=codes, sms=sms, throttling=self.throttling),
+            texts=TextProofs(db, codes=codes, texts=self.texts, throttling=self.throttling),
             step_up=self.step_up,
             throttling=self.throttling,
         )
@@ -81,7 +88,7 @@ class Identity:
             sessions=self.sessions,
             hasher=hasher,
             phones=phones,
-            sms=sms,
+            texts=self.texts,
             throttling=self.throttling,
             prepare_wallet=prepare_wallet,
         )

@@ -7,6 +7,7 @@ import asyncio
 import errno
 import os
 import sys
+from datetime import datetime
 from pathlib import Path
 from typing import Protocol
 
@@ -26,7 +27,7 @@ class SmsUnavailable(Refused):
 class SmsSender(Protocol):
     """Sends a text message."""
 
-    async def send(self, *, phone: str, text: str) -> None:
+    async def send(self, *, phone: str, text: str, now: datetime) -> None:
         """Send `text` to `phone` (E.164). Raises `SmsUnavailable` if it wasn't taken for delivery."""
         ...
 
@@ -44,7 +45,7 @@ class FileSms:
     def __init__(self, path: Path) -> None:
         self._path = path
 
-    async def send(self, *, phone: str, text: str) -> None:
+    async def send(self, *, phone: str, text: str, now: datetime) -> None:  # noqa: ARG002
         """Append the message; it is on the disk when this returns. Raises `SmsUnavailable` if that fails."""
         line = msgspec.json.encode(SmsLine(phone=phone, text=text)) + b"\n"
         try:
@@ -66,7 +67,7 @@ class FileSms:
 class ConsoleSms:
     """Prints each message where the server was started: for trying the wallet out. Refused in production."""
 
-    async def send(self, *, phone: str, text: str) -> None:
+    async def send(self, *, phone: str, text: str, now: datetime) -> None:  # noqa: ARG002
         """Print the message to standard output, marked as a demonstration."""
         sys.stdout.write(f"\n  [demo text message to {phone}]\n  {text}\n\n")
         sys.stdout.flush()

@@ -14,7 +14,7 @@ import msgspec
 from tikiwallet.identity.codes import DIGITS, LIFETIME, CodeRequest, OneTimeCodes
 from tikiwallet.identity.phones import mask
 from tikiwallet.identity.queries import SQL
-from tikiwallet.identity.sms import SmsSender
+from tikiwallet.identity.texts import TextMessages
 from tikiwallet.identity.throttling import Throttling
 from tikiwallet.identity.types import PersonId
 from tikiwallet.platform.db import Connection, Database
@@ -73,21 +73,22 @@ class Asker(NamedTuple):
 class TextProofs:
     """The codes that prove who is there."""
 
-    def __init__(self, db: Database, *, codes: OneTimeCodes, sms: SmsSender, throttling: Throttling) -> None:
+    def __init__(self, db: Database, *, codes: OneTimeCodes, texts: TextMessages, throttling: Throttling) -> None:
         self._db = db
         self._codes = codes
-        self._sms = sms
+        self._texts = texts
         self._throttling = throttling
 
     async def send(self, asker: Asker, *, phone: str, request_id: UUID, code: str, now: datetime) -> TextSent:
-        """Send a code. Refusals: `TooManyRequests`, `SmsUnavailable`."""
+        """Send a code. Refusals: `TooManyRequests`, `SmsPaused`, `SmsUnavailable`."""
         await self._throttling.proof_text(phone, now=now)
+        ticket = await self._texts.admit(phone, now=now)
         expires_at = now + LIFETIME
         async with self._db.transaction() as tx:
             await self._codes.insert(tx, asker.request(request_id), code=code, expires_at=expires_at)
             await tx.execute(SQL["forget_old_codes"], now, FORGOTTEN_AT_ONCE_MAX)
         text = TEXTS[asker.purpose].format(code=code, minutes=LIFETIME.seconds // 60)
-        await self._sms.send(phone=phone, text=text)
+        await self._texts.send(ticket, text, now=now)
         return TextSent(request_id=request_id, phone_masked=mask(phone), code_expires_at=expires_at)
 
     async def check(self, asker: Asker, given: TextCode, *, now: datetime) -> bool:

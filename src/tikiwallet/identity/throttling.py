@@ -20,6 +20,9 @@ REFRESH_WINDOW_SECONDS: Final = 15 * 60
 REFRESHES_PER_SESSION_MAX: Final = 120  # a client needs two
 NOTICE_WINDOW_SECONDS: Final = 24 * 3600
 NOTICES_PER_PHONE_MAX: Final = 10  # by text message
+TEXT_WINDOW_SECONDS: Final = 60 * 60
+COUNTRY_WINDOW_SECONDS: Final = 24 * 60 * 60
+PREFIX_CUTS_DIGITS: Final = 4  # a block of numbers that one carrier gave to one customer
 
 
 class Throttling:
@@ -34,6 +37,9 @@ class Throttling:
         self._sign_up_phone = Limit("sign-up-phone", settings.sign_ups_per_phone_max, SIGN_UP_WINDOW_SECONDS)
         self._proof_person = Limit("proof-person", settings.sign_ins_per_phone_max, SIGN_IN_WINDOW_SECONDS)
         self._proof_text_phone = Limit("proof-text-phone", settings.sign_ups_per_phone_max, SIGN_UP_WINDOW_SECONDS)
+        self._text_phone = Limit("text-phone", settings.texts_per_phone_max, TEXT_WINDOW_SECONDS)
+        self._text_prefix = Limit("text-prefix", settings.texts_per_prefix_max, TEXT_WINDOW_SECONDS)
+        self._text_country = Limit("text-country", settings.texts_per_country_max, COUNTRY_WINDOW_SECONDS)
         self._code_address = Limit("code-address", settings.codes_per_address_max, CODE_WINDOW_SECONDS)
         self._refresh = Limit("refresh", REFRESHES_PER_SESSION_MAX, REFRESH_WINDOW_SECONDS)
         self._notice = Limit("notice", NOTICES_PER_PHONE_MAX, NOTICE_WINDOW_SECONDS)
@@ -49,8 +55,14 @@ class Throttling:
         await self._throttle.count(self._sign_up_address, address, now=now)
 
     async def first_code(self, number: str, *, now: datetime) -> None:
-        """A sign-up will send its code to `number` (E.164): who mistypes a username costs its owner no text message."""
+        """A sign-up will send its first code to `number` (E.164): who mistypes a username uses up no try."""
         await self._throttle.count(self._sign_up_phone, number, now=now)
+
+    async def text(self, number: str, *, now: datetime) -> None:
+        """A text message will go to `number` (E.164), whatever for."""
+        await self._throttle.count(self._text_phone, number, now=now)
+        await self._throttle.count(self._text_prefix, number[:-PREFIX_CUTS_DIGITS], now=now)
+        await self._throttle.count(self._text_country, self._phones.country_of(number), now=now)
 
     async def code(self, *, address: str, now: datetime) -> None:
         """Somebody wants a fresh code, or tries one."""

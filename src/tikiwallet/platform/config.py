@@ -59,6 +59,11 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     sign_ups_per_phone_max: int = 5  # in an hour
     sign_ups_per_address_max: int = 500  # in an hour
     codes_per_address_max: int = 2000  # sent again or tried, in a quarter of an hour
+    texts_per_phone_max: int = 15  # messages of any sort, in an hour
+    texts_per_prefix_max: int = 100  # to numbers that differ in the last four digits only, in an hour
+    texts_per_country_max: int = 5000  # in a day
+    texts_per_hour_max: int = 1000  # everybody's together; past it no code is sent for what is left of the hour
+    texts_per_day_max: int = 10_000
     orders_per_person_max: int = 600  # about money, in a minute and process
     session_ttl_seconds: int = SESSION_TTL_SECONDS_MAX
     session_idle_seconds: int = SESSION_IDLE_SECONDS_MAX  # of a session that nobody uses
@@ -171,7 +176,7 @@ def _check_network(settings: Settings) -> None:
 
 def _check_numbers(settings: Settings) -> None:
     for name in Settings.__struct_fields__:
-        if name.endswith(("_per_phone_max", "_per_address_max", "_per_person_max")) and getattr(settings, name) < 1:
+        if "_per_" in name and name.endswith("_max") and getattr(settings, name) < 1:
             raise ConfigError(f"TIKIWALLET_{name.upper()} must be at least 1.")
     if not 1 <= settings.session_ttl_seconds <= SESSION_TTL_SECONDS_MAX:
         raise ConfigError(f"TIKIWALLET_SESSION_TTL_SECONDS must be from 1 to {SESSION_TTL_SECONDS_MAX}.")

@@ -6,6 +6,7 @@ moment, nobody at all after one had to, and it is said once when Redis is lost a
 
 import asyncio
 import time
+from datetime import datetime
 from typing import Final
 
 import structlog
@@ -41,7 +42,7 @@ class SharedCounts:
         """Close the connections. Safe when none was opened."""
         await self._redis.aclose()
 
-    async def count(self, name: str, *, window_seconds: int) -> int:
+    async def count(self, name: str, *, window_seconds: int, now: datetime) -> int:  # noqa: ARG002 -- Redis has a clock
         """Add one to a counter that is forgotten after the window, and return the sum; 0 while Redis doesn't answer."""
         if self._is_lost:
             if time.monotonic() < self._asked_again_at:

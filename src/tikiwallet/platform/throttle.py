@@ -1,9 +1,10 @@
 """Slow down whoever guesses or floods, and nobody else.
 
 Tries are counted for each phone number, address or person in windows of the clock (12:00 to 12:15), so that a count is
-no more than "add one", and the memory of a window is given back whole. With REDIS_URL several processes count together;
-but nothing needs Redis: what this process has seen always counts, so while Redis is slow, gone or emptied, each process
-limits alone. No count ever decides about money. Whose tries they are stands in Redis as a keyed hash only.
+no more than "add one", and the memory of a window is given back whole. Several processes count together in Redis
+(REDIS_URL) or, without it, in a table of the database. But nothing needs Redis: what this process has seen always
+counts, so while Redis is slow, gone or emptied, each process limits alone. No count ever decides about money. Whose
+tries they are stands there as a keyed hash only.
 """
 
 import hashlib
@@ -11,14 +12,11 @@ import ipaddress
 from collections import Counter
 from collections.abc import Sequence
 from datetime import datetime
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import Final, NamedTuple, Protocol
 from uuid import UUID
 
 from tikiwallet.platform.config import Settings
 from tikiwallet.platform.errors import Kind, Refused
-
-if TYPE_CHECKING:
-    from tikiwallet.platform.shared_counts import SharedCounts
 
 KEYS_MAX: Final = 100_000  # of one limit in this process; past it the window begins anew, rather than memory growing
 ORDERS_WINDOW_SECONDS: Final = 60
@@ -39,17 +37,34 @@ class Limit(NamedTuple):
     window_seconds: int
 
 
-class Throttle:
-    """The counts. `key` is the same in all processes that count together."""
+class Counts(Protocol):
+    """Where several processes count together."""
 
-    def __init__(self, settings: Settings, *, key: bytes) -> None:
+    async def count(self, name: str, *, window_seconds: int, now: datetime) -> int:
+        """Add one to a counter that is forgotten after the window, and return the sum; 0 if it can't be known."""
+        ...
+
+    async def close(self) -> None:
+        """Let go of connections. Safe when none was opened."""
+        ...
+
+
+class Throttle:
+    """The counts. `key` is the same in all processes that count together, in `table` if there is no Redis."""
+
+    def __init__(self, settings: Settings, *, key: bytes, table: Counts | None = None) -> None:
         self._key = key
         self._orders = Limit("orders", settings.orders_per_person_max, ORDERS_WINDOW_SECONDS)
         self._seen: dict[str, tuple[int, Counter[str | UUID]]] = {}
-        self._shared = _shared_counts(settings.redis_url) if settings.redis_url else None
+        self._shared: Counts | None = None  # a lone process counts in its memory
+        self._is_redis = bool(settings.redis_url)
+        if self._is_redis:
+            self._shared = _redis_counts(settings.redis_url)
+        elif settings.workers > 1:
+            self._shared = table
 
     async def close(self) -> None:
-        """Leave Redis. Safe when it was never asked."""
+        """Let go of what is shared. Safe when it was never asked."""
         if self._shared is not None:
             await self._shared.close()
 
@@ -58,9 +73,10 @@ class Throttle:
         hashed = hashlib.blake2b(who.encode(), key=self._key, digest_size=16, person=b"throttle").hexdigest()
         window = int(now.timestamp()) // limit.window_seconds
         count = self._count_here(limit, hashed, window)
-        if self._shared is not None:
+        # Who is past the limit here is refused anyhow: a table is spared the writes of a flood; Redis may forget.
+        if self._shared is not None and (self._is_redis or count <= limit.count_max):
             name = f"{limit.name}:{window}:{hashed}"  # with the window, so that no count outlives it
-            count = max(count, await self._shared.count(name, window_seconds=limit.window_seconds))
+            count = max(count, await self._shared.count(name, window_seconds=limit.window_seconds, now=now))
         _refuse_past(limit, count, now)
 
     def count_order(self, person_id: UUID, *, now: datetime) -> None:
@@ -81,7 +97,7 @@ class Throttle:
         return seen[who]
 
 
-def _shared_counts(redis_url: str) -> "SharedCounts":
+def _redis_counts(redis_url: str) -> Counts:
     # Only where it is wanted: the import takes 140 ms and 6 MB, and most servers have no Redis.
     from tikiwallet.platform.shared_counts import SharedCounts
 

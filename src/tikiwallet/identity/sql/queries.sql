@@ -293,3 +293,26 @@ DELETE FROM identity.one_time_code WHERE (purpose, request_id) IN (
     WHERE purpose IN ('sign_in', 'step_up') AND expires_at < $1
     ORDER BY expires_at LIMIT $2 FOR UPDATE SKIP LOCKED
 );
+-- count_try --
+INSERT INTO identity.tried_count AS c (name, count, forgotten_at) VALUES ($1, 1, $2)
+ON CONFLICT (name) DO UPDATE SET count = c.count + 1
+RETURNING count;
+
+-- forget_old_counts --
+DELETE FROM identity.tried_count WHERE name IN (
+    SELECT name FROM identity.tried_count WHERE forgotten_at < $1 ORDER BY forgotten_at LIMIT $2 FOR UPDATE SKIP LOCKED
+);
+
+-- take_from_sms_budget --
+INSERT INTO identity.sms_budget AS b (period, begins_at, sent, sent_max) VALUES ($1, $2, 1, $3)
+ON CONFLICT (period, begins_at) DO UPDATE SET sent = b.sent + 1, sent_max = $3 WHERE b.sent < $3
+RETURNING sent;
+
+-- trip_sms_breaker --
+-- Of all who find the budget spent the first one says so.
+UPDATE identity.sms_budget SET tripped_at = greatest($3, begins_at)
+WHERE period = $1 AND begins_at = $2 AND tripped_at IS NULL AND sent >= $4
+RETURNING sent;
+
+-- forget_old_sms_budgets --
+DELETE FROM identity.sms_budget WHERE begins_at < $1;

@@ -117,7 +117,7 @@ CREATE TABLE identity.one_time_code (
     consumed_at timestamp with time zone,
     CONSTRAINT code_attempts_within_max CHECK (((attempts >= 0) AND (attempts <= attempts_max))),
     CONSTRAINT code_is_hashed CHECK ((octet_length(code_hash) = 32)),
-    CONSTRAINT code_purpose_known CHECK ((purpose = ANY (ARRAY['registration'::text, 'sign_in'::text, 'step_up'::text]))),
+    CONSTRAINT code_purpose_known CHECK ((purpose = ANY (ARRAY['registration'::text, 'sign_in'::text, 'step_up'::text, 'password_reset'::text, 'old_phone'::text, 'new_phone'::text]))),
     CONSTRAINT code_sends_within_max CHECK (((sends >= 1) AND (sends <= sends_max))),
     CONSTRAINT code_used_while_valid CHECK (((consumed_at IS NULL) OR (consumed_at < expires_at)))
 );
@@ -151,6 +151,30 @@ CREATE TABLE identity.passkey_challenge (
     CONSTRAINT challenge_purpose_known CHECK ((purpose = ANY (ARRAY['sign_in'::text, 'register'::text, 'step_up'::text])))
 );
 
+CREATE TABLE identity.password_reset (
+    reset_id uuid NOT NULL,
+    person_id uuid,
+    phone text NOT NULL,
+    created_at timestamp with time zone NOT NULL,
+    expires_at timestamp with time zone NOT NULL,
+    proven_at timestamp with time zone,
+    effective_at timestamp with time zone,
+    password_hash text,
+    ended_at timestamp with time zone,
+    outcome text,
+    CONSTRAINT password_reset_applies_in_its_time CHECK (((outcome <> 'applied'::text) OR (ended_at >= effective_at))),
+    CONSTRAINT password_reset_ends_after_it_begins CHECK ((expires_at > created_at)),
+    CONSTRAINT password_reset_ends_when_proven CHECK ((ended_at >= proven_at)),
+    CONSTRAINT password_reset_ends_with_an_outcome CHECK (((ended_at IS NULL) = (outcome IS NULL))),
+    CONSTRAINT password_reset_has_its_time_when_proven CHECK (((proven_at IS NULL) = (effective_at IS NULL))),
+    CONSTRAINT password_reset_keeps_its_hash_while_it_waits CHECK (((password_hash IS NOT NULL) = ((proven_at IS NOT NULL) AND (ended_at IS NULL)))),
+    CONSTRAINT password_reset_outcome_known CHECK ((outcome = ANY (ARRAY['applied'::text, 'cancelled'::text, 'replaced'::text]))),
+    CONSTRAINT password_reset_phone_is_e164 CHECK ((phone ~ '^\+[1-9][0-9]{6,14}$'::text)),
+    CONSTRAINT password_reset_proven_by_a_person CHECK (((proven_at IS NULL) OR (person_id IS NOT NULL))),
+    CONSTRAINT password_reset_waits CHECK ((effective_at >= proven_at)),
+    CONSTRAINT reset_password_is_argon2id CHECK (starts_with(password_hash, '$argon2id$'::text))
+);
+
 CREATE TABLE identity.person (
     person_id uuid NOT NULL,
     username text NOT NULL,
@@ -159,6 +183,7 @@ CREATE TABLE identity.person (
     tier text NOT NULL,
     state text DEFAULT 'active'::text NOT NULL,
     created_at timestamp with time zone NOT NULL,
+    outgoing_capped_until timestamp with time zone,
     CONSTRAINT password_is_argon2id CHECK (starts_with(password_hash, '$argon2id$'::text)),
     CONSTRAINT person_state_known CHECK ((state = ANY (ARRAY['active'::text, 'frozen'::text]))),
     CONSTRAINT phone_is_e164 CHECK ((phone ~ '^\+[1-9][0-9]{6,14}$'::text)),
@@ -247,8 +272,14 @@ ALTER TABLE ONLY identity.known_device
 ALTER TABLE ONLY identity.notice
     ADD CONSTRAINT notice_once PRIMARY KEY (notice_id);
 
+ALTER TABLE ONLY identity.capped_outgoing
+    ADD CONSTRAINT one_capped_outgoing PRIMARY KEY (person_id, currency);
+
 ALTER TABLE ONLY identity.one_time_code
     ADD CONSTRAINT one_code_per_request PRIMARY KEY (purpose, request_id);
+
+ALTER TABLE ONLY identity.sms_budget
+    ADD CONSTRAINT one_sms_budget_per_period PRIMARY KEY (period, begins_at);
 
 ALTER TABLE ONLY identity.passkey
     ADD CONSTRAINT passkey_number_of_a_person UNIQUE (person_id, passkey_no);
@@ -258,6 +289,9 @@ ALTER TABLE ONLY identity.passkey
 
 ALTER TABLE ONLY identity.person
     ADD CONSTRAINT person_once PRIMARY KEY (person_id);
+
+ALTER TABLE ONLY identity.phone_change
+    ADD CONSTRAINT phone_change_once PRIMARY KEY (change_id);
 
 ALTER TABLE ONLY identity.person
     ADD CONSTRAINT phone_of_one_person UNIQUE (phone);
@@ -312,6 +346,10 @@ CREATE INDEX session_by_expiry ON identity.session USING btree (expires_at);
 
 CREATE INDEX session_of_person ON identity.session USING btree (person_id, issued_at);
 
+CREATE INDEX text_message_by_age ON identity.text_message USING btree (created_at);
+
+CREATE INDEX tried_count_by_end ON identity.tried_count USING btree (forgotten_at);
+
 CREATE UNIQUE INDEX username_of_one_person ON identity.person USING btree (lower((username COLLATE "C")));
 
 CREATE TRIGGER audit_entry_is_chained BEFORE INSERT ON identity.audit_entry FOR EACH ROW EXECUTE FUNCTION identity.chain_audit_entry();
@@ -324,6 +362,12 @@ ALTER TABLE ONLY identity.passkey_challenge
 
 ALTER TABLE ONLY identity.passkey
     ADD CONSTRAINT passkey_of_a_person FOREIGN KEY (person_id) REFERENCES identity.person(person_id);
+
+ALTER TABLE ONLY identity.password_reset
+    ADD CONSTRAINT password_reset_of_a_person FOREIGN KEY (person_id) REFERENCES identity.person(person_id);
+
+ALTER TABLE ONLY identity.phone_change
+    ADD CONSTRAINT phone_change_of_a_person FOREIGN KEY (person_id) REFERENCES identity.person(person_id);
 
 ALTER TABLE ONLY identity.recovery_code
     ADD CONSTRAINT recovery_code_of_a_person FOREIGN KEY (person_id) REFERENCES identity.person(person_id);
@@ -406,6 +450,10 @@ GRANT UPDATE(purpose) ON TABLE identity.passkey_challenge TO tikiwallet_identity
 
 GRANT SELECT,INSERT ON TABLE identity.person TO tikiwallet_identity;
 
+GRANT UPDATE(phone) ON TABLE identity.person TO tikiwallet_identity;
+
+GRANT UPDATE(password_hash) ON TABLE identity.person TO tikiwallet_identity;
+
 GRANT UPDATE(tier) ON TABLE identity.person TO tikiwallet_identity;
 
 GRANT UPDATE(state) ON TABLE identity.person TO tikiwallet_identity;
@@ -433,3 +481,23 @@ GRANT UPDATE(proved_by) ON TABLE identity.session TO tikiwallet_identity;
 GRANT SELECT,INSERT ON TABLE identity.signing_key TO tikiwallet_identity;
 
 GRANT UPDATE(retired_at) ON TABLE identity.signing_key TO tikiwallet_identity;
+
+GRANT SELECT,INSERT,DELETE ON TABLE identity.sms_budget TO tikiwallet_identity;
+
+GRANT UPDATE(sent) ON TABLE identity.sms_budget TO tikiwallet_identity;
+
+GRANT UPDATE(sent_max) ON TABLE identity.sms_budget TO tikiwallet_identity;
+
+GRANT UPDATE(tripped_at) ON TABLE identity.sms_budget TO tikiwallet_identity;
+
+GRANT SELECT,INSERT,DELETE ON TABLE identity.text_message TO tikiwallet_identity;
+
+GRANT UPDATE(provider_id) ON TABLE identity.text_message TO tikiwallet_identity;
+
+GRANT UPDATE(state) ON TABLE identity.text_message TO tikiwallet_identity;
+
+GRANT UPDATE(error_code) ON TABLE identity.text_message TO tikiwallet_identity;
+
+GRANT UPDATE(changed_at) ON TABLE identity.text_message TO tikiwallet_identity;
+
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE identity.tried_count TO tikiwallet_identity;
