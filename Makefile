@@ -47,8 +47,12 @@ $(VENV)/load.stamp: requirements-load.lock $(VENV)/dev.stamp
 	@$(BIN)/uv pip install --quiet --python $(BIN)/python --require-hashes --compile-bytecode -r requirements-load.lock
 	@touch $@
 
+# What the stand-in for the provider of text messages is checked by.
+$(VENV)/twilio_api_v2010.json: tests/identity/twilio_description.py | $(VENV)/dev.stamp
+	@$(BIN)/python tests/identity/twilio_description.py
+
 setup: $(VENV)/run.stamp web
-setup-dev: $(VENV)/dev.stamp web
+setup-dev: $(VENV)/dev.stamp web $(VENV)/twilio_api_v2010.json
 
 run: setup
 	@exec $(BIN)/tikiwallet serve

@@ -14,7 +14,7 @@ from litestar.exceptions import HTTPException
 from tikiwallet.funding import http as funding_http
 from tikiwallet.funding.service import Funding
 from tikiwallet.identity import http as identity_http
-from tikiwallet.identity import http_proofs, http_sessions
+from tikiwallet.identity import http_proofs, http_sessions, http_texts
 from tikiwallet.identity.service import Identity
 from tikiwallet.identity.types import PersonId
 from tikiwallet.ledger.service import PostgresLedger
@@ -146,6 +146,7 @@ def build_app(settings: Settings, *, database_url: str, clock: http.Clock = http
             *identity_http.routes(),
             *http_proofs.routes(),
             *http_sessions.routes(),
+            *http_texts.routes(),
             *payments_http.routes(),
             *funding_http.routes(),
             *offline_http.routes(),

@@ -93,6 +93,8 @@ def recovery(no: int = 1, code_hash: str = CODE_HASH, used: str = "NULL", of: st
 
 OTHER_HASH = "repeat('y', 32)::bytea"
 BEFORE = "'2025-12-31T00:00:00Z'"
+
+
 def token(digit: str, follows: str = "NULL", of: str = SESSION, hashed: str = "") -> str:
     made = hashed or f"'\\x{digit * 64}'"
     after = f"'\\x{follows * 64}'" if follows != "NULL" else follows

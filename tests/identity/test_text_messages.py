@@ -7,7 +7,12 @@ from pathlib import Path
 
 import pytest
 
-from tikiwallet.identity.sms import ConsoleSms, FileSms, SmsUnavailable, make_sms_sender
+from tikiwallet.identity.service import make_sms_sender
+from tikiwallet.identity.sms import ConsoleSms, FileSms, SmsUnavailable
+from tikiwallet.identity.text_reports import TextReports
+from tikiwallet.identity.twilio_sms import TwilioSms
+from tikiwallet.platform.config import Settings
+from tikiwallet.platform.db import Database
 from world import PASSWORD, World, refusal
 
 ORDER = {"phone": "+6591110001", "username": "asha", "password": PASSWORD}
@@ -33,8 +38,10 @@ async def test_a_message_on_the_console_says_that_it_is_a_demonstration(capsys: 
 
 
 async def test_the_settings_name_the_sender(tmp_path: Path) -> None:
-    assert isinstance(make_sms_sender("console", data_dir=tmp_path), ConsoleSms)
-    assert isinstance(make_sms_sender("file", data_dir=tmp_path), FileSms)
+    nowhere: TextReports = TextReports(Database("", context="identity", size_max=1))
+    for name, kind in {"console": ConsoleSms, "file": FileSms, "twilio": TwilioSms}.items():
+        settings = Settings(sms_sender=name, data_dir=tmp_path)
+        assert type(make_sms_sender(settings, reports=nowhere)) is kind
 
 
 async def test_a_message_that_is_not_on_the_disk_was_not_sent(tmp_path: Path) -> None:

@@ -64,7 +64,9 @@ def main() -> None:
             wrong.append(f"{rule}: it needs a bad example and a good one")
         here = {line for line in found[rule] if line[0] in examples}
         wrong += [f"{path}:{line}: {rule} should find this" for path, line in sorted(expected[rule]["ruleid"] - here)]
-        wrong += [f"{path}:{line}: {rule} should not find this" for path, line in sorted(here - expected[rule]["ruleid"])]
+        wrong += [
+            f"{path}:{line}: {rule} should not find this" for path, line in sorted(here - expected[rule]["ruleid"])
+        ]
         wrong += [f"{path}:{line}: {rule}" for path, line in sorted(found[rule] - here)]
     print("\n".join([*wrong, f"semgrep: {len(rules)} rules, {len(wrong)} problems"]))
     sys.exit(bool(wrong))

@@ -23,7 +23,6 @@ from tikiwallet.identity.sessions import NewSession, Session, Sessions
 from tikiwallet.identity.texts import TextMessages, Ticket
 from tikiwallet.identity.throttling import Throttling
 from tikiwallet.identity.types import Person, PersonId, Proof, Tier
-from tikiwallet.platform.audit import By
 from tikiwallet.platform.db import Connection, Database
 from tikiwallet.platform.errors import Kind, Refused
 

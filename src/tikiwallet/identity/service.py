@@ -17,13 +17,16 @@ from tikiwallet.identity.recovery_codes import RecoveryCodes
 from tikiwallet.identity.refresh import Refreshes
 from tikiwallet.identity.registration import PrepareWallet, Registrations
 from tikiwallet.identity.sessions import Lives, Sessions
-from tikiwallet.identity.sms import SmsSender, make_sms_sender
+from tikiwallet.identity.sms import ConsoleSms, FileSms, SmsSender
 from tikiwallet.identity.sms_budget import SmsBudget
 from tikiwallet.identity.step_up import StepUps
 from tikiwallet.identity.table_counts import TableCounts
 from tikiwallet.identity.text_proofs import TextProofs
+from tikiwallet.identity.text_reports import TextReports
 from tikiwallet.identity.texts import TextMessages
 from tikiwallet.identity.throttling import Throttling
+from tikiwallet.identity.twilio_reports import TwilioReports
+from tikiwallet.identity.twilio_sms import TwilioSms
 from tikiwallet.platform.config import Settings
 from tikiwallet.platform.db import Database
 from tikiwallet.platform.throttle import Throttle
@@ -47,8 +50,11 @@ class Identity:
         self.database = db
         self.throttle = Throttle(settings, key=code_key, table=TableCounts(db))
         self.throttling = Throttling(self.throttle, settings, phones=phones)
+        reports = TextReports(db)
+        sms = sms or make_sms_sender(settings, reports=reports)
+        self.twilio_reports = TwilioReports(reports, sender=sms if isinstance(sms, TwilioSms) else None)
         self.texts = TextMessages(
-            sender=sms or make_sms_sender(settings.sms_sender, data_dir=settings.data_dir),
+            sender=sms,
             throttling=self.throttling,
             budget=SmsBudget(db, per_hour_max=settings.texts_per_hour_max, per_day_max=settings.texts_per_day_max),
         )
@@ -96,3 +102,13 @@ class Identity:
     async def start(self, *, now: datetime) -> None:
         """Make the first signing key if there is none. Runs after the database is open, before the first request."""
         await self.keys.ensure(make_signing_key(), now=now)
+
+
+def make_sms_sender(settings: Settings, *, reports: TextReports) -> SmsSender:
+    """Return the sender that the settings name: "console", "file" (`<data_dir>/sms.jsonl`) or "twilio"."""
+    if settings.sms_sender == "twilio":
+        return TwilioSms(settings, reports)
+    if settings.sms_sender == "console":
+        return ConsoleSms()
+    assert settings.sms_sender == "file", settings.sms_sender  # config.py refuses other names
+    return FileSms(settings.data_dir / "sms.jsonl")

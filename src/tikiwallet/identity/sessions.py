@@ -169,7 +169,9 @@ class Sessions:
 
         Return whether the device was known before.
         """
-        await tx.execute(SQL["insert_session"], new.session_id, person_id, now, now + self._life.session, new.label, proved_by)
+        await tx.execute(
+            SQL["insert_session"], new.session_id, person_id, now, now + self._life.session, new.label, proved_by
+        )
         await tx.execute(SQL["insert_refresh_token"], hash_of(new.refresh_token), new.session_id, None, now)
         return await self._devices.remember(tx, person_id, new.device, label=new.label, now=now)
 

@@ -1,4 +1,4 @@
-"""Text messages: one port, and the two senders that need no telephone company.
+"""Text messages: one port, and the two senders that need no telephone company (`twilio_sms.py` has one).
 
 Messages are sent after the commit of what they speak of: a code that a person holds is always one that we know.
 """
@@ -71,11 +71,3 @@ class ConsoleSms:
         """Print the message to standard output, marked as a demonstration."""
         sys.stdout.write(f"\n  [demo text message to {phone}]\n  {text}\n\n")
         sys.stdout.flush()
-
-
-def make_sms_sender(name: str, *, data_dir: Path) -> SmsSender:
-    """Return the sender that the settings name: "console" or "file" (`<data_dir>/sms.jsonl`)."""
-    if name == "console":
-        return ConsoleSms()
-    assert name == "file", name  # config.py refuses other names
-    return FileSms(data_dir / "sms.jsonl")

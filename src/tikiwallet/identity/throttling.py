@@ -79,6 +79,7 @@ class Throttling:
     async def proof(self, person_id: PersonId, *, now: datetime) -> None:
         """Somebody who is signed in, or knows the password, gives something to show that it is them."""
         await self._throttle.count(self._proof_person, str(person_id), now=now)
+
     async def refresh(self, session: str, *, now: datetime) -> None:
         """A session is refreshed: each time a row is kept for as long as the session."""
         await self._throttle.count(self._refresh, session, now=now)

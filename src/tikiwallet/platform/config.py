@@ -8,6 +8,7 @@ import os
 import re
 from collections.abc import Mapping
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import msgspec
 
@@ -23,6 +24,8 @@ WORKERS_MAX = 64
 LOG_LEVELS = ("debug", "info", "warning", "error")
 # What a browser calls the origin: lower case, no path, and a port only if it isn't the usual one.
 ORIGIN = re.compile(r"https://[a-z0-9]([a-z0-9.-]*[a-z0-9])?(:[0-9]{1,5})?|http://localhost(:[0-9]{1,5})?")
+TWILIO_ACCOUNT_SID = re.compile(r"AC[0-9a-f]{32}")
+TWILIO_AUTH_TOKEN = re.compile(r"[0-9a-f]{32}")
 CODE_KEY = re.compile(r"([0-9a-f]{64})?")
 
 
@@ -45,7 +48,12 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     currencies: tuple[str, ...] = ("SGD",)  # the first is the default
     wallet_balance_max_minor: int = 1_000_000_00  # of one person in one currency
     new_payee_limits: tuple[str, ...] = ()  # as SGD=20000, in minor units: more to somebody new needs a fresh proof
-    sms_sender: str = "console"  # "console" or "file"
+    sms_sender: str = "console"  # "console", "file" or "twilio"
+    twilio_account_sid: str = ""
+    twilio_auth_token: str = ""
+    twilio_sender: str = ""  # a number of yours (E.164), a name, or a messaging service (MG...)
+    twilio_callback_url: str = ""  # https://wallet.example, where Twilio reaches us; empty: no reports of delivery
+    twilio_api_url: str = "https://api.twilio.com"
     bank: str = ""  # "demo", "none"; empty: the demo bank in demo mode, none in production
     phone_countries: tuple[str, ...] = ()  # ISO 3166 alpha-2; empty: any
     phone_country: str = ""  # ISO 3166 alpha-2: how a number without + is read; empty: it is refused
@@ -91,7 +99,7 @@ def read_settings(environ: Mapping[str, str] | None = None) -> Settings:
     env = os.environ if environ is None else environ
     values: dict[str, object] = {}
     for name, kind in Settings.__annotations__.items():
-        variable = name.upper() if name.endswith("_url") else f"TIKIWALLET_{name.upper()}"
+        variable = name.upper() if name in {"database_url", "redis_url"} else f"TIKIWALLET_{name.upper()}"
         if (text := env.get(variable)) is not None:
             values[name] = _parse(variable, text, kind)
     settings = msgspec.convert(values, Settings)
@@ -121,6 +129,8 @@ def _check(settings: Settings) -> None:
     _check_words(settings)
     _check_network(settings)
     _check_numbers(settings)
+    if settings.sms_sender == "twilio":
+        _check_twilio(settings)
     if settings.is_production and settings.sms_sender == "console":
         raise ConfigError("TIKIWALLET_SMS_SENDER=console prints one-time codes; production needs another sender.")
     if settings.is_production and (
@@ -135,8 +145,8 @@ def _check(settings: Settings) -> None:
 def _check_words(settings: Settings) -> None:
     if settings.mode not in {"demo", "production"}:
         raise ConfigError(f"TIKIWALLET_MODE must be demo or production, not {settings.mode!r}.")
-    if settings.sms_sender not in {"console", "file"}:
-        raise ConfigError(f"TIKIWALLET_SMS_SENDER must be console or file, not {settings.sms_sender!r}.")
+    if settings.sms_sender not in {"console", "file", "twilio"}:
+        raise ConfigError(f"TIKIWALLET_SMS_SENDER must be console, file or twilio, not {settings.sms_sender!r}.")
     if settings.bank not in {"", "demo", "none"}:
         raise ConfigError(f"TIKIWALLET_BANK must be demo or none, not {settings.bank!r}.")
     if settings.log_level not in LOG_LEVELS:
@@ -172,6 +182,23 @@ def _check_network(settings: Settings) -> None:
             raise ConfigError(
                 f"TIKIWALLET_TRUSTED_PROXIES must be addresses or networks (10.0.0.0/8), not {proxy!r}."
             ) from error
+
+
+def _check_twilio(settings: Settings) -> None:
+    if not TWILIO_ACCOUNT_SID.fullmatch(settings.twilio_account_sid):
+        raise ConfigError("TIKIWALLET_TWILIO_ACCOUNT_SID must be AC and 32 hex digits.")
+    if not TWILIO_AUTH_TOKEN.fullmatch(settings.twilio_auth_token):
+        raise ConfigError("TIKIWALLET_TWILIO_AUTH_TOKEN must be 32 hex digits.")  # never printed
+    if not settings.twilio_sender:
+        raise ConfigError("TIKIWALLET_TWILIO_SENDER must be a number (+65...), a name or a messaging service (MG...).")
+    for name in ("twilio_callback_url", "twilio_api_url"):
+        url = urlsplit(getattr(settings, name))
+        # To this machine without TLS, for a stand-in; to anybody else the token would travel in the clear.
+        is_safe = url.scheme == "https" or (url.scheme == "http" and url.hostname in {"127.0.0.1", "localhost"})
+        if getattr(settings, name) and (not is_safe or not url.hostname or url.path or url.query or url.fragment):
+            raise ConfigError(f"TIKIWALLET_{name.upper()} must be https:// and a host, without a path.")
+    if not settings.twilio_api_url:
+        raise ConfigError("TIKIWALLET_TWILIO_API_URL must not be empty.")
 
 
 def _check_numbers(settings: Settings) -> None:

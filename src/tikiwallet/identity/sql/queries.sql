@@ -316,3 +316,22 @@ RETURNING sent;
 
 -- forget_old_sms_budgets --
 DELETE FROM identity.sms_budget WHERE begins_at < $1;
+
+-- insert_text_message --
+INSERT INTO identity.text_message (message_id, state, created_at, changed_at) VALUES ($1, 'unknown', $2, $2);
+
+-- move_text_message --
+UPDATE identity.text_message
+SET state = $2, provider_id = coalesce(provider_id, $3), error_code = $4, changed_at = greatest($5, created_at)
+WHERE message_id = $1 AND (provider_id IS NULL OR $3::text IS NULL OR provider_id = $3)
+AND identity.text_message_progress(state) < identity.text_message_progress($2)
+RETURNING message_id;
+
+-- text_message_is_known --
+SELECT true FROM identity.text_message WHERE message_id = $1;
+
+-- forget_old_text_messages --
+DELETE FROM identity.text_message WHERE message_id IN (
+    SELECT message_id FROM identity.text_message WHERE created_at < $1
+    ORDER BY created_at LIMIT $2 FOR UPDATE SKIP LOCKED
+);
