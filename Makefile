@@ -1,6 +1,6 @@
 # make run    set everything up and serve the wallet       make test   everything that CI runs
 # make demo   three people pay each other with no network  make check  format, lint, types, arrow, tidy
-.PHONY: help run demo sim load mutants fuzz bench bench-quick bench-web screenshots lighthouse webkit check fix test setup setup-dev web schema codes lock clean
+.PHONY: help run demo sim load mutants fuzz semgrep bench bench-quick bench-web screenshots lighthouse webkit check fix test setup setup-dev web schema codes lock clean
 .DEFAULT_GOAL := help
 PYTHON ?= python3
 VENV := .venv
@@ -51,6 +51,12 @@ $(VENV)/load.stamp: requirements-load.lock $(VENV)/dev.stamp
 $(VENV)/twilio_api_v2010.json: tests/identity/twilio_description.py | $(VENV)/dev.stamp
 	@$(BIN)/python tests/identity/twilio_description.py
 
+# Tools whose pins would pull ours along live in an environment of their own, and are never imported.
+$(VENV)/tools.stamp: requirements-tools.lock | $(VENV)/bin/uv
+	@$(PYTHON) -m venv --without-pip $(VENV)/tools
+	@$(BIN)/uv pip install --quiet --python $(VENV)/tools/bin/python --require-hashes --compile-bytecode -r requirements-tools.lock
+	@touch $@
+
 setup: $(VENV)/run.stamp web
 setup-dev: $(VENV)/dev.stamp web $(VENV)/twilio_api_v2010.json
 
@@ -75,6 +81,10 @@ fuzz: setup-dev
 	@PYTHONPATH=tests $(BIN)/python -m protocol.fuzz
 	@PYTHONPATH=tests $(BIN)/python -m web.fuzz --cases 100000
 	@PYTHONPATH=tests $(BIN)/python -m security.fuzz --cases 100
+
+# Mistakes that only this wallet calls mistakes: tools/semgrep/rules.yaml, each rule proven on bad examples first.
+semgrep: setup-dev $(VENV)/tools.stamp
+	@$(BIN)/python tools/semgrep/check.py $(VENV)/tools/bin/semgrep
 
 # What the web wallet is like on a cheap phone, to look at, by Lighthouse, and in the other engine: see tests/browser.
 bench-web: setup-dev
@@ -110,7 +120,7 @@ check: setup-dev
 fix: setup-dev
 	@$(BIN)/ruff format . && $(BIN)/ruff check --fix .
 
-test: check
+test: check semgrep
 	@tests/system-packages
 	@$(BIN)/python -m pytest $(MONEY) $(addprefix --ignore=,$(MANY)) $(SHARED) $(COVERED)
 	@$(BIN)/python -m pytest $(MANY) $(SLOW) $(OTHERS) $(addprefix --ignore=,$(CHECKED)) $(SHARED)
@@ -127,6 +137,7 @@ lock: $(VENV)/bin/uv
 	@$(BIN)/uv pip compile --quiet --universal --generate-hashes --python-version 3.11 --extra build --extra dev pyproject.toml -o requirements-dev.lock -c requirements.lock
 	@$(BIN)/uv pip compile --quiet --universal --generate-hashes --python-version 3.11 requirements-node.in -o requirements-node.lock
 	@$(BIN)/uv pip compile --quiet --universal --generate-hashes --python-version 3.11 requirements-load.in -o requirements-load.lock -c requirements-dev.lock
+	@$(BIN)/uv pip compile --quiet --universal --generate-hashes --python-version 3.11 requirements-tools.in -o requirements-tools.lock
 
 clean:
 	rm -rf $(VENV) build .pytest_cache .mypy_cache .ruff_cache .hypothesis

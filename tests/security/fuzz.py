@@ -85,7 +85,8 @@ class Fuzzed:
 
 def fuzz(folder: Path, *, seed: int, cases: int, phases: str) -> bool:
     """Return whether every answer was as described and the books are right."""
-    print(f"seed {seed}: {cases} cases an operation", flush=True)
+    sys.stdout.write(f"seed {seed}: {cases} cases an operation\n")
+    sys.stdout.flush()
     fuzzed = Fuzzed(folder)
     fuzzed.server.start()
     try:

@@ -1,7 +1,7 @@
 """Look for what `rules.yaml` forbids, and first prove that it is found: `make semgrep`.
 
-A rule that finds nothing looks like clean sources. So each rule has bad examples that it must find and good ones that it
-must leave alone, in the same run as the sources; a rule without both fails. Nothing is asked of or sent to anybody.
+A rule that finds nothing looks like clean sources. So each rule has bad examples that it must find and good ones that
+it must leave alone, in the same run as the sources; a rule without both fails. Nothing is asked of or sent to anybody.
 """
 
 import json

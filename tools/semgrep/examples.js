@@ -14,6 +14,8 @@ localStorage.setItem("token", session.token);
 // ruleid: no-session-in-storage
 document.cookie = `token=${token}`;
 // ok: no-session-in-storage
+localStorage.setItem(SIGNED_KEY, String(count));
+// ok: no-session-in-storage
 await store.put("settings", { language });
 
 // ruleid: chance-in-the-browser-is-cryptographic
