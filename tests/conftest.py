@@ -15,6 +15,7 @@ import pytest
 from hypothesis import HealthCheck, settings
 
 from databases import ask_the_catalogue_once, database_of, execute
+from platform_parts import Served, serving
 from tikiwallet.app import CONTEXTS
 from tikiwallet.platform.embedded_postgres import EmbeddedPostgres
 from tikiwallet.platform.migrate import migrate
@@ -110,6 +111,13 @@ def data_dir(tmp_path: Path) -> Path:
 async def world(database_url: str, data_dir: Path) -> AsyncIterator[World]:
     """One running wallet, empty."""
     async with open_world(database_url, data_dir) as opened:
+        yield opened
+
+
+@pytest.fixture
+async def served(world: World) -> AsyncIterator[Served]:
+    """That wallet behind a real socket."""
+    async with serving(world) as opened:
         yield opened
 
 

@@ -14,6 +14,7 @@ from tikiwallet.identity.passwords import (
     LENGTH_MIN,
     WAITING_MAX,
     PasswordHasher,
+    PasswordRefused,
     check_password,
 )
 from tikiwallet.platform.config import ConfigError, Settings, read_settings
@@ -96,6 +97,36 @@ def test_there_are_no_rules_of_composition(characters: list[str]) -> None:
     password = "".join(characters)
     if password.casefold() not in COMMON:
         check_password(password, username="username_of_asha", phone="+6591110001")
+
+
+@pytest.mark.parametrize(
+    "password", ["password1", "PassWord1", "qwertyuiop", "iloveyou1", "TikiWallet2026!", "my tiki wallet", "123456789"]
+)
+def test_what_leaked_from_others_or_names_this_wallet_is_refused_with_the_reason(password: str) -> None:
+    with pytest.raises(PasswordRefused) as refused:
+        check_password(password, username="asha", phone="+6591110001")
+    assert "Many people use this" in refused.value.detail or "wallet's name" in refused.value.detail
+
+
+def test_every_leaked_password_of_the_list_is_refused_and_they_are_more_than_3000() -> None:
+    assert len(COMMON) > 3000
+    for password in COMMON:
+        with pytest.raises(PasswordRefused):
+            check_password(password.upper(), username="asha", phone="+6591110001")
+
+
+def test_a_long_password_is_kept_whole_and_in_its_case() -> None:
+    for password in ("x7" * 32 + "abc", "é" * 60 + "abcd", " seven  green umbrellas "):
+        check_password(password, username="asha", phone="+6591110001")
+
+
+async def test_no_character_of_a_password_is_dropped_or_changed() -> None:
+    hasher = weak_hasher()
+    long = "Seven Green Umbrellas " * 5 + "x"
+    password_hash = await hasher.hash(long)
+    assert await hasher.matches(long, password_hash)
+    for other in (long[:-1], long + " ", long.lower(), long.strip() + "y", long[:72], long[:64]):
+        assert not await hasher.matches(other, password_hash)
 
 
 def test_common_passwords_are_lower_case_and_long_enough_to_matter() -> None:

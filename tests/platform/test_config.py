@@ -44,6 +44,19 @@ def test_a_wrong_setting_is_one_sentence(setting: str) -> None:
     assert str(refused.value) == WRONG[setting]
 
 
+def test_production_never_speaks_to_the_network_in_the_clear() -> None:
+    production = {"TIKIWALLET_MODE": "production", "TIKIWALLET_SMS_SENDER": "file"}
+    with pytest.raises(ConfigError) as refused:
+        read_settings({**production, "TIKIWALLET_HOST": "0.0.0.0"})
+    assert "TIKIWALLET_TLS_CERT" in str(refused.value)
+    for way in (
+        {"TIKIWALLET_HOST": "::1"}, {"TIKIWALLET_HOST": "localhost"},
+        {"TIKIWALLET_HOST": "0.0.0.0", "TIKIWALLET_TLS_CERT": "a.crt", "TIKIWALLET_TLS_KEY": "a.key"},
+        {"TIKIWALLET_HOST": "10.0.0.5", "TIKIWALLET_TRUSTED_PROXIES": "10.0.0.1"},
+    ):  # fmt: skip
+        assert read_settings({**production, **way}).is_production
+
+
 def test_without_an_environment_it_is_a_demonstration() -> None:
     assert read_settings({}) == Settings()
     assert not Settings().is_production

@@ -2,63 +2,15 @@
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Callable
+from collections.abc import Callable
 from typing import Any
 
-import pytest
 import structlog
-from uvicorn import Config
-from uvicorn.server import ServerState
 
+from platform_parts import Served, sending, status
 from tikiwallet.platform import patience
-from tikiwallet.platform.patience import BoundedProtocol, end_what_takes_too_long
-from tikiwallet.platform.serving import _Protocol
-from world import World
 
 HEAD = b"POST /v1/sessions HTTP/1.1\r\nhost: wallet.test\r\ncontent-type: application/json\r\ncontent-length: 100\r\n"
-
-
-class Served:
-    """The world's application behind a real socket, without the clock that ends connections."""
-
-    def __init__(self, port: int, state: ServerState) -> None:
-        self.port, self.state = port, state
-
-    async def connect(self) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
-        return await asyncio.open_connection("127.0.0.1", self.port)
-
-    def later(self, seconds: float) -> None:
-        """What the server does after so long."""
-        end_what_takes_too_long(self.state.connections, now=asyncio.get_running_loop().time() + seconds)
-
-
-@pytest.fixture
-async def served(world: World) -> AsyncIterator[Served]:
-    config = Config(world.app, lifespan="off", log_config=None, access_log=False)
-    config.load()
-    state = ServerState()
-
-    def connection() -> BoundedProtocol:
-        return _Protocol(config=config, server_state=state, app_state={})
-
-    server = await asyncio.get_running_loop().create_server(connection, "127.0.0.1", 0)
-    yield Served(server.sockets[0].getsockname()[1], state)
-    server.close()
-    await server.wait_closed()
-
-
-async def status(reader: asyncio.StreamReader) -> bytes:
-    line = await reader.readline()
-    return line.split(b" ")[1] if line else b""
-
-
-@contextlib.asynccontextmanager
-async def sending(served: Served, data: bytes) -> AsyncIterator[tuple[asyncio.StreamReader, asyncio.StreamWriter]]:
-    reader, writer = await served.connect()
-    writer.write(data)
-    await writer.drain()
-    yield reader, writer
-    writer.close()
 
 
 async def until(fact: Callable[[], bool]) -> None:

@@ -24,7 +24,9 @@ WAITING_MAX = 64  # at 30 ms each and two at once, the last one waits about a se
 
 T = TypeVar("T")
 
-# The head of every list of leaked passwords, as far as it is long enough to be accepted at all; lower case.
+# What people use here because it is this wallet. Everything is compared in lower case.
+WORDS_OF_THE_WALLET = ("tikiwallet", "tiki wallet", "tiki-wallet", "tiki_wallet", "tikicash")
+# Leaked passwords, as far as they are long enough to be accepted at all; from where: common_passwords.license.txt.
 COMMON = frozenset(resources.files("tikiwallet.identity").joinpath("common_passwords.txt").read_text().split())
 
 
@@ -45,6 +47,8 @@ def check_password(password: str, *, username: str, phone: str) -> None:
     folded = text.casefold()
     if folded in COMMON or len(set(folded)) < DIFFERENT_CHARACTERS_MIN:
         raise PasswordRefused("Many people use this password; choose another one.", field="password")
+    if any(word in folded for word in WORDS_OF_THE_WALLET):
+        raise PasswordRefused("A password must not contain the wallet's name.", field="password")
     if username.casefold() in folded:
         raise PasswordRefused("A password must not contain the username.", field="password")
     if phone[-LENGTH_MIN:] in folded:

@@ -175,6 +175,11 @@ def _check_network(settings: Settings) -> None:
         raise ConfigError(
             "TIKIWALLET_ORIGIN must be https:// and a name, as https://wallet.example (http:// for localhost only)."
         )
+    if settings.is_production and not (settings.tls_cert or settings.trusted_proxies or _is_loopback(settings.host)):
+        raise ConfigError(
+            f"Production on {settings.host} needs TIKIWALLET_TLS_CERT, or TIKIWALLET_TRUSTED_PROXIES in front that "
+            "speak HTTPS: nothing may come over the network in the clear."
+        )
     for proxy in settings.trusted_proxies:
         try:
             ipaddress.ip_network(proxy)
@@ -199,6 +204,13 @@ def _check_twilio(settings: Settings) -> None:
             raise ConfigError(f"TIKIWALLET_{name.upper()} must be https:// and a host, without a path.")
     if not settings.twilio_api_url:
         raise ConfigError("TIKIWALLET_TWILIO_API_URL must not be empty.")
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
 
 
 def _check_numbers(settings: Settings) -> None:
