@@ -57,6 +57,24 @@ def test_production_never_speaks_to_the_network_in_the_clear() -> None:
         assert read_settings({**production, **way}).is_production
 
 
+@pytest.mark.parametrize(
+    ("variable", "refused", "taken"),
+    [
+        ("DATABASE_URL", "postgresql://u:p@db.example/w", "postgresql://u:p@db.example/w?sslmode=verify-full"),
+        ("DATABASE_URL", "postgresql://u:p@db.example/w?sslmode=require", "postgresql://u:p@127.0.0.1/w"),
+        ("DATABASE_URL", "postgresql://u:p@/w?host=10.0.0.3", "postgresql://u:p@/w?host=/run/postgresql"),
+        ("REDIS_URL", "redis://cache.example:6379", "rediss://cache.example:6379"),
+        ("REDIS_URL", "redis://10.0.0.4", "redis://localhost:6379"),
+    ],
+)
+def test_production_reaches_other_machines_by_checked_tls_only(variable: str, refused: str, taken: str) -> None:
+    production = {"TIKIWALLET_MODE": "production", "TIKIWALLET_SMS_SENDER": "file"}
+    with pytest.raises(ConfigError, match=variable):
+        read_settings({**production, variable: refused})
+    assert read_settings({**production, variable: taken}).is_production
+    assert read_settings({variable: refused}).mode == "demo"
+
+
 def test_without_an_environment_it_is_a_demonstration() -> None:
     assert read_settings({}) == Settings()
     assert not Settings().is_production

@@ -8,7 +8,7 @@ import os
 import re
 from collections.abc import Mapping
 from pathlib import Path
-from urllib.parse import urlsplit
+from urllib.parse import parse_qsl, urlsplit
 
 import msgspec
 
@@ -180,6 +180,8 @@ def _check_network(settings: Settings) -> None:
             f"Production on {settings.host} needs TIKIWALLET_TLS_CERT, or TIKIWALLET_TRUSTED_PROXIES in front that "
             "speak HTTPS: nothing may come over the network in the clear."
         )
+    if settings.is_production:
+        _check_backends(settings)
     for proxy in settings.trusted_proxies:
         try:
             ipaddress.ip_network(proxy)
@@ -204,6 +206,18 @@ def _check_twilio(settings: Settings) -> None:
             raise ConfigError(f"TIKIWALLET_{name.upper()} must be https:// and a host, without a path.")
     if not settings.twilio_api_url:
         raise ConfigError("TIKIWALLET_TWILIO_API_URL must not be empty.")
+
+
+def _check_backends(settings: Settings) -> None:
+    """In production nothing goes to another machine in the clear, or to a machine that can't prove which one it is."""
+    database = urlsplit(settings.database_url)
+    options = dict(parse_qsl(database.query))
+    host = options.get("host") or database.hostname or ""
+    if host and not host.startswith("/") and not _is_loopback(host) and options.get("sslmode") != "verify-full":
+        raise ConfigError("In production DATABASE_URL of another machine needs sslmode=verify-full.")
+    redis = urlsplit(settings.redis_url)
+    if redis.scheme == "redis" and not _is_loopback(redis.hostname or "localhost"):
+        raise ConfigError("In production REDIS_URL of another machine must begin with rediss://.")
 
 
 def _is_loopback(host: str) -> bool:

@@ -43,6 +43,10 @@ STATUS = {
     Kind.UNAVAILABLE: 503,
 }
 
+# Refusals that are written down: guessing, flooding, and reaching for what isn't one's own.
+WATCHED = frozenset({Kind.UNAUTHENTICATED, Kind.FORBIDDEN, Kind.TOO_MANY})
+LOGGED_HEADER_LENGTH_MAX = 200
+
 log = structlog.get_logger()
 T = TypeVar("T")
 
@@ -323,8 +327,24 @@ class InternalError(Refused):
     kind: ClassVar[Kind] = Kind.UNAVAILABLE
 
 
-def on_refused(_: Request[Any, Any, Any], error: Refused) -> Response[bytes]:
-    """Answer a refusal (exception handler)."""
+def on_refused(request: Request[Any, Any, Any], error: Refused) -> Response[bytes]:
+    """Answer a refusal (exception handler), with a line in the log if somebody tried what isn't theirs to do.
+
+    Of what is missing only somebody who is signed in is named: it may be another person's thing.
+    """
+    known: Caller | None = getattr(request.state, "caller", None)
+    if error.kind in WATCHED or (error.kind is Kind.MISSING and known is not None):
+        client = request.scope.get("client")
+        log.info(
+            "refused",
+            refusal=error.code,
+            method=request.scope["method"],
+            path=request.scope["path"],
+            peer=client[0] if client else "",
+            forwarded_for=request.headers.get("x-forwarded-for", "")[:LOGGED_HEADER_LENGTH_MAX],
+            person_id=str(known.person_id) if known else "",
+            session_id=str(known.session_id) if known else "",
+        )
     return problem(error)
 
 

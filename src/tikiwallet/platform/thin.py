@@ -28,7 +28,7 @@ from tikiwallet.platform.http import (
     Operation,
     RequestInvalid,
     on_bug,
-    problem,
+    on_refused,
     require_session,
 )
 
@@ -61,7 +61,8 @@ class Application(Litestar):
             return
         method = scope["method"]
         if method not in SAFE_METHODS and is_of_another_site(scope):
-            await self._answer(problem(CrossSiteRefused()), send)
+            stranger: Any = ThinRequest(scope, receive, self)
+            await self._answer(on_refused(stranger, CrossSiteRefused()), send)
             return
         route = self._thin.get((method, scope["path"]))
         if route is None:
@@ -75,7 +76,7 @@ class Application(Litestar):
                 await require_session(request)
             answer = await handler(request)
         except Refused as refused:
-            answer = problem(refused)
+            answer = on_refused(request, refused)
         except Exception as error:  # a bug answers 500, and the next request is served
             answer = on_bug(request, error)
         await self._answer(answer, send)

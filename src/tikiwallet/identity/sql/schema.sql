@@ -1,6 +1,18 @@
 -- Made by `make schema`. The source is sql/migrations/.
 CREATE SCHEMA identity;
 
+CREATE FUNCTION identity.an_ended_session_stays_ended() RETURNS trigger
+    LANGUAGE plpgsql
+    AS $$
+BEGIN
+    NEW.revoked_at := coalesce(OLD.revoked_at, NEW.revoked_at);
+    IF NEW.last_seen_at >= coalesce(OLD.last_seen_at, OLD.issued_at) + interval '1 hour' THEN
+        NEW.last_seen_at := OLD.last_seen_at;
+    END IF;
+    RETURN NEW;
+END;
+$$;
+
 CREATE FUNCTION identity.chain_audit_entry() RETURNS trigger
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -30,6 +42,36 @@ BEGIN
         USING ERRCODE = 'integrity_constraint_violation', CONSTRAINT = 'audit_is_append_only';
 END $$;
 
+CREATE FUNCTION identity.session_deleted_after_its_end() RETURNS trigger
+    LANGUAGE plpgsql
+    AS $$
+BEGIN
+    IF OLD.expires_at > now() THEN
+        RAISE EXCEPTION 'a session that may still live is not deleted'
+            USING ERRCODE = 'check_violation', CONSTRAINT = 'session_deleted_after_its_end';
+    END IF;
+    RETURN OLD;
+END;
+$$;
+
+CREATE FUNCTION identity.text_message_goes_forward() RETURNS trigger
+    LANGUAGE plpgsql
+    AS $$
+BEGIN
+    IF identity.text_message_progress(new.state) < identity.text_message_progress(old.state)
+        OR (identity.text_message_progress(old.state) = 4 AND new.state <> old.state) THEN
+        RAISE EXCEPTION USING
+            ERRCODE = 'check_violation',
+            CONSTRAINT = 'text_message_never_goes_back',
+            MESSAGE = format('text message %s: %s after %s', old.message_id, new.state, old.state);
+    END IF;
+    RETURN new;
+END $$;
+
+CREATE FUNCTION identity.text_message_progress(state text) RETURNS integer
+    LANGUAGE sql IMMUTABLE
+    RETURN CASE state WHEN 'unknown'::text THEN 0 WHEN 'accepted'::text THEN 1 WHEN 'sending'::text THEN 2 WHEN 'sent'::text THEN 3 ELSE 4 END;
+
 CREATE TABLE identity.audit_entry (
     entry_no bigint NOT NULL,
     at timestamp with time zone NOT NULL,
@@ -57,29 +99,26 @@ CREATE TABLE identity.audit_head (
     CONSTRAINT audit_counts_up CHECK ((entry_count >= 0)),
     CONSTRAINT audit_head_is_a_hash CHECK ((octet_length(head_hash) = 32)),
     CONSTRAINT audit_head_is_one CHECK (is_only)
-CREATE FUNCTION identity.an_ended_session_stays_ended() RETURNS trigger
-    LANGUAGE plpgsql
-    AS $$
-BEGIN
-    NEW.revoked_at := coalesce(OLD.revoked_at, NEW.revoked_at);
-    IF NEW.last_seen_at >= coalesce(OLD.last_seen_at, OLD.issued_at) + interval '1 hour' THEN
-        NEW.last_seen_at := OLD.last_seen_at;
-    END IF;
-    RETURN NEW;
-END;
-$$;
+);
 
-CREATE FUNCTION identity.session_deleted_after_its_end() RETURNS trigger
-    LANGUAGE plpgsql
-    AS $$
-BEGIN
-    IF OLD.expires_at > now() THEN
-        RAISE EXCEPTION 'a session that may still live is not deleted'
-            USING ERRCODE = 'check_violation', CONSTRAINT = 'session_deleted_after_its_end';
-    END IF;
-    RETURN OLD;
-END;
-$$;
+CREATE TABLE identity.capped_order (
+    order_id uuid NOT NULL,
+    person_id uuid NOT NULL,
+    currency text NOT NULL,
+    amount_minor bigint NOT NULL,
+    attempts integer NOT NULL,
+    CONSTRAINT capped_order_is_attempted CHECK ((attempts > 0)),
+    CONSTRAINT capped_order_takes_something CHECK ((amount_minor > 0))
+);
+
+CREATE TABLE identity.capped_outgoing (
+    person_id uuid NOT NULL,
+    currency text NOT NULL,
+    begins_at timestamp with time zone NOT NULL,
+    out_minor bigint NOT NULL,
+    out_max_minor bigint NOT NULL,
+    CONSTRAINT capped_outgoing_is_kept CHECK (((out_minor >= 0) AND (out_minor <= out_max_minor)))
+);
 
 CREATE TABLE identity.known_device (
     person_id uuid NOT NULL,
@@ -191,6 +230,27 @@ CREATE TABLE identity.person (
     CONSTRAINT username_shape CHECK ((username ~ '^[A-Za-z][A-Za-z0-9_]{2,29}$'::text))
 );
 
+CREATE TABLE identity.phone_change (
+    change_id uuid NOT NULL,
+    person_id uuid NOT NULL,
+    new_phone text NOT NULL,
+    created_at timestamp with time zone NOT NULL,
+    expires_at timestamp with time zone NOT NULL,
+    new_proven_at timestamp with time zone,
+    old_proven_at timestamp with time zone,
+    effective_at timestamp with time zone,
+    ended_at timestamp with time zone,
+    outcome text,
+    CONSTRAINT new_phone_is_e164 CHECK ((new_phone ~ '^\+[1-9][0-9]{6,14}$'::text)),
+    CONSTRAINT phone_change_applies_in_its_time CHECK (((outcome <> 'applied'::text) OR ((effective_at IS NOT NULL) AND (ended_at >= effective_at)))),
+    CONSTRAINT phone_change_ends_after_it_begins CHECK ((expires_at > created_at)),
+    CONSTRAINT phone_change_ends_when_proven CHECK ((ended_at >= new_proven_at)),
+    CONSTRAINT phone_change_ends_with_an_outcome CHECK (((ended_at IS NULL) = (outcome IS NULL))),
+    CONSTRAINT phone_change_has_its_time_when_proven CHECK (((new_proven_at IS NULL) = (effective_at IS NULL))),
+    CONSTRAINT phone_change_outcome_known CHECK ((outcome = ANY (ARRAY['applied'::text, 'cancelled'::text, 'replaced'::text]))),
+    CONSTRAINT phone_change_waits_without_the_old_phone CHECK (((effective_at > new_proven_at) OR ((effective_at >= new_proven_at) AND (old_proven_at IS NOT NULL))))
+);
+
 CREATE TABLE identity.recovery_code (
     person_id uuid NOT NULL,
     code_no smallint NOT NULL,
@@ -253,24 +313,61 @@ CREATE TABLE identity.signing_key (
     CONSTRAINT signing_key_retired_after_it_begins CHECK ((retired_at >= created_at))
 );
 
+CREATE TABLE identity.sms_budget (
+    period text NOT NULL,
+    begins_at timestamp with time zone NOT NULL,
+    sent integer NOT NULL,
+    sent_max integer NOT NULL,
+    tripped_at timestamp with time zone,
+    CONSTRAINT sms_budget_is_kept CHECK (((sent >= 1) AND (sent <= sent_max))),
+    CONSTRAINT sms_budget_period_known CHECK ((period = ANY (ARRAY['hour'::text, 'day'::text]))),
+    CONSTRAINT sms_budget_tripped_in_its_period CHECK ((tripped_at >= begins_at))
+);
+
+CREATE TABLE identity.text_message (
+    message_id uuid NOT NULL,
+    provider_id text,
+    state text NOT NULL,
+    error_code integer,
+    created_at timestamp with time zone NOT NULL,
+    changed_at timestamp with time zone NOT NULL,
+    CONSTRAINT text_message_changes_after_it_begins CHECK ((changed_at >= created_at)),
+    CONSTRAINT text_message_provider_id_shape CHECK ((provider_id ~ '^[A-Z]{2}[0-9a-f]{32}$'::text)),
+    CONSTRAINT text_message_state_known CHECK ((state = ANY (ARRAY['unknown'::text, 'accepted'::text, 'sending'::text, 'sent'::text, 'delivered'::text, 'undelivered'::text, 'failed'::text])))
+);
+
+CREATE TABLE identity.tried_count (
+    name text NOT NULL,
+    count bigint NOT NULL,
+    forgotten_at timestamp with time zone NOT NULL,
+    CONSTRAINT tried_count_counts CHECK ((count > 0)),
+    CONSTRAINT tried_count_name_is_short CHECK (((char_length(name) >= 1) AND (char_length(name) <= 100)))
+)
+WITH (fillfactor='50');
+
 ALTER TABLE ONLY identity.audit_entry
     ADD CONSTRAINT audit_entry_follows_one UNIQUE (entry_hash);
 
 ALTER TABLE ONLY identity.audit_entry
     ADD CONSTRAINT audit_entry_once PRIMARY KEY (entry_no);
 
-ALTER TABLE ONLY identity.audit_head
-    ADD CONSTRAINT one_audit_head PRIMARY KEY (is_only);
+ALTER TABLE ONLY identity.capped_order
+    ADD CONSTRAINT capped_order_once PRIMARY KEY (order_id);
+
 ALTER TABLE ONLY identity.passkey_challenge
     ADD CONSTRAINT challenge_once PRIMARY KEY (challenge);
 
 ALTER TABLE ONLY identity.passkey
     ADD CONSTRAINT credential_of_one_passkey UNIQUE (credential_id);
+
 ALTER TABLE ONLY identity.known_device
     ADD CONSTRAINT device_once PRIMARY KEY (person_id, device_hash);
 
 ALTER TABLE ONLY identity.notice
     ADD CONSTRAINT notice_once PRIMARY KEY (notice_id);
+
+ALTER TABLE ONLY identity.audit_head
+    ADD CONSTRAINT one_audit_head PRIMARY KEY (is_only);
 
 ALTER TABLE ONLY identity.capped_outgoing
     ADD CONSTRAINT one_capped_outgoing PRIMARY KEY (person_id, currency);
@@ -287,6 +384,9 @@ ALTER TABLE ONLY identity.passkey
 ALTER TABLE ONLY identity.passkey
     ADD CONSTRAINT passkey_once PRIMARY KEY (passkey_id);
 
+ALTER TABLE ONLY identity.password_reset
+    ADD CONSTRAINT password_reset_once PRIMARY KEY (reset_id);
+
 ALTER TABLE ONLY identity.person
     ADD CONSTRAINT person_once PRIMARY KEY (person_id);
 
@@ -301,6 +401,7 @@ ALTER TABLE ONLY identity.recovery_code
 
 ALTER TABLE ONLY identity.recovery_code
     ADD CONSTRAINT recovery_codes_differ UNIQUE (person_id, code_hash);
+
 ALTER TABLE ONLY identity.refresh_token
     ADD CONSTRAINT refresh_token_in_one_session UNIQUE (session_id, token_hash);
 
@@ -322,7 +423,19 @@ ALTER TABLE ONLY identity.session
 ALTER TABLE ONLY identity.signing_key
     ADD CONSTRAINT signing_key_once PRIMARY KEY (kid);
 
+ALTER TABLE ONLY identity.text_message
+    ADD CONSTRAINT text_message_of_one_provider_id UNIQUE (provider_id);
+
+ALTER TABLE ONLY identity.text_message
+    ADD CONSTRAINT text_message_once PRIMARY KEY (message_id);
+
+ALTER TABLE ONLY identity.tried_count
+    ADD CONSTRAINT tried_count_once PRIMARY KEY (name);
+
 CREATE INDEX audit_entry_about ON identity.audit_entry USING btree (subject, entry_no);
+
+CREATE INDEX capped_order_of ON identity.capped_order USING btree (person_id, currency);
+
 CREATE INDEX known_device_by_last_seen ON identity.known_device USING btree (last_seen_at);
 
 CREATE INDEX notice_by_age ON identity.notice USING btree (noticed_at);
@@ -331,12 +444,21 @@ CREATE INDEX notice_of_person ON identity.notice USING btree (person_id, noticed
 
 CREATE UNIQUE INDEX one_first_refresh_token ON identity.refresh_token USING btree (session_id) WHERE (follows_hash IS NULL);
 
-CREATE UNIQUE INDEX one_signing_key_at_work ON identity.signing_key USING btree ((true)) WHERE (retired_at IS NULL);
+CREATE UNIQUE INDEX one_password_reset_waits ON identity.password_reset USING btree (person_id) WHERE ((proven_at IS NOT NULL) AND (ended_at IS NULL));
+
+CREATE UNIQUE INDEX one_phone_change_waits ON identity.phone_change USING btree (person_id) WHERE ((new_proven_at IS NOT NULL) AND (ended_at IS NULL));
 
 CREATE UNIQUE INDEX one_signing_key_at_work ON identity.signing_key USING btree ((true)) WHERE (retired_at IS NULL);
+
 CREATE INDEX one_time_code_by_expiry ON identity.one_time_code USING btree (expires_at) WHERE (purpose <> 'registration'::text);
 
 CREATE INDEX passkey_challenge_by_expiry ON identity.passkey_challenge USING btree (expires_at);
+
+CREATE INDEX password_reset_by_expiry ON identity.password_reset USING btree (expires_at);
+
+CREATE INDEX phone_change_by_expiry ON identity.phone_change USING btree (expires_at);
+
+CREATE INDEX phone_change_to ON identity.phone_change USING btree (new_phone) WHERE ((new_proven_at IS NOT NULL) AND (ended_at IS NULL));
 
 CREATE INDEX registration_by_expiry ON identity.registration USING btree (expires_at);
 
@@ -352,13 +474,32 @@ CREATE INDEX tried_count_by_end ON identity.tried_count USING btree (forgotten_a
 
 CREATE UNIQUE INDEX username_of_one_person ON identity.person USING btree (lower((username COLLATE "C")));
 
+CREATE TRIGGER an_ended_session_stays_ended BEFORE UPDATE OF revoked_at, last_seen_at ON identity.session FOR EACH ROW EXECUTE FUNCTION identity.an_ended_session_stays_ended();
+
 CREATE TRIGGER audit_entry_is_chained BEFORE INSERT ON identity.audit_entry FOR EACH ROW EXECUTE FUNCTION identity.chain_audit_entry();
 
 CREATE TRIGGER audit_head_stays BEFORE DELETE OR TRUNCATE ON identity.audit_head FOR EACH STATEMENT EXECUTE FUNCTION identity.refuse_audit_change();
 
 CREATE TRIGGER audit_is_append_only BEFORE DELETE OR UPDATE OR TRUNCATE ON identity.audit_entry FOR EACH STATEMENT EXECUTE FUNCTION identity.refuse_audit_change();
+
+CREATE TRIGGER session_deleted_after_its_end BEFORE DELETE ON identity.session FOR EACH ROW EXECUTE FUNCTION identity.session_deleted_after_its_end();
+
+CREATE TRIGGER text_message_goes_forward BEFORE UPDATE ON identity.text_message FOR EACH ROW EXECUTE FUNCTION identity.text_message_goes_forward();
+
+ALTER TABLE ONLY identity.capped_order
+    ADD CONSTRAINT capped_order_stands_in_a_sum FOREIGN KEY (person_id, currency) REFERENCES identity.capped_outgoing(person_id, currency);
+
+ALTER TABLE ONLY identity.capped_outgoing
+    ADD CONSTRAINT capped_outgoing_of_a_person FOREIGN KEY (person_id) REFERENCES identity.person(person_id);
+
 ALTER TABLE ONLY identity.passkey_challenge
     ADD CONSTRAINT challenge_of_a_session FOREIGN KEY (session_id) REFERENCES identity.session(session_id) ON DELETE CASCADE;
+
+ALTER TABLE ONLY identity.known_device
+    ADD CONSTRAINT device_of_a_person FOREIGN KEY (person_id) REFERENCES identity.person(person_id);
+
+ALTER TABLE ONLY identity.notice
+    ADD CONSTRAINT notice_of_a_person FOREIGN KEY (person_id) REFERENCES identity.person(person_id);
 
 ALTER TABLE ONLY identity.passkey
     ADD CONSTRAINT passkey_of_a_person FOREIGN KEY (person_id) REFERENCES identity.person(person_id);
@@ -371,18 +512,6 @@ ALTER TABLE ONLY identity.phone_change
 
 ALTER TABLE ONLY identity.recovery_code
     ADD CONSTRAINT recovery_code_of_a_person FOREIGN KEY (person_id) REFERENCES identity.person(person_id);
-CREATE TRIGGER an_ended_session_stays_ended BEFORE UPDATE OF revoked_at, last_seen_at ON identity.session FOR EACH ROW EXECUTE FUNCTION identity.an_ended_session_stays_ended();
-
-CREATE TRIGGER session_deleted_after_its_end BEFORE DELETE ON identity.session FOR EACH ROW EXECUTE FUNCTION identity.session_deleted_after_its_end();
-
-ALTER TABLE ONLY identity.person_change
-    ADD CONSTRAINT change_of_a_person FOREIGN KEY (person_id) REFERENCES identity.person(person_id);
-
-ALTER TABLE ONLY identity.known_device
-    ADD CONSTRAINT device_of_a_person FOREIGN KEY (person_id) REFERENCES identity.person(person_id);
-
-ALTER TABLE ONLY identity.notice
-    ADD CONSTRAINT notice_of_a_person FOREIGN KEY (person_id) REFERENCES identity.person(person_id);
 
 ALTER TABLE ONLY identity.refresh_token
     ADD CONSTRAINT refresh_token_follows_one_of_its_session FOREIGN KEY (session_id, follows_hash) REFERENCES identity.refresh_token(session_id, token_hash);
@@ -414,6 +543,19 @@ GRANT INSERT(label) ON TABLE identity.audit_entry TO tikiwallet_identity;
 GRANT INSERT(detail) ON TABLE identity.audit_entry TO tikiwallet_identity;
 
 GRANT SELECT ON TABLE identity.audit_head TO tikiwallet_identity;
+
+GRANT SELECT,INSERT,DELETE ON TABLE identity.capped_order TO tikiwallet_identity;
+
+GRANT UPDATE(attempts) ON TABLE identity.capped_order TO tikiwallet_identity;
+
+GRANT SELECT,INSERT ON TABLE identity.capped_outgoing TO tikiwallet_identity;
+
+GRANT UPDATE(begins_at) ON TABLE identity.capped_outgoing TO tikiwallet_identity;
+
+GRANT UPDATE(out_minor) ON TABLE identity.capped_outgoing TO tikiwallet_identity;
+
+GRANT UPDATE(out_max_minor) ON TABLE identity.capped_outgoing TO tikiwallet_identity;
+
 GRANT SELECT,INSERT,DELETE ON TABLE identity.known_device TO tikiwallet_identity;
 
 GRANT UPDATE(label) ON TABLE identity.known_device TO tikiwallet_identity;
@@ -448,6 +590,18 @@ GRANT SELECT,INSERT,DELETE ON TABLE identity.passkey_challenge TO tikiwallet_ide
 
 GRANT UPDATE(purpose) ON TABLE identity.passkey_challenge TO tikiwallet_identity;
 
+GRANT SELECT,INSERT,DELETE ON TABLE identity.password_reset TO tikiwallet_identity;
+
+GRANT UPDATE(proven_at) ON TABLE identity.password_reset TO tikiwallet_identity;
+
+GRANT UPDATE(effective_at) ON TABLE identity.password_reset TO tikiwallet_identity;
+
+GRANT UPDATE(password_hash) ON TABLE identity.password_reset TO tikiwallet_identity;
+
+GRANT UPDATE(ended_at) ON TABLE identity.password_reset TO tikiwallet_identity;
+
+GRANT UPDATE(outcome) ON TABLE identity.password_reset TO tikiwallet_identity;
+
 GRANT SELECT,INSERT ON TABLE identity.person TO tikiwallet_identity;
 
 GRANT UPDATE(phone) ON TABLE identity.person TO tikiwallet_identity;
@@ -457,6 +611,20 @@ GRANT UPDATE(password_hash) ON TABLE identity.person TO tikiwallet_identity;
 GRANT UPDATE(tier) ON TABLE identity.person TO tikiwallet_identity;
 
 GRANT UPDATE(state) ON TABLE identity.person TO tikiwallet_identity;
+
+GRANT UPDATE(outgoing_capped_until) ON TABLE identity.person TO tikiwallet_identity;
+
+GRANT SELECT,INSERT,DELETE ON TABLE identity.phone_change TO tikiwallet_identity;
+
+GRANT UPDATE(new_proven_at) ON TABLE identity.phone_change TO tikiwallet_identity;
+
+GRANT UPDATE(old_proven_at) ON TABLE identity.phone_change TO tikiwallet_identity;
+
+GRANT UPDATE(effective_at) ON TABLE identity.phone_change TO tikiwallet_identity;
+
+GRANT UPDATE(ended_at) ON TABLE identity.phone_change TO tikiwallet_identity;
+
+GRANT UPDATE(outcome) ON TABLE identity.phone_change TO tikiwallet_identity;
 
 GRANT SELECT,INSERT,DELETE ON TABLE identity.recovery_code TO tikiwallet_identity;
 
