@@ -206,7 +206,6 @@ FORBIDDEN = [
         "INSERT INTO identity.audit_entry (entry_no, at, act, actor, address, label, detail) "
         "VALUES (9, now(), 'signed_in', 'nobody', '', '', '{}')"
     ),
-    "DELETE FROM identity.session",
     "UPDATE identity.refresh_token SET follows_hash = NULL",
     "DELETE FROM identity.refresh_token",
     "UPDATE identity.known_device SET person_id = person_id",

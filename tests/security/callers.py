@@ -48,7 +48,7 @@ async def sign_in_everybody(world: World) -> Callers:
 async def for_another_audience(world: World, someone: Someone) -> str:
     """The person's living session in a token that our own key signed for another service."""
     header, claims = (json.loads(base64.urlsafe_b64decode(part + "==")) for part in someone.token.split(".")[:2])
-    kid, key = await world.identity.keys.at_work()
+    kid, key = await world.identity.keys.at_work(now=world.clock.now)
     return jws.serialize_compact(
         {**header, "kid": kid}, json.dumps({**claims, "aud": "another-api"}), key, algorithms=[header["alg"]]
     )

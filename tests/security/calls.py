@@ -11,6 +11,7 @@ from uuid import UUID, uuid4
 
 import msgspec
 
+from authenticator import Authenticator
 from offline.phone import Phone
 from security.callers import PHONE_IN_EXAMPLES, Callers
 from tikiwallet.platform.http import Operation
@@ -72,6 +73,32 @@ class Things:
             item for item in body_of(await self.owner.get("/v1/sessions"), 200)["items"] if not item["is_current"]
         ]
         return Call({"session_id": ended["session_id"]})
+
+    async def text_message(self) -> Call:
+        return Call({"message_id": str(uuid4())})
+
+    async def refresh(self) -> Call:
+        token = (await self.world.sign_in_again(self.owner)).refresh_token
+        return Call(body=lambda _: {"refresh_token": token})
+
+    async def notice(self) -> Call:
+        """Somebody signed in on a device that wasn't seen before."""
+        await self.world.sign_in_again(self.owner)
+        (newest, *_) = body_of(await self.owner.get("/v1/notices"), 200)["items"]
+        return Call({"notice_id": newest["notice_id"]})
+
+    async def proof(self) -> Call:
+        return Call(body=lambda _: {"password": PASSWORD})
+
+    async def new_passkey(self) -> Call:
+        challenge = body_of(await self.owner.post("/v1/passkeys/challenge"), 201)
+        made = Authenticator().make(challenge)
+        return Call(body=lambda _: made)
+
+    async def passkey(self) -> Call:
+        call = await self.new_passkey()
+        made = body_of(await self.owner.post("/v1/passkeys", call.body(call.ids) if call.body else None), 201)
+        return Call({"passkey_id": made["passkey_id"]}, lambda _: {"name": "Another name"})
 
     async def transfer(self) -> Call:
         order = {"to": {"username": "bob"}, "amount": money("1.00"), "memo": ""}
@@ -143,6 +170,13 @@ MAKERS: dict[str, Callable[[Things], Awaitable[Call]]] = {
     "POST /v1/registrations/{registration_id}/code": Things.registration,
     "POST /v1/registrations/{registration_id}/verification": Things.registration,
     "DELETE /v1/sessions/{session_id}": Things.session,
+    "POST /v1/text-messages/{message_id}/status": Things.text_message,
+    "POST /v1/sessions/refresh": Things.refresh,
+    "POST /v1/notices/{notice_id}/dismissal": Things.notice,
+    "POST /v1/proofs": Things.proof,
+    "POST /v1/passkeys": Things.new_passkey,
+    "PATCH /v1/passkeys/{passkey_id}": Things.passkey,
+    "DELETE /v1/passkeys/{passkey_id}": Things.passkey,
     "GET /v1/people": Things.person,
     "GET /v1/transfers/{transfer_id}": Things.transfer,
     "GET /v1/requests/{request_id}": Things.request_to_owner,
