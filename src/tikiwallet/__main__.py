@@ -12,6 +12,7 @@ import click
 
 from tikicash.messages import to_code
 from tikiwallet.app import CONTEXTS, Parts, build_app
+from tikiwallet.bank_command import reconcile_bank
 from tikiwallet.cli.problems import PictureUnwritable
 from tikiwallet.cli.problems_of_copies import FileUnwritable
 from tikiwallet.commands_people import PEOPLE_COMMANDS
@@ -29,9 +30,12 @@ from tikiwallet.platform.embedded_postgres import EmbeddedPostgresError
 from tikiwallet.platform.errors import Refused
 from tikiwallet.platform.http import utc_now
 from tikiwallet.platform.jobs import Jobs, RetryOutcome
-from tikiwallet.platform.migrate import MigrationError, migrate
+from tikiwallet.platform.migrate import migrate
 from tikiwallet.platform.serving import StartError
 from tikiwallet.stripe_standin.command import stripe_standin
+from tikiwallet.with_parts import CANNOT_START
+from tikiwallet.with_parts import settings_of_the_environment as _settings
+from tikiwallet.with_parts import with_parts as _with_parts
 
 CANNOT_START = (ConfigError, StartError, EmbeddedPostgresError, MigrationError)  # each is one sentence
 JOB_CONTEXTS = ("payments", "funding", "offline")
@@ -44,6 +48,7 @@ def commands() -> None:
 
 
 commands.add_command(stripe_standin)
+commands.add_command(reconcile_bank)
 
 
 @commands.command()

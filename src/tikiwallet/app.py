@@ -18,6 +18,7 @@ from tikiwallet.identity import http_proofs, http_sessions, http_texts
 from tikiwallet.identity.service import Identity
 from tikiwallet.identity.types import PersonId
 from tikiwallet.ledger.service import PostgresLedger
+from tikiwallet.ledger.totals import owed_to_people, totals
 from tikiwallet.ledger.types import Ledger, Limits
 from tikiwallet.offline import http as offline_http
 from tikiwallet.offline.gauges import ABOUT, gauges
@@ -31,6 +32,7 @@ from tikiwallet.platform.db import Database
 from tikiwallet.platform.errors import Refused
 from tikiwallet.platform.http import route
 from tikiwallet.platform.metrics import metrics_port
+from tikiwallet.platform.money import Balance
 from tikiwallet.platform.thin import Application
 from tikiwallet.web import http as web_http
 
@@ -65,12 +67,9 @@ class Parts:
             new_payee_limits=settings.new_payee_limits,
         )
         self.funding = Funding(
-            self.databases["funding"],
-            settings,
-            ledger=self.ledger,
-            prepare_wallet=self.payments.wallets.prepare,
-            step_up=self.identity.step_up,
-        )
+            self.databases["funding"], settings, ledger=self.ledger, prepare_wallet=self.payments.wallets.prepare,
+            step_up=self.identity.step_up, owed=self.owed_to_people,
+        )  # fmt: skip
         self.offline = Offline(self.databases["offline"], settings, ledger=self.ledger, directory=self.identity.people)
 
     @contextlib.asynccontextmanager
@@ -93,6 +92,10 @@ class Parts:
     async def prepare_wallet(self, person_id: PersonId) -> None:
         """Open the accounts that a person needs before they exist. Repeatable."""
         await self.payments.wallets.prepare(person_id)
+
+    async def owed_to_people(self) -> list[Balance]:
+        """Return what people are owed in each currency, by the books of one instant."""
+        return owed_to_people(await totals(self.databases["ledger"]))
 
     async def phone_owner(self, key_id: bytes) -> PersonId | None:
         """Return whose phone has the key with this id; None if nobody's has, or the key is retired."""

@@ -77,7 +77,7 @@ async def test_it_serves_signs_falls_silent_and_remembers(
     options = ("--state", str(tmp_path / "state.json"), "--webhook", url, "--secret", "whsec_a", "--secret", "whsec_b")
     started = await start(*options)
     try:
-        assert f"TIKIWALLET_STRIPE_API_KEY={API_KEY}" in started.said
+        assert f"TIKIWALLET_STRIPE_KEY={API_KEY}" in started.said
         assert "WEBHOOK_SECRETS=whsec_a,whsec_b" in started.said
         async with httpx.AsyncClient(base_url=started.base) as browser:
             fault = [{"path": "/v1/payment_intents", "kind": "lose_after"}]

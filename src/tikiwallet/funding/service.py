@@ -1,17 +1,27 @@
 """The funding context put together, once per process: what `app.py` builds and hands to the routes."""
 
 import contextlib
-from collections.abc import AsyncIterator, Awaitable, Callable
-from datetime import datetime
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from datetime import datetime, timedelta
+
+import structlog
 
 from tikiwallet.funding.books import Books
 from tikiwallet.funding.demo_bank import choose_bank
-from tikiwallet.funding.operations import JOB_NAME, Operations
+from tikiwallet.funding.operations import JOB_NAME, SQL, Operations
+from tikiwallet.funding.reconciliation import BankReconciliation, Entry, Provider, reconcile_bank
 from tikiwallet.identity.types import PersonId, StepUp
 from tikiwallet.ledger.types import Ledger
 from tikiwallet.platform.config import Settings
 from tikiwallet.platform.db import Database
 from tikiwallet.platform.jobs import Jobs
+from tikiwallet.platform.money import Balance
+
+RECONCILE_JOB_NAME = "reconcile_bank"
+RECONCILE_HOUR = 5
+RECONCILED = timedelta(days=35)
+WRONG_LOGGED_MAX = 20
+log = structlog.get_logger()
 
 
 class Funding:
@@ -25,9 +35,13 @@ class Funding:
         ledger: Ledger,
         prepare_wallet: Callable[[PersonId], Awaitable[None]],
         step_up: StepUp,
+        owed: Callable[[], Awaitable[list[Balance]]],
     ) -> None:
         self._db = db
         self._jobs = Jobs("funding")
+        self._ledger = ledger
+        self._owed = owed  # what people are owed, by the books
+        self.provider: Provider | None = None  # the demo bank has nothing to tell
         self._currencies = settings.currencies
         self._books = Books(ledger, prepare_wallet=prepare_wallet)
         self.operations = Operations(
@@ -37,6 +51,40 @@ class Funding:
             bank=choose_bank(settings),
             currencies=settings.currencies,
             step_up=step_up,
+        )
+
+    async def reconcile_bank(
+        self,
+        *,
+        bank: Sequence[Entry] = (),
+        bank_balances: Sequence[Balance] = (),
+        since: datetime,
+        now: datetime,
+    ) -> BankReconciliation:
+        """Compare our books with the provider and with our bank's statement (see `reconciliation.py`)."""
+        rows = await self._db.pool.fetch(SQL["operations_underway"])
+        return await reconcile_bank(
+            self._ledger, provider=self.provider, bank=bank, bank_balances=bank_balances, owed=await self._owed(),
+            underway={f"operation {row['operation_id']}" for row in rows}, since=since, now=now,
+        )  # fmt: skip
+
+    async def _promise_reconciliation(self, now: datetime) -> None:
+        """Promise to reconcile tomorrow morning (UTC), once however many processes promise it."""
+        due = (now + timedelta(days=1)).replace(hour=RECONCILE_HOUR, minute=0, second=0, microsecond=0)
+        async with self._db.transaction() as tx:
+            seconds = int((due - now).total_seconds())
+            await self._jobs.enqueue(tx, RECONCILE_JOB_NAME, key=f"{due:%Y-%m-%d}", after_seconds=seconds)
+
+    async def reconcile_daily(self, now: datetime) -> None:
+        """Compare the last weeks and say in the log what is wrong; the operator's alerts hang on that line."""
+        await self._promise_reconciliation(now)
+        found = await self.reconcile_bank(since=now - RECONCILED, now=now)
+        tell = log.info if not found.wrong else log.error
+        tell(
+            "bank_reconciled",
+            subjects=len(found.lines),
+            wrong=[f"{line.finding.value} {line.subject}" for line in found.wrong[:WRONG_LOGGED_MAX]],
+            oldest_days=max((line.age_days for line in found.wrong), default=0),
         )
 
     async def start(self) -> None:
@@ -50,5 +98,11 @@ class Funding:
         async def continue_operation(key: bytes) -> None:
             await self.operations.keep_promise(key, clock())
 
-        async with self._jobs.worker(self._db.driver_pool, {JOB_NAME: continue_operation}):
+        async def reconcile(_: bytes) -> None:
+            await self.reconcile_daily(clock())
+
+        handlers = {JOB_NAME: continue_operation, RECONCILE_JOB_NAME: reconcile}
+        if self.provider is not None:
+            await self._promise_reconciliation(clock())
+        async with self._jobs.worker(self._db.driver_pool, handlers):
             yield

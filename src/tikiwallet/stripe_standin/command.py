@@ -7,7 +7,7 @@ import click
 
 @click.command("stripe-standin")
 @click.option("--port", default=12111, show_default=True, type=click.IntRange(0, 65535))
-@click.option("--webhook", metavar="URL", default="", help="Where events are sent: an address of the wallet.")
+@click.option("--webhook", metavar="URL", default="", help="Where events are sent: <wallet>/v1/webhooks/stripe.")
 @click.option(
     "--secret",
     "secrets",
@@ -40,7 +40,7 @@ def _welcome(port: int, webhook: str, secrets: tuple[str, ...]) -> str:
         "  Settings of the wallet:\n\n"
         "    export TIKIWALLET_BANK=stripe\n"
         f"    export TIKIWALLET_STRIPE_API_URL=http://127.0.0.1:{port}\n"
-        "    export TIKIWALLET_STRIPE_API_KEY=sk_test_standin\n"
+        "    export TIKIWALLET_STRIPE_KEY=sk_test_standin\n"
         f"    export TIKIWALLET_STRIPE_WEBHOOK_SECRETS={','.join(secrets)}\n\n"
         f"  What else it can do: curl http://127.0.0.1:{port}/_control\n"
         "  Stop: Ctrl-C\n"

@@ -30,3 +30,6 @@ RETURNING *;
 
 -- release_operation --
 UPDATE funding.operation SET leased_until = NULL WHERE operation_id = $1 AND attempt = $2;
+
+-- operations_underway --
+SELECT operation_id FROM funding.operation WHERE state NOT IN ('refused', 'settled', 'declined', 'returned');

@@ -152,3 +152,9 @@ FROM ledger.posting AS p
 WHERE NOT EXISTS (SELECT FROM ledger.account AS a WHERE a.account_id = p.account_id)
 ORDER BY account_id, posting_no
 LIMIT $1;
+
+-- balances_by_kind --
+SELECT kind, currency, sum(balance_minor) AS balance_minor
+FROM ledger.account
+GROUP BY kind, currency
+ORDER BY currency, kind;
