@@ -33,9 +33,6 @@ from tikiwallet.platform.jobs import Jobs, RetryOutcome
 from tikiwallet.platform.migrate import migrate
 from tikiwallet.platform.serving import StartError
 from tikiwallet.stripe_standin.command import stripe_standin
-from tikiwallet.with_parts import CANNOT_START
-from tikiwallet.with_parts import settings_of_the_environment as _settings
-from tikiwallet.with_parts import with_parts as _with_parts
 
 CANNOT_START = (ConfigError, StartError, EmbeddedPostgresError, MigrationError)  # each is one sentence
 JOB_CONTEXTS = ("payments", "funding", "offline")

@@ -10,9 +10,9 @@ from tikiwallet.app import Parts
 from tikiwallet.funding.bank_statement import read_bank_statement
 from tikiwallet.funding.reconciliation import BankReconciliation, Entry
 from tikiwallet.funding.reconciliation_report import as_csv, as_svg, as_text
+from tikiwallet.operating import with_parts
 from tikiwallet.platform.http import utc_now
 from tikiwallet.platform.money import Balance, format_decimal, parse_decimal
-from tikiwallet.with_parts import with_parts
 
 FILE = click.Path(path_type=Path, dir_okay=False)
 

@@ -21,6 +21,15 @@ from tikiwallet.payments.requests import (
 )
 from tikiwallet.payments.service import Payments
 from tikiwallet.payments.shown_requests import CodeDiffers, CodeNotYours, CodesTooMany, CodeUnknown
+from tikiwallet.payments.statement_csv import statement_csv
+from tikiwallet.payments.statements import (
+    ReceiptQuery,
+    Statement,
+    StatementDataQuery,
+    StatementMonthInvalid,
+    StatementQuery,
+    StatementTooLong,
+)
 from tikiwallet.payments.transfers import MemoInvalid, PayeeIsPayer, PayeeUnknown, TransferUnknown
 from tikiwallet.payments.types import (
     Balances,
@@ -60,6 +69,12 @@ REQUEST_QUERY = (
     ("role", "payer (I was asked) or payee (I asked); both if not given"),
     ("state", "open, accepted, paid, declined, cancelled or expired"),
 )
+STATEMENT_QUERY = (
+    ("currency", "ISO 4217 code; the wallet's first currency if not given"),
+    ("language", "en, fr, id, sw, ar or hi; en if not given"),
+)
+STATEMENT_REFUSALS = (StatementMonthInvalid, StatementTooLong, CurrencyNotOffered)
+PDF, CSV = "application/pdf", "text/csv"
 ONE_COFFEE = Amount(amount_minor=450, currency="SGD")
 
 
@@ -258,6 +273,56 @@ async def post_shown_request_cancellation(request: AnyRequest, reference: FromPa
     return http.respond(await shown.cancel(reference, payee_id=person_of(request), now=http.clock_now(request)))
 
 
+@route(
+    "GET", "/v1/statements/{month:str}", summary="The statement of a month", tag="payments", answer=Statement,
+    query=(STATEMENT_QUERY[0],), refusals=STATEMENT_REFUSALS,
+)  # fmt: skip
+async def get_statement(request: AnyRequest, month: FromPath[str]) -> Response[bytes]:
+    """Answer opening balance, every movement, oldest first, and closing balance."""
+    query = read_query(request, StatementDataQuery)
+    return http.respond(await _statement(request, month, query.currency))
+
+
+@route(
+    "GET", "/v1/statements/{month:str}/pdf", summary="The statement of a month as PDF", tag="payments",
+    file_type=PDF, query=STATEMENT_QUERY, refusals=STATEMENT_REFUSALS,
+)  # fmt: skip
+async def get_statement_pdf(request: AnyRequest, month: FromPath[str]) -> Response[bytes]:
+    """Answer the statement in the language that is asked for."""
+    query = read_query(request, StatementQuery)
+    statement = await _statement(request, month, query.currency)
+    made = await payments_of(request).papers.statement_pdf(statement, query.language)
+    return http.respond_file(made, media_type=PDF, name=f"tikiwallet-{month}.pdf")
+
+
+@route(
+    "GET", "/v1/statements/{month:str}/csv", summary="The statement of a month as CSV", tag="payments",
+    file_type=CSV, query=STATEMENT_QUERY, refusals=STATEMENT_REFUSALS,
+)  # fmt: skip
+async def get_statement_csv(request: AnyRequest, month: FromPath[str]) -> Response[bytes]:
+    """Answer the statement as a table in which no text can be taken for a formula."""
+    query = read_query(request, StatementQuery)
+    made = statement_csv(await _statement(request, month, query.currency), query.language)
+    return http.respond_file(made.encode(), media_type=CSV, name=f"tikiwallet-{month}.csv")
+
+
+@route(
+    "GET", "/v1/transfers/{transfer_id:uuid}/pdf", summary="The receipt of a payment as PDF", tag="payments",
+    file_type=PDF, query=(STATEMENT_QUERY[1],), refusals=(TransferUnknown,),
+)  # fmt: skip
+async def get_receipt_pdf(request: AnyRequest, transfer_id: FromPath[UUID]) -> Response[bytes]:
+    """Answer the receipt to either party; to anybody else the payment doesn't exist."""
+    query = read_query(request, ReceiptQuery)
+    receipt = await payments_of(request).transfers.receipt(TransferId(transfer_id), reader_id=person_of(request))
+    made = await payments_of(request).papers.receipt_pdf(receipt, query.language)
+    return http.respond_file(made, media_type=PDF, name=f"tikiwallet-{transfer_id}.pdf")
+
+
+async def _statement(request: AnyRequest, month: str, currency: str | None) -> Statement:
+    statements = payments_of(request).statements
+    return await statements.month(person_of(request), month, currency=currency, now=http.clock_now(request))
+
+
 def routes() -> list[HTTPRouteHandler]:
     """Return the routes; they find the context in `app.state.payments`."""
     return [
@@ -265,6 +330,10 @@ def routes() -> list[HTTPRouteHandler]:
         post_transfer,
         get_transfer,
         get_history,
+        get_statement,
+        get_statement_pdf,
+        get_statement_csv,
+        get_receipt_pdf,
         post_request,
         get_requests,
         get_request,

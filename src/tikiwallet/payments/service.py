@@ -8,9 +8,11 @@ from tikiwallet.identity.types import Directory, StepUp
 from tikiwallet.ledger.types import Ledger, Limits
 from tikiwallet.payments.history import History
 from tikiwallet.payments.new_payees import NewPayees, read_limits
+from tikiwallet.payments.papers import Papers
 from tikiwallet.payments.request_payments import JOB_NAME, RequestPayments
 from tikiwallet.payments.requests import Requests
 from tikiwallet.payments.shown_requests import PhoneOwner, ShownRequests
+from tikiwallet.payments.statements import Statements
 from tikiwallet.payments.transfers import Transfers
 from tikiwallet.payments.wallets import Wallets
 from tikiwallet.platform.db import Database
@@ -44,6 +46,8 @@ class Payments:
         self.wallets = Wallets(db, ledger=ledger, currencies=currencies, limits=wallet_limits)
         self.transfers = Transfers(ledger=ledger, directory=directory, wallets=self.wallets, new_payees=new_payees)
         self.history = History(ledger=ledger, directory=directory, wallets=self.wallets)
+        self.statements = Statements(ledger=ledger, directory=directory, history=self.history, wallets=self.wallets)
+        self.papers = Papers()
         self.requests = Requests(db, directory=directory, wallets=self.wallets)
         self.request_payments = RequestPayments(
             db, jobs=self._jobs, requests=self.requests, wallets=self.wallets, new_payees=new_payees

@@ -154,6 +154,7 @@ class Operation(msgspec.Struct, frozen=True, kw_only=True):
     idempotent: bool
     query: tuple[tuple[str, str], ...]
     example: object = None
+    file_type: str = ""
 
 
 def route(
@@ -171,16 +172,19 @@ def route(
     thin: bool = False,
     query: Sequence[tuple[str, str]] = (),
     example: object = None,
+    file_type: str = "",
 ) -> Callable[[Callable[..., Awaitable[Response[Any]]]], HTTPRouteHandler]:
     """Declare a route.
 
     `signed_in` demands a session; `idempotent` says that the handler calls `idempotency_key`;
     `thin` lets `platform/thin.py` serve it, for what is asked all day; then the handler takes the request alone.
+    `file_type` is the media type of an answer that is a file (`respond_file`) instead of JSON;
     `query` holds (name, description) pairs; `example` is a body that works, shown in the description.
     """
     operation = Operation(
         summary=summary, tag=tag, body=body, answer=answer, status=status, refusals=tuple(refusals),
         signed_in=signed_in, idempotent=idempotent, query=tuple(query), example=example,
+        file_type=file_type,
     )  # fmt: skip
     return HTTPRouteHandler(
         path,
@@ -290,6 +294,17 @@ def respond(content: object, *, status: int = 200, headers: dict[str, str] | Non
         media_type="application/json",
         headers={"cache-control": "no-store", **(headers or {})},
     )
+
+
+def respond_file(content: bytes, *, media_type: str, name: str) -> Response[bytes]:
+    """Return a file to be saved under a name; no cache keeps it, and no browser shows it as a page of ours."""
+    headers = {
+        "cache-control": "no-store",
+        "content-disposition": f'attachment; filename="{name}"',
+        "x-content-type-options": "nosniff",
+        "content-security-policy": "default-src 'none'; sandbox",
+    }
+    return Response(content, media_type=media_type, headers=headers)
 
 
 def no_content() -> Response[None]:

@@ -105,6 +105,8 @@ def _responses(method: str, operation: Operation, by_type: dict[type, dict[str, 
     success: dict[str, Any] = {"description": "Done."}
     if operation.answer is not None:
         success["content"] = {"application/json": {"schema": by_type[operation.answer]}}
+    if operation.file_type:
+        success["content"] = {operation.file_type: {"schema": {"type": "string", "format": "binary"}}}
     responses: dict[str, Any] = {str(operation.status): success}
     by_status: dict[int, list[type[Refused]]] = {}
     for refused in _refusals(method, operation):
