@@ -30,7 +30,7 @@ from tikiwallet.platform.embedded_postgres import EmbeddedPostgresError
 from tikiwallet.platform.errors import Refused
 from tikiwallet.platform.http import utc_now
 from tikiwallet.platform.jobs import Jobs, RetryOutcome
-from tikiwallet.platform.migrate import migrate
+from tikiwallet.platform.migrate import MigrationError, migrate
 from tikiwallet.platform.serving import StartError
 from tikiwallet.stripe_standin.command import stripe_standin
 

@@ -19,12 +19,13 @@ from tikiwallet.identity.service import Identity
 from tikiwallet.identity.types import PersonId
 from tikiwallet.ledger.service import PostgresLedger
 from tikiwallet.ledger.totals import owed_to_people, totals
-from tikiwallet.ledger.types import Ledger, Limits
+from tikiwallet.ledger.types import Ledger
 from tikiwallet.offline import http as offline_http
 from tikiwallet.offline.gauges import ABOUT, gauges
 from tikiwallet.offline.service import Offline
 from tikiwallet.payments import http as payments_http
 from tikiwallet.payments.service import Payments
+from tikiwallet.payments.tiers import read_tiers
 from tikiwallet.platform import http, openapi
 from tikiwallet.platform.browsers import answer_headers
 from tikiwallet.platform.config import Settings
@@ -61,7 +62,11 @@ class Parts:
             ledger=self.ledger,
             directory=self.identity.people,
             currencies=settings.currencies,
-            wallet_limits=Limits(balance_max_minor=settings.wallet_balance_max_minor),
+            tiers=read_tiers(
+                settings.tier_limits,
+                currencies=settings.currencies,
+                balance_max_minor=settings.wallet_balance_max_minor,
+            ),
             phone_owner=self.phone_owner,
             step_up=self.identity.step_up,
             new_payee_limits=settings.new_payee_limits,

@@ -4,6 +4,7 @@ import getpass
 import json
 import sys
 from collections.abc import Callable
+from datetime import datetime
 from typing import Any
 
 import click
@@ -11,6 +12,7 @@ import click
 from tikiwallet.app import Parts
 from tikiwallet.identity.acts import AUDIT
 from tikiwallet.identity.types import Tier
+from tikiwallet.identity.verification import DocumentKind, Evidence, SeenByOperator
 from tikiwallet.operating import with_parts
 from tikiwallet.platform.audit import PAGE_SIZE, By, Entry, Head, Verification
 from tikiwallet.platform.http import utc_now
@@ -34,9 +36,54 @@ def set_tier_command(tier: str, who: tuple[str, ...], operator: str) -> None:
             person = await parts.identity.operators.set_tier(
                 each, Tier(tier), by=By.operator(operator), now=utc_now()
             )  # fmt: skip
+            # Also if the tier is the same: a command that was cut off in between is simply given again.
+            await parts.payments.wallets.apply_tier(person.person_id, person.tier)
             click.echo(f"{person.username} is now {person.tier.value}.")
 
     with_parts(change)
+
+
+@click.command("verify-person")
+@click.argument("who")
+@click.option("--document", required=True, type=click.Choice([kind.value for kind in DocumentKind]))
+@click.option("--country", required=True, help="Who issued it (ISO 3166, two letters).")
+@click.option("--valid-until", type=click.DateTime(["%Y-%m-%d"]), help="If it expires.")
+@by_option
+def verify_person_command(
+    *, who: str, document: str, country: str, valid_until: datetime | None, operator: str
+) -> None:
+    """Record that you saw an original DOCUMENT of WHO (no copy, no number), and raise the tier.
+
+    An extract of the business register makes a till, anything else an identified person.
+    """
+    evidence = Evidence(
+        document=DocumentKind(document),
+        country=country.upper(),
+        valid_until=valid_until.date() if valid_until else None,
+    )
+
+    async def verify(parts: Parts) -> None:
+        person = await parts.identity.verifications.verify(
+            who, SeenByOperator(evidence), by=By.operator(operator), now=utc_now()
+        )
+        await parts.payments.wallets.apply_tier(person.person_id, person.tier)
+        click.echo(f"{person.username} is now {person.tier.value}.")
+
+    with_parts(verify)
+
+
+@click.command("apply-tiers")
+def apply_tiers_command() -> None:
+    """Give every wallet the numbers of its tier, after you changed them (TIKIWALLET_TIER_LIMITS)."""
+
+    async def apply(parts: Parts) -> int:
+        count = 0
+        async for person in parts.identity.people.all_in_full():
+            await parts.payments.wallets.apply_tier(person.person_id, person.tier)
+            count += 1
+        return count
+
+    click.echo(f"Wallets with the numbers of their tier: {with_parts(apply)}.")
 
 
 @click.command("audit")
@@ -116,4 +163,4 @@ def _as_json(entry: Entry) -> str:
     )  # fmt: skip
 
 
-PEOPLE_COMMANDS = (set_tier_command, audit_command)
+PEOPLE_COMMANDS = (set_tier_command, verify_person_command, apply_tiers_command, audit_command)

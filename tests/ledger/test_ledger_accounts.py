@@ -74,6 +74,7 @@ IMPOSSIBLE_LIMITS = [
     Limits(balance_min_minor=1),
     Limits(balance_max_minor=-1),
     Limits(out_per_day_max_minor=-1),
+    Limits(out_per_month_max_minor=-1),
     Limits(balance_max_minor=BALANCE_MINOR_MAX + 1),
     Limits(balance_min_minor=-1),
     Limits(balance_min_minor=None),
@@ -116,6 +117,37 @@ async def test_a_new_day_begins_with_nothing_spent(postgres: PostgresLedger, own
     await owner.execute(yesterday, ALICE)
     assert (await postgres.post(six[0])).outcome is PostOutcome.POSTED
     await owner.execute(yesterday, ALICE)
+    assert [result.outcome for result in await postgres.post_many(six[1:])] == [
+        PostOutcome.POSTED,
+        PostOutcome.POSTED,
+        PostOutcome.POSTED,
+        PostOutcome.LIMIT_EXCEEDED,
+    ]
+
+
+async def test_a_new_month_begins_with_nothing_spent_and_a_new_day_does_not(
+    postgres: PostgresLedger, owner: asyncpg.Connection
+) -> None:
+    await open_wallet(postgres, ALICE, holds=100, out_per_month_max_minor=20)
+    await open_wallet(postgres, BOB)
+    await postgres.post(move(ALICE, BOB, 15))
+    six = [move(ALICE, BOB, 6) for _ in range(5)]
+    another_day = """
+        UPDATE ledger.account SET out_day = date_trunc('month', out_day::timestamp) + interval '1 day'
+            * (date_trunc('month', out_day::timestamp) = out_day)::int WHERE account_id = $1
+    """
+    await owner.execute(another_day, ALICE)
+    account = (await postgres.accounts([ALICE]))[ALICE]
+    assert (account.out_today_minor, account.out_this_month_minor) == (0, 15)
+    refused = [await postgres.post(six[0]), *await postgres.post_many(six[:2])]
+    assert {result.outcome for result in refused} == {PostOutcome.LIMIT_EXCEEDED}
+    # To the last day of the month before.
+    last_month = "UPDATE ledger.account SET out_day = date_trunc('month', out_day::timestamp) - interval '1 day'"
+    await owner.execute(last_month)
+    assert (await postgres.post(six[0])).outcome is PostOutcome.POSTED
+    await owner.execute(last_month)
+    account = (await postgres.accounts([ALICE]))[ALICE]
+    assert (account.out_today_minor, account.out_this_month_minor) == (0, 0)
     assert [result.outcome for result in await postgres.post_many(six[1:])] == [
         PostOutcome.POSTED,
         PostOutcome.POSTED,

@@ -38,7 +38,9 @@ FORBIDDEN = [
 @pytest.fixture
 async def database(postgres: PostgresLedger, database_url: str) -> AsyncIterator[Database]:
     """The ledger's own role, on books where Alice has 30 of 50 left and Bob got 20."""
-    await open_wallet(postgres, ALICE, holds=50, balance_max_minor=60, out_per_day_max_minor=20)
+    await open_wallet(
+        postgres, ALICE, holds=50, balance_max_minor=60, out_per_day_max_minor=20, out_per_month_max_minor=20
+    )
     await open_wallet(postgres, BOB)
     await postgres.post(move(ALICE, BOB, 20))
     async with open_database(database_url) as opened:
@@ -84,6 +86,9 @@ BROKEN_ACCOUNTS = {
     "posting_count_not_negative": "SET posting_count = -1",
     "out_per_day_not_above_max": "SET out_day_minor = 21",
     "out_day_minor_in_range": "SET out_day_minor = -1",
+    "out_per_month_not_above_max": "SET out_month_minor = 21",
+    "out_month_minor_in_range": "SET out_month_minor = -1",
+    "month_limit_in_range": "SET out_per_month_max_minor = -1",
     "limits_in_range": "SET balance_max_minor = -1",
 }
 
@@ -155,10 +160,17 @@ async def test_a_lowered_limit_stops_nothing_that_goes_the_right_way(
     database: Database, postgres: PostgresLedger
 ) -> None:
     """The two rules that are triggers look at the direction: only past the limit is refused."""
-    await postgres.set_limits(ALICE, Limits(balance_max_minor=10, out_per_day_max_minor=10))
-    for change in ("balance_minor = 29", "out_day = out_day - 1, out_day_minor = 9", "out_day_minor = 10"):
+    lowered = Limits(balance_max_minor=10, out_per_day_max_minor=10, out_per_month_max_minor=10)
+    await postgres.set_limits(ALICE, lowered)
+    for change in (
+        "balance_minor = 29", "out_day = out_day - 1, out_day_minor = 9", "out_day_minor = 10",
+        "out_month_minor = 19", "out_day = out_day + 40, out_month_minor = 10",
+    ):  # fmt: skip
         await database.pool.execute(f"UPDATE ledger.account SET {change} WHERE account_id = $1", ALICE)
-    for change in ("balance_minor = 30", "out_day = out_day + 1, out_day_minor = 11"):
+    for change in (
+        "balance_minor = 30", "out_day = out_day + 1, out_day_minor = 11",
+        "out_month_minor = 11", "out_day = out_day + 40, out_month_minor = 11",
+    ):  # fmt: skip
         with pytest.raises(asyncpg.CheckViolationError):
             await database.pool.execute(f"UPDATE ledger.account SET {change} WHERE account_id = $1", ALICE)
 

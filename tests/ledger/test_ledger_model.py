@@ -2,7 +2,7 @@
 
 import asyncio
 from collections import Counter
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from random import Random
 from typing import ClassVar
 from uuid import UUID, uuid4
@@ -39,12 +39,14 @@ OPENED_WITH = {
     1: Limits(balance_min_minor=None),
     8: Limits(balance_min_minor=None),
     3: Limits(balance_max_minor=100, out_per_day_max_minor=60),
-    4: Limits(out_per_day_max_minor=20),
+    4: Limits(out_per_day_max_minor=20, out_per_month_max_minor=90),
+    5: Limits(out_per_month_max_minor=60),
 }
 LIMITS = st.builds(
     Limits,
     balance_max_minor=st.sampled_from([None, 0, 30, 100]),
     out_per_day_max_minor=st.sampled_from([None, 0, 20, 60]),
+    out_per_month_max_minor=st.sampled_from([None, 0, 40, 90]),
 )
 AMOUNTS = [*range(1, 41), 100, AMOUNT_MINOR_MAX]
 PAIRS = (
@@ -55,6 +57,14 @@ PAIRS = (
 WRONG_CURRENCY = [False] * 15 + [True]
 TRANSFER_KINDS = [TransferKind.PAYMENT, TransferKind.PAYMENT, TransferKind.TOP_UP]
 NOTES = ["", "", "lunch", "🍜"]
+A_DAY_LATER = """
+    UPDATE ledger.account SET out_day = first + CASE WHEN today = first THEN 1 ELSE 0 END
+    FROM (
+        SELECT day AS today, date_trunc('month', day::timestamp)::date AS first
+        FROM (SELECT (now() AT TIME ZONE 'UTC')::date AS day) AS clock
+    ) AS calendar
+    WHERE out_day >= first
+"""
 Drawn = tuple[int, tuple[int, int], int, bool, TransferKind, str]
 
 
@@ -80,7 +90,7 @@ class LedgerMachine(RuleBasedStateMachine):
         self.run(self.database.open())
         self.owner: asyncpg.Connection = self.run(asyncpg.connect(self.database_url))
         self.real = PostgresLedger(self.database)
-        self.days = 0
+        self.months = self.days = 0
         self.model = MemoryLedger(self.clock)
         self.seed = uuid4().bytes[:12]
         self.asked: list[Transfer] = []
@@ -91,8 +101,8 @@ class LedgerMachine(RuleBasedStateMachine):
         self.loop.close()
 
     def clock(self) -> datetime:
-        """The model's clock: its own, and a day more for each that has passed in the story."""
-        return datetime.now(UTC) + timedelta(days=self.days)
+        """The model's clock: its own, and a day or month more for each that has passed in the story."""
+        return datetime(2026 + self.months // 12, 1 + self.months % 12, 1 + self.days, 12, tzinfo=UTC)
 
     def id(self, number: int) -> UUID:
         """An id of this run."""
@@ -172,9 +182,15 @@ class LedgerMachine(RuleBasedStateMachine):
 
     @rule()
     def a_day_passes(self) -> None:
-        # The database's clock can't be moved: what it counted today becomes what it counted yesterday.
-        self.days += 1
-        self.run(self.owner.execute("UPDATE ledger.account SET out_day = out_day - 1 WHERE out_day IS NOT NULL"))
+        # The database's clock can't be moved: what it counted today becomes what another day of this month counted.
+        if self.days < 27:
+            self.days += 1
+            self.run(self.owner.execute(A_DAY_LATER))
+
+    @rule()
+    def a_month_passes(self) -> None:
+        self.months, self.days = self.months + 1, 0
+        self.run(self.owner.execute("UPDATE ledger.account SET out_day = out_day - 40 WHERE out_day IS NOT NULL"))
 
     @rule(
         number=st.sampled_from(NUMBERS),

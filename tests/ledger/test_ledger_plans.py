@@ -69,7 +69,7 @@ async def owner(database: Database, database_url: str) -> AsyncIterator[asyncpg.
 QUERIES: dict[str, list[object]] = {
     "accounts": [[ALICE, BOB]],
     "posted": [UUID(int=7)],
-    "set_limits": [ALICE, 0, None, None],
+    "set_limits": [ALICE, 0, None, None, None],
     "close_account": [ALICE],
     "statement": [ALICE, POSTING_NO_MAX, None, None, [], 0, PAGE_SIZE],
 }

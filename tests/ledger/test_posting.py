@@ -132,6 +132,20 @@ async def test_a_day_limit_counts_what_left_today(ledger: Ledger) -> None:
     assert await outcome_of(ledger, move(ALICE, BOB, 50)) is PostOutcome.POSTED
 
 
+async def test_a_month_limit_counts_what_left_this_month_beside_the_day(ledger: Ledger) -> None:
+    await open_wallet(ledger, ALICE, holds=100, out_per_day_max_minor=50, out_per_month_max_minor=30)
+    await open_wallet(ledger, BOB)
+    assert await outcome_of(ledger, move(ALICE, BOB, 20)) is PostOutcome.POSTED
+    eleven, ten = move(ALICE, BOB, 11), move(ALICE, BOB, 10)
+    assert await outcome_of(ledger, eleven) is PostOutcome.LIMIT_EXCEEDED
+    refused, posted = await ledger.post_many([eleven, ten])
+    assert (refused.outcome, posted.outcome) == (PostOutcome.LIMIT_EXCEEDED, PostOutcome.POSTED)
+    account = (await ledger.accounts([ALICE]))[ALICE]
+    assert (account.out_today_minor, account.out_this_month_minor) == (30, 30)
+    await ledger.set_limits(ALICE, Limits(out_per_day_max_minor=50, out_per_month_max_minor=31))
+    assert await outcome_of(ledger, move(ALICE, BOB, 1)) is PostOutcome.POSTED
+
+
 async def test_what_left_before_a_limit_was_set_counts(ledger: Ledger) -> None:
     await open_wallet(ledger, ALICE, holds=100)
     await open_wallet(ledger, BOB)

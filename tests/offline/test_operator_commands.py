@@ -16,11 +16,11 @@ PARKED = """
 STATUS = "SELECT status::text FROM funding_jobs.pgqueuer WHERE id = $1"
 
 
-async def tikiwallet(database_url: str, data_dir: Path, *words: str) -> tuple[int, str]:
+async def tikiwallet(database_url: str, data_dir: Path, *words: str, **environ: str) -> tuple[int, str]:
     """Type a command; returns its exit code and what it said."""
     process = await asyncio.create_subprocess_exec(
         sys.executable, "-m", "tikiwallet", *words, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT,
-        env={**os.environ, "DATABASE_URL": database_url, "TIKIWALLET_DATA_DIR": str(data_dir)},
+        env={**os.environ, "DATABASE_URL": database_url, "TIKIWALLET_DATA_DIR": str(data_dir), **environ},
     )  # fmt: skip
     said, _ = await process.communicate()
     assert process.returncode is not None

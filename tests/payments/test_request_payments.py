@@ -10,9 +10,10 @@ import asyncpg
 import pytest
 
 from crashes import Crash, FailingLedger, make_jobs_due, open_database, open_ledger
-from tikiwallet.ledger.types import Limits, PostResult, Transfer
+from tikiwallet.ledger.types import PostResult, Transfer
 from tikiwallet.payments import request_payments
 from tikiwallet.payments.service import Payments
+from tikiwallet.payments.tiers import read_tiers
 from tikiwallet.platform.http import Overloaded
 from tikiwallet.platform.jobs import NotYet
 from world import Someone, World, body_of, money, refusal
@@ -50,7 +51,7 @@ async def another_process(
             ledger=kind(ledger, point, error=error),
             directory=world.identity.people,
             currencies=("SGD",),
-            wallet_limits=Limits(),
+            tiers=read_tiers("", currencies=("SGD",), balance_max_minor=10**15),
             phone_owner=nobody,
             step_up=world.identity.step_up,
         )

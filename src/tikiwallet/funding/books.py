@@ -6,6 +6,7 @@ processes believe at the same moment.
 """
 
 from collections.abc import Awaitable, Callable, Sequence
+from datetime import datetime
 from enum import StrEnum
 from uuid import UUID
 
@@ -16,6 +17,7 @@ from tikiwallet.ledger.types import (
     AccountKind,
     Ledger,
     LimitExceeded,
+    LimitName,
     Limits,
     PostOutcome,
     PostResult,
@@ -23,8 +25,10 @@ from tikiwallet.ledger.types import (
     TransferKind,
     derive_account_id,
     derive_transfer_id,
+    refusal_for,
 )
-from tikiwallet.platform.money import Amount
+from tikiwallet.platform.errors import PassedLimit, Refused
+from tikiwallet.platform.money import Amount, format_decimal
 
 # Owns the accounts that stand for the world outside, one for each currency: below zero by what people are owed.
 BANK_OWNER_ID = UUID("7bde1a3e-6d9c-4e3b-9a51-0c8f5e0b7a01")
@@ -80,7 +84,12 @@ class Books:
         if wallet is None or wallet.limits.balance_max_minor is None:
             return
         if wallet.balance_minor + amount.amount_minor > wallet.limits.balance_max_minor:
-            raise LimitExceeded("Your wallet can't hold that much.", field="amount")
+            left_minor = max(0, wallet.limits.balance_max_minor - wallet.balance_minor)
+            raise LimitExceeded(
+                f"Your wallet has room for {format_decimal(left_minor, amount.currency)} {amount.currency} more.",
+                field="amount",
+                passed=PassedLimit(limit=LimitName.BALANCE, left_minor=left_minor, currency=amount.currency),
+            )
 
     async def open_in_flight(self, operation: StoredOperation) -> None:
         """Open the account in which the money of this operation stands on its way."""
@@ -96,17 +105,26 @@ class Books:
 
         A wallet that isn't open yet in this currency is opened.
         """
-        transfer = Transfer(
-            transfer_id=derive_transfer_id(operation.operation_id, f"{of}-{to}"),
-            debit_account_id=account_of(of, operation),
-            credit_account_id=account_of(to, operation),
-            amount_minor=operation.amount_minor,
-            currency=operation.currency,
-            kind=TRANSFER_KINDS[operation.kind],
-            note=f"operation {operation.operation_id}",
-        )
+        transfer = _transfer(operation, of=of, to=to)
         result = await self._ledger.post(transfer)
         if result.outcome is PostOutcome.ACCOUNT_UNKNOWN:
             await self._prepare_wallet(operation.person_id)
             result = await self._ledger.post(transfer)
         return result
+
+    async def refusal(self, operation: StoredOperation, outcome: PostOutcome, *, now: datetime) -> Refused:
+        """Return what to tell a person whose wallet didn't let the money go."""
+        transfer = _transfer(operation, of=Place.WALLET, to=Place.IN_FLIGHT)
+        return await refusal_for(self._ledger, transfer, outcome, now=now)
+
+
+def _transfer(operation: StoredOperation, *, of: Place, to: Place) -> Transfer:
+    return Transfer(
+        transfer_id=derive_transfer_id(operation.operation_id, f"{of}-{to}"),
+        debit_account_id=account_of(of, operation),
+        credit_account_id=account_of(to, operation),
+        amount_minor=operation.amount_minor,
+        currency=operation.currency,
+        kind=TRANSFER_KINDS[operation.kind],
+        note=f"operation {operation.operation_id}",
+    )

@@ -13,7 +13,7 @@ import msgspec
 
 from tikiwallet.funding.books import Books, Place
 from tikiwallet.funding.types import Bank, BankAnswer, BankOrder, OperationKind, OperationState, StoredOperation
-from tikiwallet.ledger.types import PostOutcome, refusal_of
+from tikiwallet.ledger.types import PostOutcome
 from tikiwallet.platform.errors import Refused
 
 K, S = OperationKind, OperationState
@@ -73,10 +73,12 @@ class Steps:
         await self._bank.give_back(_order(operation))
         return Step(S.RETURNED)
 
-    async def _reserve(self, operation: StoredOperation, _: datetime) -> Step:
+    async def _reserve(self, operation: StoredOperation, now: datetime) -> Step:
         await self._books.open_in_flight(operation)
         reserved = await self._books.move(operation, of=Place.WALLET, to=Place.IN_FLIGHT)
-        return Step(S.RESERVED) if reserved.is_posted else Step(S.REFUSED, refusal_of(reserved.outcome))
+        if reserved.is_posted:
+            return Step(S.RESERVED)
+        return Step(S.REFUSED, await self._books.refusal(operation, reserved.outcome, now=now))
 
     async def _pay_out(self, operation: StoredOperation, now: datetime) -> Step:
         answer = await self._bank.pay_out(_order(operation), now=now)

@@ -33,5 +33,6 @@ class Act(StrEnum):
     PHONE_CHANGED = "phone_changed"
     PASSKEY_ADDED = "passkey_added"
     PASSKEY_REMOVED = "passkey_removed"
+    PERSON_VERIFIED = "person_verified"  # how, by which document of which country, valid until
     TIER_CHANGED = "tier_changed"  # before, after
     STATE_CHANGED = "state_changed"  # before, after, reason

@@ -3,7 +3,7 @@
 Other people see an id, a username and a masked phone number: enough to be sure whom one pays, too little to call them.
 """
 
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
 from typing import TypeAlias
 from uuid import UUID
 
@@ -18,6 +18,7 @@ from tikiwallet.platform.db import Database
 
 # How somebody is looked for: an id, a phone number (E.164) or a username in lower case.
 Key: TypeAlias = UUID | str
+PAGE_SIZE = 500
 NOBODY = ""  # no phone number and no username
 
 
@@ -56,6 +57,14 @@ class People:
         """Return one person with the tier, for other contexts and for the person (never for other people)."""
         row = await self._db.pool.fetchrow(SQL["person_by_id"], person_id)
         return _person(row) if row is not None else None
+
+    async def all_in_full(self) -> AsyncIterator[Person]:
+        """Yield everybody, for a command that goes through all of them."""
+        last = UUID(int=0)
+        while rows := await self._db.pool.fetch(SQL["people_after"], last, PAGE_SIZE):
+            for row in rows:
+                yield _person(row)
+            last = rows[-1]["person_id"]
 
     async def _find(self, phone: str, username: str) -> asyncpg.Record | None:
         key = self._key(phone, username)

@@ -21,6 +21,7 @@ TYPES_REFUSED = frozenset(
         PhoneNumberType.VOICEMAIL,
     }
 )
+COUNTRIES = frozenset(phonenumbers.SUPPORTED_REGIONS)  # ISO 3166 alpha-2
 COUNTRY_CODES = frozenset(map(str, phonenumbers.COUNTRY_CODE_TO_REGION_CODE))
 
 
@@ -45,7 +46,7 @@ class PhoneRules:
 
     def __init__(self, *, countries: tuple[str, ...], default_country: str) -> None:
         for country in (*countries, *filter(None, [default_country])):
-            if country not in phonenumbers.SUPPORTED_REGIONS:
+            if country not in COUNTRIES:
                 raise ConfigError(f"{country!r} is not a country with phone numbers (ISO 3166, like SG).")
         self._countries = frozenset(countries)
         self._default_country = default_country or None

@@ -27,6 +27,7 @@ from tikiwallet.identity.texts import TextMessages
 from tikiwallet.identity.throttling import Throttling
 from tikiwallet.identity.twilio_reports import TwilioReports
 from tikiwallet.identity.twilio_sms import TwilioSms
+from tikiwallet.identity.verification import Verifications
 from tikiwallet.platform.config import Settings
 from tikiwallet.platform.db import Database
 from tikiwallet.platform.throttle import Throttle
@@ -64,6 +65,7 @@ class Identity:
         self.forgetting = Forgetting(db)
         self.devices = KnownDevices(db)
         self.notices = Notices(db, texts=self.texts, throttling=self.throttling)
+        self.verifications = Verifications(db, operators=self.operators)
         self.sessions = Sessions(
             db, keys=self.keys, hasher=hasher, phones=phones, devices=self.devices, notices=self.notices,
             lives=Lives(

@@ -1,11 +1,11 @@
 """The ledger in memory: plain, sequential and slow, so that it is easy to believe.
 
 A stateful test keeps `PostgresLedger` equal to it. Everything follows from the postings: a balance is the last one's,
-and what left today is summed anew each time.
+and what left today or this month is summed anew each time.
 """
 
 from collections.abc import Callable, Collection, Sequence
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 
 import msgspec
 
@@ -69,7 +69,16 @@ class MemoryLedger:
     async def accounts(self, account_ids: Sequence[AccountId]) -> dict[AccountId, Account]:
         """See `types.Ledger.accounts`."""
         assert len(account_ids) <= BATCH_SIZE_MAX, len(account_ids)
-        return {account_id: self._accounts[account_id] for account_id in account_ids if account_id in self._accounts}
+        now = self._clock()
+        return {
+            account_id: msgspec.structs.replace(
+                self._accounts[account_id],
+                out_today_minor=self._out_minor(account_id, since=_day_of(now)),
+                out_this_month_minor=self._out_minor(account_id, since=_day_of(now).replace(day=1)),
+            )
+            for account_id in account_ids
+            if account_id in self._accounts
+        }
 
     async def post(self, transfer: Transfer) -> PostResult:
         """See `types.Ledger.post`."""
@@ -156,13 +165,14 @@ class MemoryLedger:
         floor_minor = debit.limits.balance_min_minor
         if floor_minor is not None and debit_balance_minor < floor_minor:
             return PostOutcome.INSUFFICIENT_FUNDS
-        out_max_minor = debit.limits.out_per_day_max_minor
+        today = _day_of(now)
+        outs_minor = (
+            (debit.limits.out_per_day_max_minor, self._out_minor(debit.account_id, since=today)),
+            (debit.limits.out_per_month_max_minor, self._out_minor(debit.account_id, since=today.replace(day=1))),
+        )
         ceiling_minor = credit.limits.balance_max_minor
         if (
-            (
-                out_max_minor is not None
-                and self._out_minor(debit.account_id, now) + transfer.amount_minor > out_max_minor
-            )
+            any(most is not None and out_minor + transfer.amount_minor > most for most, out_minor in outs_minor)
             or (ceiling_minor is not None and credit_balance_minor > ceiling_minor)
             or credit_balance_minor > BALANCE_MINOR_MAX
             or debit_balance_minor < -BALANCE_MINOR_MAX
@@ -170,11 +180,10 @@ class MemoryLedger:
             return PostOutcome.LIMIT_EXCEEDED
         return None
 
-    def _out_minor(self, account_id: AccountId, now: datetime) -> int:
-        today = now.astimezone(UTC).date()
+    def _out_minor(self, account_id: AccountId, *, since: date) -> int:
         out_minor = 0
         for posting in reversed(self._postings[account_id]):
-            if posting.posted_at.astimezone(UTC).date() != today:
+            if _day_of(posting.posted_at) < since:
                 break
             out_minor -= min(posting.amount_minor, 0)
         return out_minor
@@ -213,3 +222,7 @@ class MemoryLedger:
         if found is not None and found[0] == transfer:
             return PostResult(outcome=PostOutcome.ALREADY_POSTED, posted_at=found[1])
         return PostResult(outcome=PostOutcome.LINKED_REFUSED)
+
+
+def _day_of(instant: datetime) -> date:
+    return instant.astimezone(UTC).date()

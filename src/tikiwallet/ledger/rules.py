@@ -10,7 +10,7 @@ The order of judging, the same in `sql/migrations` and `memory.py`; the first th
 3. one of the accounts has another currency: `currency_differs`
 4. one of the accounts is closed: `account_closed`
 5. the paying account would fall below its floor: `insufficient_funds`
-6. its day limit, the other's ceiling or `BALANCE_MINOR_MAX` would be passed: `limit_exceeded`
+6. its day limit, its month limit, the other's ceiling or `BALANCE_MINOR_MAX` would be passed: `limit_exceeded`
 """
 
 from collections.abc import Sequence
@@ -61,7 +61,7 @@ def check_limits(limits: Limits, kind: AccountKind | None = None) -> None:
     """Raise `AssertionError` unless the numbers are in range and, if `kind` holds people's money, the floor is 0."""
     floor_minor = limits.balance_min_minor
     assert floor_minor is None or -BALANCE_MINOR_MAX <= floor_minor <= 0, limits
-    for top_minor in (limits.balance_max_minor, limits.out_per_day_max_minor):
+    for top_minor in (limits.balance_max_minor, limits.out_per_day_max_minor, limits.out_per_month_max_minor):
         assert top_minor is None or 0 <= top_minor <= BALANCE_MINOR_MAX, limits
     assert kind not in PEOPLES_KINDS or floor_minor == 0, "people's money never goes below zero"
 

@@ -215,8 +215,10 @@ class PostgresLedger:
         return await self._database.pool.fetchrow(query, *arguments)
 
 
-def _limit_values(limits: Limits) -> tuple[int | None, int | None, int | None]:
-    return limits.balance_min_minor, limits.balance_max_minor, limits.out_per_day_max_minor
+def _limit_values(limits: Limits) -> tuple[int | None, ...]:
+    return (
+        limits.balance_min_minor, limits.balance_max_minor, limits.out_per_day_max_minor, limits.out_per_month_max_minor
+    )  # fmt: skip
 
 
 def _posting(row: asyncpg.Record) -> Posting:
@@ -242,6 +244,9 @@ def _account(row: asyncpg.Record) -> Account:
             balance_min_minor=row["balance_min_minor"],
             balance_max_minor=row["balance_max_minor"],
             out_per_day_max_minor=row["out_per_day_max_minor"],
+            out_per_month_max_minor=row["out_per_month_max_minor"],
         ),
+        out_today_minor=row["out_today_minor"],
+        out_this_month_minor=row["out_this_month_minor"],
         closed=row["closed"],
     )

@@ -21,7 +21,8 @@ class KindTotal(msgspec.Struct, frozen=True, kw_only=True):
 
 async def totals(database: Database) -> list[KindTotal]:
     """Return the sums of one instant. `database` is the open one of the context "ledger"."""
-    rows = await database.pool.fetch(SQL["balances_by_kind"], timeout=TIMEOUT_SECONDS)
+    async with database.pool.acquire() as connection:
+        rows = await connection.fetch(SQL["balances_by_kind"], timeout=TIMEOUT_SECONDS)
     return [
         KindTotal(kind=AccountKind(row["kind"]), currency=row["currency"], balance_minor=int(row["balance_minor"]))
         for row in rows

@@ -4,16 +4,17 @@ Amounts are whole minor units of an ISO 4217 currency. Per currency everything a
 leaves through accounts that may go below zero.
 """
 
-from collections.abc import Collection, Sequence
-from datetime import datetime
+from collections.abc import Collection, Mapping, Sequence
+from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from typing import NewType, Protocol
 from uuid import UUID
 
 import msgspec
 
-from tikiwallet.platform.errors import Kind, Refused
+from tikiwallet.platform.errors import Kind, PassedLimit, Refused
 from tikiwallet.platform.ids import derive_uuid
+from tikiwallet.platform.money import format_decimal
 
 AccountId = NewType("AccountId", UUID)
 TransferId = NewType("TransferId", UUID)
@@ -60,13 +61,15 @@ def derive_transfer_id(actor_id: UUID, key: str) -> TransferId:
 class Limits(msgspec.Struct, frozen=True, kw_only=True):
     """Numbers that the ledger enforces inside the posting transaction. None: no such limit.
 
-    A ceiling or day limit may be set below what already stands: money may then leave but not enter, and nothing more
-    leaves today. The floor may not be set above the balance, and is 0 for the accounts that hold people's money.
+    A ceiling or a limit of a day or month may be set below what already stands: money may then leave, not enter, and
+    nothing more leaves today or this month. The floor may not be set above the balance, and is 0 for the accounts that
+    hold people's money.
     """
 
     balance_min_minor: int | None = 0  # at most 0, because an account opens empty
     balance_max_minor: int | None = None
     out_per_day_max_minor: int | None = None  # per UTC day of the database clock
+    out_per_month_max_minor: int | None = None  # per UTC month of the database clock
 
 
 class Account(msgspec.Struct, frozen=True, kw_only=True):
@@ -77,6 +80,8 @@ class Account(msgspec.Struct, frozen=True, kw_only=True):
     currency: str
     balance_minor: int
     limits: Limits
+    out_today_minor: int = 0  # what has left in this UTC day, and in this month
+    out_this_month_minor: int = 0
     closed: bool = False
 
 
@@ -217,7 +222,7 @@ class InsufficientFunds(Refused):
 
 
 class LimitExceeded(Refused):
-    """This would go past a limit: of one operation, of a day, or of what a wallet may hold."""
+    """This would go past a limit: of one operation, of a day, of a month, or of what a wallet may hold."""
 
     code, kind = "limit_exceeded", Kind.UNPROCESSABLE
 
@@ -240,3 +245,60 @@ def refusal_of(outcome: PostOutcome) -> Refused:
     }
     assert outcome in refusals, outcome
     return refusals[outcome]()
+
+
+class LimitName(StrEnum):
+    """Which limit a transfer would pass, seen from who pays."""
+
+    DAY = "day"  # what may leave the wallet in a day (UTC)
+    MONTH = "month"
+    BALANCE = "balance"  # what this wallet may hold
+    OTHER_BALANCE = "other_balance"  # what the other wallet may hold; how full that is isn't told
+
+
+def day_ends_at(now: datetime) -> datetime:
+    """Return when the day of `now` ends (UTC), and with it what counts for a day."""
+    return now.astimezone(UTC).replace(hour=0, minute=0, second=0, microsecond=0) + timedelta(days=1)
+
+
+def month_ends_at(now: datetime) -> datetime:
+    """Return when the month of `now` ends (UTC), and with it what counts for a month."""
+    first = now.astimezone(UTC).replace(day=1, hour=0, minute=0, second=0, microsecond=0)
+    return (first + timedelta(days=31)).replace(day=1)
+
+
+async def refusal_for(ledger: Ledger, transfer: Transfer, outcome: PostOutcome, *, now: datetime) -> Refused:
+    """Like `refusal_of`, and of a limit also which, how much is left and until when. Looks at the accounts for it."""
+    if outcome is not PostOutcome.LIMIT_EXCEEDED:
+        return refusal_of(outcome)
+    accounts = await ledger.accounts([transfer.debit_account_id, transfer.credit_account_id])
+    return limit_refusal(transfer, accounts, now=now)
+
+
+def limit_refusal(transfer: Transfer, accounts: Mapping[AccountId, Account], *, now: datetime) -> LimitExceeded:
+    """Return which limit `transfer` would pass, as its accounts stand; the bare sentence if it would pass none now."""
+    payer, other = accounts.get(transfer.debit_account_id), accounts.get(transfer.credit_account_id)
+    outs: list[tuple[LimitName, int | None, int, datetime, str]] = []
+    if payer is not None:
+        limits, months = payer.limits, payer.out_this_month_minor
+        outs = [
+            (LimitName.MONTH, limits.out_per_month_max_minor, months, month_ends_at(now), "this month"),
+            (LimitName.DAY, limits.out_per_day_max_minor, payer.out_today_minor, day_ends_at(now), "today"),
+        ]
+    for name, most_minor, out_minor, resets_at, when in outs:  # the longest wait first: the shorter wouldn't help
+        if most_minor is not None and out_minor + transfer.amount_minor > most_minor:
+            left_minor = max(0, most_minor - out_minor)
+            left = f"{format_decimal(left_minor, transfer.currency)} {transfer.currency}"
+            return LimitExceeded(
+                f"{left} can still leave your wallet {when}; more from {resets_at:%Y-%m-%d} (UTC).",
+                field="amount",
+                passed=PassedLimit(limit=name, left_minor=left_minor, currency=transfer.currency, resets_at=resets_at),
+            )
+    ceiling_minor = other.limits.balance_max_minor if other is not None else None
+    if other and ceiling_minor is not None and other.balance_minor + transfer.amount_minor > ceiling_minor:
+        return LimitExceeded(
+            "The other wallet can't hold that much.",
+            field="amount",
+            passed=PassedLimit(limit=LimitName.OTHER_BALANCE),
+        )
+    return LimitExceeded(field="amount")

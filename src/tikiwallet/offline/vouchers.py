@@ -28,6 +28,7 @@ from tikiwallet.ledger.types import (
     TransferKind,
     derive_account_id,
     derive_transfer_id,
+    refusal_for,
     refusal_of,
 )
 from tikiwallet.offline.audience import audience_key_id, find_audience, read_audiences
@@ -134,7 +135,9 @@ class Vouchers:
             )  # fmt: skip
         loading = await self.open(voucher_id, now=now)
         if loading.state is VoucherState.REFUSED:
-            raise next(found for found in map(refusal_of, NO) if found.code == loading.refused_code)
+            outcome = next(no for no in NO if refusal_of(no).code == loading.refused_code)
+            transfer = _loading(voucher_id, person.person_id, amount.amount_minor, currency=self._policy.currency)
+            raise await refusal_for(self._ledger, transfer, outcome, now=now)
         return loading
 
     async def draft(
@@ -278,16 +281,7 @@ class Vouchers:
         await self._ledger.open_account(
             escrow, kind=AccountKind.ESCROW, currency=currency, limits=Limits(balance_max_minor=amount_minor)
         )
-        result = await self._ledger.post(
-            Transfer(
-                transfer_id=_transfer_id(voucher_id),
-                debit_account_id=derive_account_id(person_id, AccountKind.WALLET, currency),
-                credit_account_id=escrow,
-                amount_minor=amount_minor,
-                currency=currency,
-                kind=TransferKind.LOAD,
-            )
-        )
+        result = await self._ledger.post(_loading(voucher_id, person_id, amount_minor, currency=currency))
         return None if result.is_posted else refusal_of(result.outcome)
 
     async def _sign(self, voucher_id: VoucherId, *, now: datetime) -> None:
@@ -340,6 +334,17 @@ class Vouchers:
 
 def _transfer_id(voucher_id: VoucherId) -> TransferId:
     return derive_transfer_id(voucher_id, "load")
+
+
+def _loading(voucher_id: VoucherId, person_id: UUID, amount_minor: int, *, currency: str) -> Transfer:
+    return Transfer(
+        transfer_id=_transfer_id(voucher_id),
+        debit_account_id=derive_account_id(person_id, AccountKind.WALLET, currency),
+        credit_account_id=derive_account_id(voucher_id, AccountKind.ESCROW, currency),
+        amount_minor=amount_minor,
+        currency=currency,
+        kind=TransferKind.LOAD,
+    )
 
 
 def to_voucher(row: asyncpg.Record) -> Signed[Voucher]:

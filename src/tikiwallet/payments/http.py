@@ -32,6 +32,7 @@ from tikiwallet.payments.statements import (
 )
 from tikiwallet.payments.transfers import MemoInvalid, PayeeIsPayer, PayeeUnknown, TransferUnknown
 from tikiwallet.payments.types import (
+    Allowances,
     Balances,
     HistoryPage,
     HistoryQuery,
@@ -116,6 +117,13 @@ def read_query(request: AnyRequest, kind: type[Q]) -> Q:
 async def get_balance(request: AnyRequest) -> Response[bytes]:
     """Answer every currency of the wallet, also those that hold nothing."""
     return http.respond(Balances(balances=await payments_of(request).wallets.balances(person_of(request))))
+
+
+@route("GET", "/v1/limits", summary="What may I still do?", tag="payments", answer=Allowances)
+async def get_limits(request: AnyRequest) -> Response[bytes]:
+    """Answer what the wallet may hold, and what may still leave it today and this month, in every currency."""
+    found = await payments_of(request).wallets.allowances(person_of(request), now=http.clock_now(request))
+    return http.respond(Allowances(items=found))
 
 
 @route(
@@ -327,6 +335,7 @@ def routes() -> list[HTTPRouteHandler]:
     """Return the routes; they find the context in `app.state.payments`."""
     return [
         get_balance,
+        get_limits,
         post_transfer,
         get_transfer,
         get_history,

@@ -16,7 +16,6 @@ from uuid import UUID
 import asyncpg
 
 from tikiwallet.identity.types import PersonId
-from tikiwallet.ledger.types import refusal_of
 from tikiwallet.payments.new_payees import NewPayees
 from tikiwallet.payments.requests import (
     SQL,
@@ -151,7 +150,7 @@ class RequestPayments:
             await self._db.pool.execute(SQL["release_request"], leased.request_id, leased.attempt)
             raise
         if not result.is_posted:
-            refusal = refusal_of(result.outcome)
+            refusal = await self._wallets.refusal(transfer, result.outcome, now=now)
             await self._db.pool.execute(SQL["reopen_request"], leased.request_id, leased.attempt, now)
             return refusal
         row = await self._db.pool.fetchrow(SQL["mark_request_paid"], leased.request_id, result.posted_at)

@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator, Callable, Sequence
 from datetime import datetime
 
 from tikiwallet.identity.types import Directory, StepUp
-from tikiwallet.ledger.types import Ledger, Limits
+from tikiwallet.ledger.types import Ledger
 from tikiwallet.payments.history import History
 from tikiwallet.payments.new_payees import NewPayees, read_limits
 from tikiwallet.payments.papers import Papers
@@ -13,6 +13,7 @@ from tikiwallet.payments.request_payments import JOB_NAME, RequestPayments
 from tikiwallet.payments.requests import Requests
 from tikiwallet.payments.shown_requests import PhoneOwner, ShownRequests
 from tikiwallet.payments.statements import Statements
+from tikiwallet.payments.tiers import Tiers
 from tikiwallet.payments.transfers import Transfers
 from tikiwallet.payments.wallets import Wallets
 from tikiwallet.platform.db import Database
@@ -22,7 +23,7 @@ from tikiwallet.platform.jobs import Jobs
 class Payments:
     """Wallets, transfers, histories and requests for money.
 
-    `wallet_limits` are those of a new wallet; `phone_owner` tells whose phone a key is on; `new_payee_limits` are
+    `tiers` says what each tier may hold and send; `phone_owner` tells whose phone a key is on; `new_payee_limits` are
     settings like "SGD=20000". Raises `ConfigError` if they can't be read.
     """
 
@@ -33,7 +34,7 @@ class Payments:
         ledger: Ledger,
         directory: Directory,
         currencies: Sequence[str],
-        wallet_limits: Limits,
+        tiers: Tiers,
         phone_owner: PhoneOwner,
         step_up: StepUp,
         new_payee_limits: Sequence[str] = (),
@@ -43,7 +44,7 @@ class Payments:
         )
         self._db = db
         self._jobs = Jobs("payments")
-        self.wallets = Wallets(db, ledger=ledger, currencies=currencies, limits=wallet_limits)
+        self.wallets = Wallets(db, ledger=ledger, directory=directory, currencies=currencies, tiers=tiers)
         self.transfers = Transfers(ledger=ledger, directory=directory, wallets=self.wallets, new_payees=new_payees)
         self.history = History(ledger=ledger, directory=directory, wallets=self.wallets)
         self.statements = Statements(ledger=ledger, directory=directory, history=self.history, wallets=self.wallets)

@@ -17,7 +17,7 @@ from tikiwallet.ledger.types import (
     TransferId,
     TransferKind,
     derive_transfer_id,
-    refusal_of,
+    refusal_for,
 )
 from tikiwallet.payments.new_payees import NewPayees
 from tikiwallet.payments.types import PersonRef, Receipt, SendOrder
@@ -94,7 +94,7 @@ class Transfers:
         if result.outcome is PostOutcome.DIFFERS_FROM_POSTED:
             raise IdempotencyKeyReused
         if not result.is_posted:
-            raise refusal_of(result.outcome)
+            raise await refusal_for(self._ledger, transfer, result.outcome, now=now)
         return receipt_of(transfer, payer=payer, payee=payee, result=result)
 
     async def receipt(self, transfer_id: TransferId, *, reader_id: PersonId) -> Receipt:

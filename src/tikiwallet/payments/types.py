@@ -183,3 +183,28 @@ class ShownRequest(msgspec.Struct, frozen=True, kw_only=True):
     payable_until: datetime
     payee_told_at: datetime | None
     receipt: Receipt | None
+
+
+class Span(msgspec.Struct, frozen=True, kw_only=True):
+    """What left a wallet in a day or month, and what still can until it begins anew. None: no limit."""
+
+    out_minor: int
+    out_max_minor: int | None
+    left_minor: int | None
+    resets_at: datetime
+
+
+class Allowance(msgspec.Struct, frozen=True, kw_only=True):
+    """What a wallet may hold and send in one currency. Days and months are those of UTC."""
+
+    currency: CurrencyCode
+    balance_minor: int
+    balance_max_minor: int | None
+    day: Span
+    month: Span
+
+
+class Allowances(msgspec.Struct, frozen=True, kw_only=True):
+    """What the caller may do, in the order of the wallet's currencies."""
+
+    items: list[Allowance]

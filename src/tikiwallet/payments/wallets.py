@@ -5,22 +5,29 @@ table here every payment would need a second row just to say who was on the othe
 """
 
 from collections.abc import Collection, Sequence
+from datetime import datetime
 from functools import lru_cache
 from uuid import UUID
 
-from tikiwallet.identity.types import PersonId
+from tikiwallet.identity.types import Directory, PersonId, Tier
 from tikiwallet.ledger.types import (
+    Account,
     AccountId,
     AccountKind,
     Ledger,
-    Limits,
     PostOutcome,
     PostResult,
     Transfer,
+    day_ends_at,
     derive_account_id,
+    month_ends_at,
+    refusal_for,
 )
+from tikiwallet.payments.tiers import Tiers
+from tikiwallet.payments.types import Allowance, Span
 from tikiwallet.platform.batching import Reads
 from tikiwallet.platform.db import Database, Queries
+from tikiwallet.platform.errors import Refused
 from tikiwallet.platform.money import Balance
 
 SQL = Queries("tikiwallet.payments")
@@ -35,23 +42,49 @@ def wallet_account_id(person_id: UUID, currency: str) -> AccountId:
 
 
 class Wallets:
-    """The wallets of all people, in the currencies of the settings; `limits` are those of a new wallet."""
+    """The wallets of all people, in the currencies of the settings, with the limits of their tiers."""
 
-    def __init__(self, db: Database, *, ledger: Ledger, currencies: Sequence[str], limits: Limits) -> None:
+    def __init__(
+        self, db: Database, *, ledger: Ledger, directory: Directory, currencies: Sequence[str], tiers: Tiers
+    ) -> None:
         self._db = db
         self._ledger = ledger
-        self._limits = limits
+        self._directory = directory
+        self._tiers = tiers
         self._owners: Reads[AccountId, PersonId] = Reads(self._read_owners)
         self._known_owners: dict[AccountId, PersonId] = {}  # never wrong: a wallet has one owner, for ever
         self.currencies = tuple(currencies)
 
     async def prepare(self, person_id: PersonId) -> None:
         """Open the wallet of a person, in every currency. Safe to repeat, also before the person exists."""
+        person = await self._directory.person(person_id)
+        tier = person.tier if person is not None else Tier.PHONE
         for currency in self.currencies:
             account_id = wallet_account_id(person_id, currency)
             # The owner first: an account without a known owner would have no name in anybody's history.
             await self._db.pool.execute(SQL["record_wallet"], account_id, person_id, currency)
-            await self._ledger.open_account(account_id, kind=AccountKind.WALLET, currency=currency, limits=self._limits)
+            await self._ledger.open_account(
+                account_id, kind=AccountKind.WALLET, currency=currency, limits=self._tiers.limits(tier, currency)
+            )
+
+    async def apply_tier(self, person_id: PersonId, tier: Tier) -> None:
+        """Give the wallet of a person the limits of `tier`, in every currency. Safe to repeat."""
+        await self.prepare(person_id)
+        for currency in self.currencies:
+            await self._ledger.set_limits(wallet_account_id(person_id, currency), self._tiers.limits(tier, currency))
+
+    async def allowances(self, person_id: PersonId, *, now: datetime) -> list[Allowance]:
+        """Return what this person may still do in each currency."""
+        account_ids = [wallet_account_id(person_id, currency) for currency in self.currencies]
+        accounts = await self._ledger.accounts(account_ids)
+        if len(accounts) < len(account_ids):  # a currency that the operator has begun to offer
+            await self.prepare(person_id)
+            accounts = await self._ledger.accounts(account_ids)
+        return [_allowance(accounts[account_id], now=now) for account_id in account_ids]
+
+    async def refusal(self, transfer: Transfer, outcome: PostOutcome, *, now: datetime) -> Refused:
+        """Return what to tell a person whose transfer was refused."""
+        return await refusal_for(self._ledger, transfer, outcome, now=now)
 
     async def post(self, transfer: Transfer, *, people: Collection[PersonId]) -> PostResult:
         """Post a transfer between the wallets of `people`; a wallet that isn't open yet in this currency is opened.
@@ -86,3 +119,19 @@ class Wallets:
         accounts = await self._ledger.accounts(list(account_ids.values()))
         found = {account.currency: account.balance_minor for account in accounts.values()}
         return [Balance(amount_minor=found.get(currency, 0), currency=currency) for currency in self.currencies]
+
+
+def _allowance(account: Account, *, now: datetime) -> Allowance:
+    limits = account.limits
+    return Allowance(
+        currency=account.currency,
+        balance_minor=account.balance_minor,
+        balance_max_minor=limits.balance_max_minor,
+        day=_span(limits.out_per_day_max_minor, account.out_today_minor, resets_at=day_ends_at(now)),
+        month=_span(limits.out_per_month_max_minor, account.out_this_month_minor, resets_at=month_ends_at(now)),
+    )
+
+
+def _span(most_minor: int | None, out_minor: int, *, resets_at: datetime) -> Span:
+    left_minor = None if most_minor is None else max(0, most_minor - out_minor)
+    return Span(out_minor=out_minor, out_max_minor=most_minor, left_minor=left_minor, resets_at=resets_at)

@@ -46,7 +46,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     tls_cert: str = ""  # a PEM file with the certificate and those above it; empty: HTTP without TLS
     tls_key: str = ""  # the PEM file of its private key
     currencies: tuple[str, ...] = ("SGD",)  # the first is the default
-    wallet_balance_max_minor: int = 1_000_000_00  # of one person in one currency
+    wallet_balance_max_minor: int = 10**15  # of one person in one currency, whatever the tier
+    tier_limits: str = ""  # a TOML file that replaces numbers of the tiers; empty: the defaults
     new_payee_limits: tuple[str, ...] = ()  # as SGD=20000, in minor units: more to somebody new needs a fresh proof
     sms_sender: str = "console"  # "console", "file" or "twilio"
     twilio_account_sid: str = ""

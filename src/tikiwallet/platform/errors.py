@@ -4,8 +4,11 @@
 """
 
 from collections.abc import Sequence
+from datetime import datetime
 from enum import StrEnum
 from typing import ClassVar
+
+import msgspec
 
 
 class Kind(StrEnum):
@@ -20,6 +23,15 @@ class Kind(StrEnum):
     TOO_LARGE = "too_large"
     TOO_MANY = "too_many"  # slow down
     UNAVAILABLE = "unavailable"  # try again later, nothing has happened
+
+
+class PassedLimit(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """Which limit stood in the way: how much is left below it, and when it begins anew."""
+
+    limit: str
+    left_minor: int | None = None  # None: not for this person to know
+    currency: str = ""
+    resets_at: datetime | None = None  # None: never by itself
 
 
 class Refused(Exception):
@@ -40,12 +52,14 @@ class Refused(Exception):
         field: str = "",
         retry_after_seconds: int | None = None,
         methods: Sequence[str] = (),
+        passed: PassedLimit | None = None,
     ) -> None:
         super().__init__(detail or self.sentence())
         self.detail = detail or self.sentence()
         self.field = field
         self.retry_after_seconds = retry_after_seconds
         self.methods = tuple(methods)
+        self.passed = passed
 
     @classmethod
     def sentence(cls) -> str:

@@ -22,7 +22,7 @@ from litestar.handlers import HTTPRouteHandler
 from litestar.handlers.base import BaseRouteHandler
 
 from tikiwallet.platform import session_cookie
-from tikiwallet.platform.errors import Kind, Refused
+from tikiwallet.platform.errors import Kind, PassedLimit, Refused
 
 JSON = "application/json"
 KEY_END = re.compile(rb'"\s*:')  # in JSON without a backslash a key ends so, and few other things do
@@ -129,7 +129,10 @@ Clock = Callable[[], datetime]
 
 
 class Problem(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """A problem document (RFC 9457). `code` is stable; `detail` is a sentence for the person; `methods` are ways on."""
+    """A problem document (RFC 9457). `code` is stable; `detail` is a sentence for the person.
+
+    `methods` are ways on; `passed` is there when a limit stood in the way.
+    """
 
     type: str
     title: str
@@ -139,6 +142,7 @@ class Problem(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     field: str = ""
     incident_id: str = ""
     methods: tuple[str, ...] = ()
+    passed: PassedLimit | None = None
 
 
 class Operation(msgspec.Struct, frozen=True, kw_only=True):
@@ -324,6 +328,7 @@ def problem(refused: Refused, *, incident_id: str = "", status: int | None = Non
         field=refused.field,
         incident_id=incident_id,
         methods=refused.methods,
+        passed=refused.passed,
     )
     headers = {"cache-control": "no-store"}
     if refused.retry_after_seconds is not None:

@@ -20,6 +20,8 @@ SELECT person_id, username, phone, tier FROM identity.person WHERE person_id = $
 
 -- credentials_of_person --
 SELECT person_id, username, phone, tier, state, password_hash FROM identity.person WHERE person_id = $1;
+-- people_after --
+SELECT person_id, username, phone, tier FROM identity.person WHERE person_id > $1 ORDER BY person_id LIMIT $2;
 
 -- insert_person --
 INSERT INTO identity.person (person_id, username, phone, password_hash, tier, created_at)

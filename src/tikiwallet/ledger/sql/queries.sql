@@ -2,20 +2,24 @@
 
 -- open_account --
 INSERT INTO ledger.account (
-    account_id, kind, currency, balance_min_minor, balance_max_minor, out_per_day_max_minor
+    account_id, kind, currency, balance_min_minor, balance_max_minor, out_per_day_max_minor, out_per_month_max_minor
 )
-VALUES ($1, $2, $3, $4, $5, $6)
+VALUES ($1, $2, $3, $4, $5, $6, $7)
 ON CONFLICT (account_id) DO NOTHING;
 
 -- accounts --
 SELECT account_id, kind, currency, balance_minor, balance_min_minor, balance_max_minor, out_per_day_max_minor,
-    closed_at IS NOT NULL AS closed
-FROM ledger.account
+    out_per_month_max_minor, closed_at IS NOT NULL AS closed,
+    CASE WHEN out_day = today.day THEN out_day_minor ELSE 0 END AS out_today_minor,
+    CASE WHEN out_day >= date_trunc('month', today.day::timestamp) THEN out_month_minor ELSE 0 END
+    AS out_this_month_minor
+FROM ledger.account, (SELECT (clock_timestamp() AT TIME ZONE 'UTC')::date AS day) AS today
 WHERE account_id = ANY($1::uuid[]);
 
 -- set_limits --
 -- The floor is compared in the same statement: a balance can't slip below it meanwhile.
-UPDATE ledger.account SET balance_min_minor = $2, balance_max_minor = $3, out_per_day_max_minor = $4
+UPDATE ledger.account SET balance_min_minor = $2, balance_max_minor = $3, out_per_day_max_minor = $4,
+    out_per_month_max_minor = $5
 WHERE account_id = $1 AND ($2::bigint IS NULL OR balance_minor >= $2)
 RETURNING true;
 

@@ -199,6 +199,7 @@ CREATE FUNCTION ledger.post_batch(p_account_ids uuid[], p_transfer_ids uuid[], p
 DECLARE
     v_count int := cardinality(p_transfer_ids);
     v_today date;
+    v_month date;                      -- its first day
     -- The locked accounts in the order of p_account_ids, as they change while we judge.
     a_ids uuid[];
     a_tids tid[];                      -- nobody can move a row while we hold its lock
@@ -211,6 +212,8 @@ DECLARE
     a_out_maxes bigint[];
     a_out_days date[];
     a_outs bigint[];
+    a_month_maxes bigint[];
+    a_months bigint[];
     a_closed boolean[];
     -- For each transfer: what the books know of its id. Null if they know none of the batch.
     t_known text[];
@@ -226,6 +229,7 @@ DECLARE
     v_by int;
     v_amount bigint;
     v_out bigint;
+    v_month_out bigint;
     v_outcome text;
     v_fault int;
     v_posted bigint := 0;
@@ -236,26 +240,33 @@ BEGIN
 
     SELECT array_agg(account_id), array_agg(tid), array_agg(currency), array_agg(balance_minor),
         array_agg(posting_count), array_agg(balance_min_minor), array_agg(balance_max_minor),
-        array_agg(out_per_day_max_minor), array_agg(out_day), array_agg(out_day_minor), array_agg(closed_at IS NOT NULL)
-    INTO a_ids, a_tids, a_currencies, a_balances, a_counts, a_mins, a_maxes, a_out_maxes, a_out_days, a_outs, a_closed
+        array_agg(out_per_day_max_minor), array_agg(out_day), array_agg(out_day_minor),
+        array_agg(out_per_month_max_minor), array_agg(out_month_minor), array_agg(closed_at IS NOT NULL)
+    INTO a_ids, a_tids, a_currencies, a_balances, a_counts, a_mins, a_maxes, a_out_maxes, a_out_days, a_outs,
+        a_month_maxes, a_months, a_closed
     FROM (
         SELECT ctid AS tid, * FROM ledger.account WHERE account_id = ANY(p_account_ids)
         ORDER BY account_id FOR NO KEY UPDATE
     ) AS locked;
     posted_at := clock_timestamp();
     v_today := (posted_at AT TIME ZONE 'UTC')::date;
+    v_month := date_trunc('month', v_today::timestamp)::date;
     IF a_ids IS DISTINCT FROM p_account_ids THEN  -- some don't exist: a gap in each list for each of them
         SELECT array_agg(a.tid ORDER BY w.number), array_agg(a.currency ORDER BY w.number),
             array_agg(a.balance ORDER BY w.number), array_agg(a.posting_count ORDER BY w.number),
             array_agg(a.min ORDER BY w.number), array_agg(a.max ORDER BY w.number),
             array_agg(a.out_max ORDER BY w.number), array_agg(a.out_day ORDER BY w.number),
-            array_agg(a.out ORDER BY w.number), array_agg(a.closed ORDER BY w.number)
-        INTO a_tids, a_currencies, a_balances, a_counts, a_mins, a_maxes, a_out_maxes, a_out_days, a_outs, a_closed
+            array_agg(a.out ORDER BY w.number), array_agg(a.month_max ORDER BY w.number),
+            array_agg(a.month ORDER BY w.number), array_agg(a.closed ORDER BY w.number)
+        INTO a_tids, a_currencies, a_balances, a_counts, a_mins, a_maxes, a_out_maxes, a_out_days, a_outs,
+            a_month_maxes, a_months, a_closed
         FROM unnest(p_account_ids) WITH ORDINALITY AS w (account_id, number)
         LEFT JOIN unnest(
             a_ids, a_tids, a_currencies, a_balances, a_counts, a_mins, a_maxes, a_out_maxes, a_out_days, a_outs,
-            a_closed
-        ) AS a (account_id, tid, currency, balance, posting_count, min, max, out_max, out_day, out, closed)
+            a_month_maxes, a_months, a_closed
+        ) AS a (
+            account_id, tid, currency, balance, posting_count, min, max, out_max, out_day, out, month_max, month, closed
+        )
             ON a.account_id = w.account_id;
         a_ids := p_account_ids;
     END IF;
@@ -307,7 +318,9 @@ BEGIN
             v_outcome := 'insufficient_funds';
         ELSE
             v_out := CASE WHEN a_out_days[v_debit] = v_today THEN a_outs[v_debit] ELSE 0 END + v_amount;
+            v_month_out := CASE WHEN a_out_days[v_debit] >= v_month THEN a_months[v_debit] ELSE 0 END + v_amount;
             IF v_out > a_out_maxes[v_debit]
+                OR v_month_out > a_month_maxes[v_debit]
                 OR a_balances[v_debit] - v_amount < -1000000000000000000
                 OR a_balances[v_credit] + v_amount > least(a_maxes[v_credit], 1000000000000000000)
             THEN
@@ -318,6 +331,7 @@ BEGIN
                 t_posted_by[p_firsts[i]] := i;
                 a_out_days[v_debit] := v_today;
                 a_outs[v_debit] := least(v_out, 1000000000000000000);
+                a_months[v_debit] := least(v_month_out, 1000000000000000000);
                 a_balances[v_debit] := a_balances[v_debit] - v_amount;
                 a_counts[v_debit] := a_counts[v_debit] + 1;
                 a_balances[v_credit] := a_balances[v_credit] + v_amount;
@@ -380,9 +394,10 @@ BEGIN
     WITH written AS (
         UPDATE ledger.account AS a SET
             balance_minor = u.balance_minor, posting_count = u.posting_count, out_day = u.out_day,
-            out_day_minor = u.out_day_minor
-        FROM unnest(a_tids, a_ids, a_balances, a_counts, a_counts_before, a_out_days, a_outs) AS u (
-            tid, account_id, balance_minor, posting_count, posting_count_before, out_day, out_day_minor
+            out_day_minor = u.out_day_minor, out_month_minor = u.out_month_minor
+        FROM unnest(a_tids, a_ids, a_balances, a_counts, a_counts_before, a_out_days, a_outs, a_months) AS u (
+            tid, account_id, balance_minor, posting_count, posting_count_before, out_day, out_day_minor,
+            out_month_minor
         )
         WHERE a.ctid = u.tid AND a.account_id = u.account_id AND u.posting_count <> u.posting_count_before
         RETURNING u.posting_count - u.posting_count_before AS posted
@@ -406,6 +421,7 @@ DECLARE
     v_now timestamptz;
     v_today date;
     v_out_minor bigint;
+    v_out_month_minor bigint;
     v_row_count bigint;
 BEGIN
     FOR v_account IN
@@ -432,12 +448,15 @@ BEGIN
     v_now := clock_timestamp();
     v_today := (v_now AT TIME ZONE 'UTC')::date;
     v_out_minor := CASE WHEN v_debit.out_day = v_today THEN v_debit.out_day_minor ELSE 0 END + p_amount_minor;
+    v_out_month_minor := p_amount_minor
+        + CASE WHEN v_debit.out_day >= date_trunc('month', v_today::timestamp) THEN v_debit.out_month_minor ELSE 0 END;
     outcome := CASE
         WHEN v_debit.account_id IS NULL OR v_credit.account_id IS NULL THEN 'account_unknown'
         WHEN v_debit.currency <> p_currency OR v_credit.currency <> p_currency THEN 'currency_differs'
         WHEN v_debit.closed_at IS NOT NULL OR v_credit.closed_at IS NOT NULL THEN 'account_closed'
         WHEN v_debit.balance_minor - p_amount_minor < v_debit.balance_min_minor THEN 'insufficient_funds'
         WHEN v_out_minor > v_debit.out_per_day_max_minor THEN 'limit_exceeded'
+        WHEN v_out_month_minor > v_debit.out_per_month_max_minor THEN 'limit_exceeded'
         WHEN v_debit.balance_minor - p_amount_minor < -1000000000000000000 THEN 'limit_exceeded'
         WHEN v_credit.balance_minor + p_amount_minor > least(v_credit.balance_max_minor, 1000000000000000000)
             THEN 'limit_exceeded'
@@ -464,7 +483,8 @@ BEGIN
     UPDATE ledger.account SET
         balance_minor = balance_minor - p_amount_minor, posting_count = posting_count + 1,
         -- Held at the top of its range: every limit is at or below it, so a sum that was cut still refuses.
-        out_day = v_today, out_day_minor = least(v_out_minor, 1000000000000000000)
+        out_day = v_today, out_day_minor = least(v_out_minor, 1000000000000000000),
+        out_month_minor = least(v_out_month_minor, 1000000000000000000)
     WHERE account_id = p_debit_id;
     UPDATE ledger.account SET balance_minor = balance_minor + p_amount_minor, posting_count = posting_count + 1
     WHERE account_id = p_credit_id;
@@ -514,13 +534,17 @@ CREATE TABLE ledger.account (
     out_day_minor bigint DEFAULT 0 NOT NULL,
     opened_at timestamp with time zone DEFAULT now() NOT NULL,
     closed_at timestamp with time zone,
+    out_per_month_max_minor bigint,
+    out_month_minor bigint DEFAULT 0 NOT NULL,
     CONSTRAINT account_kind_known CHECK ((kind = ANY (ARRAY['wallet'::text, 'escrow'::text, 'in_flight'::text, 'bank'::text, 'guarantee'::text]))),
     CONSTRAINT balance_in_range CHECK (((balance_minor >= '-1000000000000000000'::bigint) AND (balance_minor <= '1000000000000000000'::bigint))),
     CONSTRAINT balance_not_below_min CHECK ((balance_minor >= balance_min_minor)),
     CONSTRAINT closed_account_is_empty CHECK (((closed_at IS NULL) OR (balance_minor = 0))),
     CONSTRAINT currency_is_a_code CHECK ((currency ~ '^[A-Z]{3}$'::text)),
     CONSTRAINT limits_in_range CHECK ((((balance_min_minor >= '-1000000000000000000'::bigint) AND (balance_min_minor <= 0)) AND ((balance_max_minor >= 0) AND (balance_max_minor <= '1000000000000000000'::bigint)) AND ((out_per_day_max_minor >= 0) AND (out_per_day_max_minor <= '1000000000000000000'::bigint)))),
+    CONSTRAINT month_limit_in_range CHECK (((out_per_month_max_minor >= 0) AND (out_per_month_max_minor <= '1000000000000000000'::bigint))),
     CONSTRAINT out_day_minor_in_range CHECK (((out_day_minor >= 0) AND (out_day_minor <= '1000000000000000000'::bigint))),
+    CONSTRAINT out_month_minor_in_range CHECK (((out_month_minor >= 0) AND (out_month_minor <= '1000000000000000000'::bigint))),
     CONSTRAINT people_never_overdrawn CHECK (((kind <> ALL (ARRAY['wallet'::text, 'escrow'::text])) OR ((balance_min_minor IS NOT NULL) AND (balance_min_minor = 0)))),
     CONSTRAINT posting_count_not_negative CHECK ((posting_count >= 0))
 )
@@ -554,6 +578,8 @@ CREATE UNIQUE INDEX transfer_posted_once ON ledger.posting USING btree (transfer
 CREATE TRIGGER balance_not_above_max BEFORE UPDATE OF balance_minor ON ledger.account FOR EACH ROW WHEN (((new.balance_minor > old.balance_minor) AND (new.balance_minor > new.balance_max_minor))) EXECUTE FUNCTION ledger.refuse_past_limit();
 
 CREATE TRIGGER out_per_day_not_above_max BEFORE UPDATE OF out_day_minor ON ledger.account FOR EACH ROW WHEN (((new.out_day_minor > new.out_per_day_max_minor) AND ((new.out_day IS DISTINCT FROM old.out_day) OR (new.out_day_minor > old.out_day_minor)))) EXECUTE FUNCTION ledger.refuse_past_limit();
+
+CREATE TRIGGER out_per_month_not_above_max BEFORE UPDATE OF out_month_minor ON ledger.account FOR EACH ROW WHEN (((new.out_month_minor > new.out_per_month_max_minor) AND ((new.out_month_minor > old.out_month_minor) OR (date_trunc('month'::text, (new.out_day)::timestamp without time zone) IS DISTINCT FROM date_trunc('month'::text, (old.out_day)::timestamp without time zone))))) EXECUTE FUNCTION ledger.refuse_past_limit();
 
 GRANT USAGE ON SCHEMA ledger TO tikiwallet_ledger;
 
@@ -594,5 +620,9 @@ GRANT UPDATE(out_day) ON TABLE ledger.account TO tikiwallet_ledger;
 GRANT UPDATE(out_day_minor) ON TABLE ledger.account TO tikiwallet_ledger;
 
 GRANT UPDATE(closed_at) ON TABLE ledger.account TO tikiwallet_ledger;
+
+GRANT INSERT(out_per_month_max_minor),UPDATE(out_per_month_max_minor) ON TABLE ledger.account TO tikiwallet_ledger;
+
+GRANT UPDATE(out_month_minor) ON TABLE ledger.account TO tikiwallet_ledger;
 
 GRANT SELECT,INSERT ON TABLE ledger.posting TO tikiwallet_ledger;
