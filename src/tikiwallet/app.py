@@ -16,7 +16,7 @@ from tikiwallet.funding.service import Funding
 from tikiwallet.identity import http as identity_http
 from tikiwallet.identity import http_proofs, http_sessions, http_texts
 from tikiwallet.identity.service import Identity
-from tikiwallet.identity.types import PersonId
+from tikiwallet.identity.types import Obstacle, PersonId
 from tikiwallet.ledger.service import PostgresLedger
 from tikiwallet.ledger.totals import owed_to_people, totals
 from tikiwallet.ledger.types import Ledger
@@ -55,7 +55,14 @@ class Parts:
         }
         self.settings = settings
         self.ledger: Ledger = PostgresLedger(self.databases["ledger"])
-        self.identity = Identity(self.databases["identity"], settings, prepare_wallet=self.prepare_wallet)
+        self.identity = Identity(
+            self.databases["identity"],
+            settings,
+            prepare_wallet=self.prepare_wallet,
+            find_obstacles=self.find_obstacles,
+            close_accounts=self.close_accounts,
+            export_parts=self.export_parts,
+        )
         self.throttle = self.identity.throttle
         self.payments = Payments(
             self.databases["payments"],
@@ -101,6 +108,26 @@ class Parts:
     async def owed_to_people(self) -> list[Balance]:
         """Return what people are owed in each currency, by the books of one instant."""
         return owed_to_people(await totals(self.databases["ledger"]))
+
+    async def find_obstacles(self, person_id: PersonId, now: datetime) -> list[Obstacle]:
+        """Return what is in the way of closing a person's wallet, in every context."""
+        return [
+            *await self.payments.obstacles(person_id),
+            *await self.funding.operations.underway(person_id),
+            *await self.offline.obstacles(person_id, now=now),
+        ]
+
+    async def close_accounts(self, person_id: PersonId) -> bool:
+        """Close the accounts of somebody who leaves; False if there is money in one. Repeatable."""
+        return await self.payments.wallets.close(person_id)
+
+    async def export_parts(self, person_id: PersonId, now: datetime) -> dict[str, object]:
+        """Return what each context holds of a person, for the person."""
+        return {
+            "payments": await self.payments.export(person_id, now=now),
+            "funding": await self.funding.operations.export(person_id),
+            "offline": await self.offline.export(person_id, now=now),
+        }
 
     async def phone_owner(self, key_id: bytes) -> PersonId | None:
         """Return whose phone has the key with this id; None if nobody's has, or the key is retired."""

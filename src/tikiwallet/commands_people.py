@@ -4,14 +4,14 @@ import getpass
 import json
 import sys
 from collections.abc import Callable
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 import click
 
 from tikiwallet.app import Parts
 from tikiwallet.identity.acts import AUDIT
-from tikiwallet.identity.types import Tier
+from tikiwallet.identity.types import FreezeReason, Tier
 from tikiwallet.identity.verification import DocumentKind, Evidence, SeenByOperator
 from tikiwallet.operating import with_parts
 from tikiwallet.platform.audit import PAGE_SIZE, By, Entry, Head, Verification
@@ -84,6 +84,63 @@ def apply_tiers_command() -> None:
         return count
 
     click.echo(f"Wallets with the numbers of their tier: {with_parts(apply)}.")
+
+
+@click.command("freeze")
+@click.argument("who")
+@click.option("--because", required=True, type=click.Choice([reason.value for reason in FreezeReason]))
+@by_option
+def freeze_command(who: str, because: str, operator: str) -> None:
+    """Let nothing leave the wallet of WHO any more; it still receives, reads and settles offline payments.
+
+    The owner is told why: asked (by the owner), unusual (something looks wrong), law (you have to).
+    """
+
+    async def freeze(parts: Parts) -> None:
+        person = await parts.identity.operators.freeze(
+            who, FreezeReason(because), by=By.operator(operator), now=utc_now()
+        )
+        click.echo(f"{person.username} is frozen ({because}).")
+
+    with_parts(freeze)
+
+
+@click.command("unfreeze")
+@click.argument("who")
+@by_option
+def unfreeze_command(who: str, operator: str) -> None:
+    """Let the wallet of WHO work again."""
+
+    async def unfreeze(parts: Parts) -> None:
+        person = await parts.identity.operators.unfreeze(who, by=By.operator(operator), now=utc_now())
+        click.echo(f"{person.username} is {person.state.value}.")
+
+    with_parts(unfreeze)
+
+
+@click.command("close-wallets")
+def close_wallets_command() -> None:
+    """Close every wallet whose owner asked for it and in whose way nothing is any more. Run it daily."""
+
+    async def close(parts: Parts) -> int:
+        return await parts.identity.closings.carry_all_on(now=utc_now())
+
+    click.echo(f"Wallets closed: {with_parts(close)}.")
+
+
+@click.command("erase")
+@click.option("--after-days", type=click.IntRange(min=0), required=True, help="How long you have to keep who it was.")
+@by_option
+def erase_command(after_days: int, operator: str) -> None:
+    """Take the names off everybody who closed their wallet so many days ago. The books keep what was moved."""
+
+    async def erase(parts: Parts) -> int:
+        now = utc_now()
+        return await parts.identity.closings.erase_old(
+            closed_before=now - timedelta(days=after_days), by=By.operator(operator), now=now
+        )
+
+    click.echo(f"People erased: {with_parts(erase)}.")
 
 
 @click.command("audit")
@@ -163,4 +220,7 @@ def _as_json(entry: Entry) -> str:
     )  # fmt: skip
 
 
-PEOPLE_COMMANDS = (set_tier_command, verify_person_command, apply_tiers_command, audit_command)
+PEOPLE_COMMANDS = (
+    set_tier_command, verify_person_command, apply_tiers_command, freeze_command, unfreeze_command,
+    close_wallets_command, erase_command, audit_command,
+)  # fmt: skip

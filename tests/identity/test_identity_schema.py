@@ -120,7 +120,13 @@ BROKEN_RULES = {
     "phone_is_e164": person(phone="91110002"),
     "password_is_argon2id": person(password="'plain text'"),
     "tier_known": person(tier="king"),
-    "person_state_known": f"UPDATE identity.person SET state = 'gone' WHERE person_id = {PERSON}",
+    "person_state_known": person().replace("'active'", "'gone'"),
+    "freeze_reason_known": f"UPDATE identity.person SET frozen_because = 'whim' WHERE person_id = {PERSON}",
+    "frozen_for_a_reason": f"UPDATE identity.person SET state = 'frozen' WHERE person_id = {PERSON}",
+    "closed_since_an_instant": f"UPDATE identity.person SET closed_at = now() WHERE person_id = {PERSON}",
+    "only_who_left_is_erased": f"UPDATE identity.person SET erased_at = now() WHERE person_id = {PERSON}",
+    "person_state_follows_the_rules": f"UPDATE identity.person SET state = 'closed', closed_at = now() "
+    f"WHERE person_id = {PERSON}",
     "person_once": f"{INSERT_PERSON} ({PERSON}, 'bob', '+6591110002', {HASH}, 'phone', 'active', {NOW})",
     "session_ends_after_it_begins": session(minutes=0),
     "session_at_most_six_hours": session(minutes=361),
@@ -198,6 +204,7 @@ BROKEN_RULES = {
 
 FORBIDDEN = [
     "DELETE FROM identity.person",
+    "UPDATE identity.person SET erased_at = now()",
     "UPDATE identity.audit_entry SET actor = 'nobody'",
     "DELETE FROM identity.audit_entry",
     "TRUNCATE identity.audit_entry",

@@ -7,7 +7,7 @@ import pytest
 from crashes import open_database
 from tikiwallet.identity.acts import AUDIT
 from tikiwallet.identity.operators import PersonUnknown
-from tikiwallet.identity.types import PersonState, Tier
+from tikiwallet.identity.types import FreezeReason, PersonState, Tier
 from tikiwallet.platform.audit import By
 from world import World, body_of
 
@@ -20,13 +20,18 @@ async def test_an_operator_gives_a_tier_and_leaves_a_trace(world: World, databas
     assert body_of(await alice.get("/v1/me"), 200)["tier"] == "identified"
     await operators.set_tier(alice.phone, Tier.TILL, by=olga, now=world.clock.now)
     await operators.set_tier(alice.phone, Tier.TILL, by=olga, now=world.clock.now)  # nothing changes or is written
-    await operators.set_state("alice", PersonState.FROZEN, by=olga, now=world.clock.now)
+    for reason in (FreezeReason.UNUSUAL, FreezeReason.UNUSUAL, FreezeReason.LAW):
+        await operators.freeze("alice", reason, by=olga, now=world.clock.now)
+    for _ in range(2):
+        assert (await operators.unfreeze("alice", by=olga, now=world.clock.now)).state is PersonState.ACTIVE
     async with open_database(database_url, "identity") as database:
         written = (await AUDIT.entries(database, about=alice.person_id))[1:]
     assert [(entry.act, json.loads(entry.detail)) for entry in written] == [
         ("tier_changed", {"before": "phone", "after": "identified"}),
         ("tier_changed", {"before": "identified", "after": "till"}),
-        ("state_changed", {"before": "active", "after": "frozen"}),
+        ("state_changed", {"before": "active", "after": "frozen", "reason": "unusual"}),
+        ("state_changed", {"before": "frozen", "after": "frozen", "reason": "law"}),
+        ("state_changed", {"before": "frozen", "after": "active", "reason": ""}),
     ]
     assert {(entry.subject, entry.actor, entry.at) for entry in written} == {
         (alice.person_id, "operator:olga", world.clock.now)

@@ -2,22 +2,15 @@
 
 from datetime import timedelta
 from pathlib import Path
-from typing import Any
 
 import pytest
 from httpx import Response
 
-from tikiwallet.identity.types import PersonState
-from tikiwallet.platform.audit import By
 from world import PASSWORD, Someone, World, body_of, open_world, refusal
 
 
 async def sign_in(world: World, phone: str, password: str = PASSWORD) -> Response:
     return await world.http.post("/v1/sessions", json={"phone": phone, "password": password})
-
-
-def operator(world: World) -> dict[str, Any]:
-    return {"by": By.operator("olga"), "now": world.clock.now}
 
 
 async def test_a_person_signs_in_with_phone_and_password(world: World) -> None:
@@ -95,16 +88,6 @@ async def test_signing_out_in_one_process_works_in_another(world: World, databas
         assert (await other_process.http.get("/v1/me", headers=there)).status_code == 200
         await alice.delete("/v1/sessions/current")
         assert refusal(await other_process.http.get("/v1/me", headers=there)) == (401, "session_invalid")
-
-
-async def test_a_frozen_person_is_out_at_once_and_stays_out(world: World) -> None:
-    (alice,) = await world.people("alice")
-    await world.identity.operators.set_state("alice", PersonState.FROZEN, **operator(world))
-    assert refusal(await alice.get("/v1/me")) == (401, "session_invalid")
-    assert refusal(await sign_in(world, alice.phone)) == (403, "person_frozen")
-    assert refusal(await sign_in(world, alice.phone, "a wrong password")) == (401, "credentials_wrong")
-    await world.identity.operators.set_state("alice", PersonState.ACTIVE, **operator(world))
-    assert (await sign_in(world, alice.phone)).status_code == 201
 
 
 @pytest.mark.parametrize(

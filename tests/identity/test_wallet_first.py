@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator
 from pathlib import Path
+from typing import Any
 from uuid import uuid4
 
 import pytest
@@ -28,6 +29,10 @@ class Wallets:
             raise Overloaded(retry_after_seconds=1)
 
 
+async def nobody_asks(*_: object) -> Any:
+    raise AssertionError("nobody leaves here")
+
+
 @pytest.fixture
 def wallets() -> Wallets:
     return Wallets()
@@ -36,7 +41,10 @@ def wallets() -> Wallets:
 @pytest.fixture
 async def identity(database_url: str, data_dir: Path, wallets: Wallets) -> AsyncIterator[Identity]:
     database = Database(database_url, context="identity", size_max=4)
-    identity = Identity(database, settings_for_tests(data_dir), prepare_wallet=wallets.prepare)
+    identity = Identity(
+        database, settings_for_tests(data_dir), prepare_wallet=wallets.prepare, find_obstacles=nobody_asks,
+        close_accounts=nobody_asks, export_parts=nobody_asks,
+    )  # fmt: skip
     await database.open()
     await identity.start(now=utc_now())
     yield identity

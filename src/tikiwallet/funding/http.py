@@ -15,7 +15,14 @@ from tikiwallet.funding.operations import (
 )
 from tikiwallet.funding.service import Funding
 from tikiwallet.funding.types import Operation, OperationKind, OperationOrder
-from tikiwallet.identity.types import PersonId, StepUpRequired
+from tikiwallet.identity.types import (
+    PersonFrozen,
+    PersonId,
+    StepUpRequired,
+    WalletCloses,
+    require_giving,
+    require_taking,
+)
 from tikiwallet.ledger.types import InsufficientFunds, LimitExceeded, WalletClosed
 from tikiwallet.platform import http
 from tikiwallet.platform.http import route
@@ -23,13 +30,16 @@ from tikiwallet.platform.money import Amount, CurrencyNotOffered
 
 AnyRequest = Request[Any, Any, Any]
 
-REFUSALS = (CurrencyNotOffered, LimitExceeded, WalletClosed, DeclinedByBank, FundingUnavailable, OperationUnderway)
+REFUSALS = (
+    CurrencyNotOffered, LimitExceeded, WalletClosed, DeclinedByBank, FundingUnavailable, OperationUnderway,
+    PersonFrozen,
+)  # fmt: skip
 FIFTY = OperationOrder(amount=Amount(amount_minor=5000, currency="SGD"))
 
 
 @route(
     "POST", "/v1/top-ups", summary="Move money from my bank into my wallet", tag="funding", body=OperationOrder,
-    answer=Operation, status=201, idempotent=True, refusals=REFUSALS, example=FIFTY,
+    answer=Operation, status=201, idempotent=True, refusals=(WalletCloses, *REFUSALS), example=FIFTY,
 )  # fmt: skip
 async def post_top_up(request: AnyRequest) -> Response[bytes]:
     """Top up at most once for each Idempotency-Key and answer where it stands."""
@@ -66,6 +76,11 @@ async def get_withdrawal(request: AnyRequest, operation_id: FromPath[UUID]) -> R
 
 async def _start(request: AnyRequest, kind: OperationKind) -> Response[bytes]:
     order = await http.read(request, OperationOrder)
+    state = http.caller(request).state
+    if kind is OperationKind.TOP_UP:
+        require_taking(state)
+    else:
+        require_giving(state)
     started = await _funding(request).operations.start(
         kind, order, caller=http.caller(request), key=http.idempotency_key(request), now=http.clock_now(request)
     )

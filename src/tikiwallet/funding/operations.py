@@ -26,13 +26,13 @@ from tikiwallet.funding.types import (
     OperationState,
     StoredOperation,
 )
-from tikiwallet.identity.types import Act, PersonId, StepUp
+from tikiwallet.identity.types import Act, Obstacle, ObstacleKind, PersonId, StepUp
 from tikiwallet.ledger.types import LimitExceeded
 from tikiwallet.platform.db import COMMAND_TIMEOUT_SECONDS, Connection, Database, Queries
 from tikiwallet.platform.errors import Kind, Refused
 from tikiwallet.platform.http import Caller, IdempotencyKeyReused
 from tikiwallet.platform.jobs import Jobs, NotYet
-from tikiwallet.platform.money import Amount, exponent, format_decimal, require_offered
+from tikiwallet.platform.money import Amount, Balance, exponent, format_decimal, require_offered
 
 JOB_NAME = "continue_operation"
 JOB_DELAY_SECONDS = 5  # the request that recorded the operation usually carries it through at once
@@ -61,6 +61,9 @@ SENTENCES: Mapping[tuple[OperationKind, OperationState], str] = {
     (K.WITHDRAWAL, S.RETURNING): "Your bank said no; the money is on its way back to your wallet.",
     (K.WITHDRAWAL, S.DECLINED): "Your bank said no; the money is back in your wallet.",
 }
+
+
+EXPORTED_MAX = 100_000  # a person who has more gets the newest of them
 
 
 class FundingUnavailable(Refused):
@@ -154,6 +157,16 @@ class Operations:
         if stored is None or stored.person_id != reader_id or stored.kind is not kind:
             raise OperationUnknown
         return shown(stored)
+
+    async def underway(self, person_id: PersonId) -> list[Obstacle]:
+        """Return what keeps this person's wallet from being closed."""
+        rows = await self._db.pool.fetch(SQL["operations_underway"], person_id)
+        return [Obstacle(kind=ObstacleKind.OPERATION, amount=Balance(**row)) for row in rows]
+
+    async def export(self, person_id: PersonId) -> list[dict[str, object]]:
+        """Return every top-up and withdrawal of a person, newest first."""
+        rows = await self._db.pool.fetch(SQL["operations_of_person"], person_id, EXPORTED_MAX)
+        return [dict(row) for row in rows]
 
     async def keep_promise(self, key: bytes, now: datetime) -> None:
         """Carry an operation on (job handler; `key` is what was enqueued). Raises `NotYet` until it is over."""

@@ -36,3 +36,5 @@ class Act(StrEnum):
     PERSON_VERIFIED = "person_verified"  # how, by which document of which country, valid until
     TIER_CHANGED = "tier_changed"  # before, after
     STATE_CHANGED = "state_changed"  # before, after, reason
+    DATA_EXPORTED = "data_exported"
+    ERASED = "erased"

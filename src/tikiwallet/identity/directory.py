@@ -12,13 +12,15 @@ import asyncpg
 from tikiwallet.identity.phones import PhoneRules, mask
 from tikiwallet.identity.queries import SQL
 from tikiwallet.identity.registration import USERNAME
-from tikiwallet.identity.types import Person, PersonId, PublicPerson, Tier
+from tikiwallet.identity.rows import person_of
+from tikiwallet.identity.types import Person, PersonId, PersonState, PublicPerson
 from tikiwallet.platform.batching import Reads
 from tikiwallet.platform.db import Database
 
 # How somebody is looked for: an id, a phone number (E.164) or a username in lower case.
 Key: TypeAlias = UUID | str
 PAGE_SIZE = 500
+ERASED = "erased"  # in the place of a phone number
 NOBODY = ""  # no phone number and no username
 
 
@@ -46,7 +48,7 @@ class People:
     async def find_in_full(self, *, phone: str = "", username: str = "") -> Person | None:
         """Like `find`, with the whole phone number and the tier: for operators only."""
         row = await self._find(phone, username)
-        return _person(row) if row is not None else None
+        return person_of(row) if row is not None else None
 
     async def people(self, person_ids: Sequence[PersonId]) -> dict[PersonId, PublicPerson]:
         """Return those of `person_ids` that exist."""
@@ -56,14 +58,14 @@ class People:
     async def person(self, person_id: PersonId) -> Person | None:
         """Return one person with the tier, for other contexts and for the person (never for other people)."""
         row = await self._db.pool.fetchrow(SQL["person_by_id"], person_id)
-        return _person(row) if row is not None else None
+        return person_of(row) if row is not None else None
 
     async def all_in_full(self) -> AsyncIterator[Person]:
         """Yield everybody, for a command that goes through all of them."""
         last = UUID(int=0)
         while rows := await self._db.pool.fetch(SQL["people_after"], last, PAGE_SIZE):
             for row in rows:
-                yield _person(row)
+                yield person_of(row)
             last = rows[-1]["person_id"]
 
     async def _find(self, phone: str, username: str) -> asyncpg.Record | None:
@@ -88,10 +90,10 @@ class People:
 
 
 def _public(row: asyncpg.Record) -> PublicPerson:
-    return PublicPerson(person_id=PersonId(row["person_id"]), username=row["username"], phone_masked=mask(row["phone"]))
-
-
-def _person(row: asyncpg.Record) -> Person:
-    return Person(
-        person_id=PersonId(row["person_id"]), username=row["username"], phone=row["phone"], tier=Tier(row["tier"])
+    state = PersonState(row["state"])
+    return PublicPerson(
+        person_id=PersonId(row["person_id"]),
+        username=row["username"],
+        phone_masked=mask(row["phone"]) if row["phone"] != ERASED else "",
+        takes_money=state not in {PersonState.CLOSING, PersonState.CLOSED},
     )

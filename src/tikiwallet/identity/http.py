@@ -8,6 +8,7 @@ from litestar import Request, Response
 from litestar.handlers import HTTPRouteHandler
 from litestar.params import FromPath
 
+from tikiwallet.identity.closing import Closing, ClosingIsFinal
 from tikiwallet.identity.codes import (
     DIGITS,
     CodeAttemptsUsedUp,
@@ -17,6 +18,7 @@ from tikiwallet.identity.codes import (
     CodeWrong,
     make_code,
 )
+from tikiwallet.identity.export import Export
 from tikiwallet.identity.keys import Jwks
 from tikiwallet.identity.known_devices import make_device_secret, read_device_secret
 from tikiwallet.identity.operators import PersonUnknown
@@ -34,16 +36,16 @@ from tikiwallet.identity.registration import (
 from tikiwallet.identity.service import Identity
 from tikiwallet.identity.session_labels import label_of
 from tikiwallet.identity.sessions import (
+    AccountClosed,
     CredentialsWrong,
     NewSession,
     OpenSession,
-    PersonFrozen,
     Session,
     SessionUnknown,
 )
 from tikiwallet.identity.sms import SmsUnavailable
 from tikiwallet.identity.sms_budget import SmsPaused
-from tikiwallet.identity.types import Person, PersonId, PublicPerson
+from tikiwallet.identity.types import Person, PersonFrozen, PersonId, PublicPerson
 from tikiwallet.platform import session_cookie
 from tikiwallet.platform.audit import By
 from tikiwallet.platform.config import Settings
@@ -97,6 +99,7 @@ class SessionsAnswer(msgspec.Struct, frozen=True, kw_only=True):
 def routes() -> list[HTTPRouteHandler]:
     """Return the routes; they find the context in `app.state.identity`."""
     return [
+        look_at_closing, begin_closing, keep_wallet, export,
         register, send_fresh_code, verify, sign_in, sign_out, list_sessions, end_session, me, find_person, public_keys,
     ]  # fmt: skip
 
@@ -209,7 +212,7 @@ async def verify(request: Request[Any, Any, Any], registration_id: FromPath[UUID
 
 @route(
     "POST", "/v1/sessions", summary="Sign in", tag="identity", signed_in=False, body=SessionOrder, answer=Session,
-    status=201, refusals=(CredentialsWrong, PersonFrozen, TooManyRequests),
+    status=201, refusals=(CredentialsWrong, AccountClosed, TooManyRequests),
     example=SessionOrder(phone="+6591234567", password="seven green umbrellas"),  # noqa: S106
 )  # fmt: skip
 async def sign_in(request: Request[Any, Any, Any]) -> Response[bytes]:
@@ -258,6 +261,42 @@ async def me(request: Request[Any, Any, Any]) -> Response[bytes]:
     person = await _identity(request).people.person(PersonId(caller(request).person_id))
     assert person is not None  # a session belongs to a person, by a foreign key, and people aren't deleted
     return respond(person)
+
+
+@route("GET", "/v1/me/closing", summary="What is in the way of closing my wallet?", tag="identity", answer=Closing)
+async def look_at_closing(request: Request[Any, Any, Any]) -> Response[bytes]:
+    """Show what has to be gone before the wallet can close; nothing changes."""
+    closings = _identity(request).closings
+    return respond(await closings.look(PersonId(caller(request).person_id), now=clock_now(request)))
+
+
+@route(
+    "POST", "/v1/me/closing", summary="Close my wallet", tag="identity", answer=Closing, refusals=(PersonFrozen,),
+)  # fmt: skip
+async def begin_closing(request: Request[Any, Any, Any]) -> Response[bytes]:
+    """Close the wallet, or begin to and say what is in the way: nothing new comes in from then on. Safe to repeat."""
+    closings = _identity(request).closings
+    found = await closings.begin(PersonId(caller(request).person_id), by=asking(request), now=clock_now(request))
+    return respond(found)
+
+
+@route(
+    "DELETE", "/v1/me/closing", summary="Keep my wallet after all", tag="identity", answer=Closing,
+    refusals=(ClosingIsFinal, PersonFrozen),
+)  # fmt: skip
+async def keep_wallet(request: Request[Any, Any, Any]) -> Response[bytes]:
+    """Go back to an active wallet, as long as it isn't being closed for good."""
+    closings = _identity(request).closings
+    found = await closings.keep(PersonId(caller(request).person_id), by=asking(request), now=clock_now(request))
+    return respond(found)
+
+
+@route("GET", "/v1/me/export", summary="Everything you hold of me", tag="identity", answer=Export)
+async def export(request: Request[Any, Any, Any]) -> Response[bytes]:
+    """Answer everything that is held of the caller, as one JSON document to keep."""
+    exports = _identity(request).exports
+    found = await exports.export(PersonId(caller(request).person_id), by=asking(request), now=clock_now(request))
+    return respond(found, headers={"content-disposition": 'attachment; filename="tikiwallet-export.json"'})
 
 
 @route(

@@ -10,7 +10,8 @@ import msgspec
 from tikiwallet.identity.acts import AUDIT, Act
 from tikiwallet.identity.directory import People
 from tikiwallet.identity.queries import SQL
-from tikiwallet.identity.types import Person, PersonState, Tier
+from tikiwallet.identity.states import change_state
+from tikiwallet.identity.types import FreezeReason, Person, PersonState, Tier
 from tikiwallet.platform.audit import By
 from tikiwallet.platform.db import Database
 from tikiwallet.platform.errors import Kind, Refused
@@ -41,17 +42,26 @@ class Operators:
                 )
         return msgspec.structs.replace(person, tier=tier)
 
-    async def set_state(self, username_or_phone: str, state: PersonState, *, by: By, now: datetime) -> Person:
-        """Freeze a person (all sessions stop working at once) or let them in again. Refusal: `PersonUnknown`."""
+    async def freeze(self, username_or_phone: str, reason: FreezeReason, *, by: By, now: datetime) -> Person:
+        """Let nothing leave a person's wallet any more. Repeatable. Refusals: `PersonUnknown`."""
+        return await self._set_state(username_or_phone, PersonState.FROZEN, reason, by=by, now=now)
+
+    async def unfreeze(self, username_or_phone: str, *, by: By, now: datetime) -> Person:
+        """Let a frozen wallet work again: as active, or as closing if its accounts are being closed. Repeatable."""
+        return await self._set_state(username_or_phone, PersonState.ACTIVE, None, by=by, now=now)
+
+    async def _set_state(
+        self, username_or_phone: str, after: PersonState, reason: FreezeReason | None, *, by: By, now: datetime
+    ) -> Person:
         person = await self.find(username_or_phone)
         async with self._db.transaction() as tx:
-            before = (await tx.fetchrow(SQL["lock_person"], person.person_id))["state"]
-            if before != state:
-                await tx.execute(SQL["set_person_state"], person.person_id, state)
-                await AUDIT.record(
-                    tx, Act.STATE_CHANGED, by=by, about=person.person_id, now=now, before=before, after=state.value
-                )
-        return person
+            row = await tx.fetchrow(SQL["lock_person"], person.person_id)
+            if after is PersonState.ACTIVE and row["state"] != PersonState.FROZEN:
+                return person  # nothing to let go
+            if after is PersonState.ACTIVE and row["accounts_close_at"] is not None:
+                after = PersonState.CLOSING
+            await change_state(tx, person.person_id, row, after, by=by, now=now, reason=reason)
+        return msgspec.structs.replace(person, state=after, frozen_because=reason or "")
 
     async def find(self, username_or_phone: str) -> Person:
         """Return the person whom an operator names. Refusal: `PersonUnknown`."""

@@ -21,7 +21,8 @@ import structlog
 
 from tikiwallet.identity.notices import NoticeKind, Notices
 from tikiwallet.identity.queries import SQL
-from tikiwallet.identity.sessions import Session, Sessions, hash_of, person_in
+from tikiwallet.identity.rows import person_of
+from tikiwallet.identity.sessions import Session, Sessions, hash_of
 from tikiwallet.identity.throttling import Throttling
 from tikiwallet.platform.db import Connection, Database
 from tikiwallet.platform.http import SessionInvalid
@@ -68,7 +69,7 @@ class Refreshes:
                 raise SessionInvalid
             await self._throttling.refresh(str(session["session_id"]), now=now)
             made = await self._exchange(tx, session, token, exchange_key=exchange_key, now=now)
-        person = person_in(session)
+        person = person_of(session)
         if not made.successor:
             log.warning("a refresh token was used twice, and its session was ended", session_id=session["session_id"])
             await self._notices.text(person, NoticeKind.SESSION_COPIED, label=session["label"], now=now)

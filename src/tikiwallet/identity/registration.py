@@ -22,7 +22,7 @@ from tikiwallet.identity.queries import SQL
 from tikiwallet.identity.sessions import NewSession, Session, Sessions
 from tikiwallet.identity.texts import TextMessages, Ticket
 from tikiwallet.identity.throttling import Throttling
-from tikiwallet.identity.types import Person, PersonId, Proof, Tier
+from tikiwallet.identity.types import Person, PersonId, PersonState, Proof, Tier
 from tikiwallet.platform.db import Connection, Database
 from tikiwallet.platform.errors import Kind, Refused
 
@@ -185,7 +185,8 @@ class Registrations:
         return row
 
     async def _send(self, ticket: Ticket, code: str, *, now: datetime) -> None:
-        if await self._db.pool.fetchrow(SQL["person_by_phone"], ticket.phone):
+        row = await self._db.pool.fetchrow(SQL["person_by_phone"], ticket.phone)
+        if row is not None and row["state"] != PersonState.CLOSED:
             text = (
                 "Somebody tried to open a TikiWallet with your phone number, which has one already. "
                 "If it was you, sign in instead; if not, there is nothing to do."

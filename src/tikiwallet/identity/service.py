@@ -2,8 +2,10 @@
 
 from datetime import datetime, timedelta
 
+from tikiwallet.identity.closing import CloseAccounts, Closings, FindObstacles
 from tikiwallet.identity.codes import OneTimeCodes, read_code_key
 from tikiwallet.identity.directory import People
+from tikiwallet.identity.export import ExportParts, Exports
 from tikiwallet.identity.forgetting import Forgetting
 from tikiwallet.identity.keys import KeyRing, make_signing_key
 from tikiwallet.identity.known_devices import KnownDevices
@@ -36,12 +38,21 @@ from tikiwallet.platform.throttle import Throttle
 class Identity:
     """People, their sign-ups and sessions.
 
-    `prepare_wallet` is awaited before a verified person is committed and must be repeatable; `sms` replaces the
-    sender that the settings name. Raises `ConfigError` if the settings name a country nobody knows.
+    `prepare_wallet` is awaited before a verified person is committed and must be repeatable; the next three speak for
+    the other contexts when somebody leaves or wants his data; `sms` replaces the sender that the settings name. Raises
+    `ConfigError` if they name a country nobody knows.
     """
 
     def __init__(
-        self, db: Database, settings: Settings, *, prepare_wallet: PrepareWallet, sms: SmsSender | None = None
+        self,
+        db: Database,
+        settings: Settings,
+        *,
+        prepare_wallet: PrepareWallet,
+        find_obstacles: FindObstacles,
+        close_accounts: CloseAccounts,
+        export_parts: ExportParts,
+        sms: SmsSender | None = None,
     ) -> None:
         phones = PhoneRules(countries=settings.phone_countries, default_country=settings.phone_country)
         hasher = PasswordHasher(
@@ -65,6 +76,8 @@ class Identity:
         self.forgetting = Forgetting(db)
         self.devices = KnownDevices(db)
         self.notices = Notices(db, texts=self.texts, throttling=self.throttling)
+        self.closings = Closings(db, find_obstacles=find_obstacles, close_accounts=close_accounts)
+        self.exports = Exports(db, parts=export_parts)
         self.verifications = Verifications(db, operators=self.operators)
         self.sessions = Sessions(
             db, keys=self.keys, hasher=hasher, phones=phones, devices=self.devices, notices=self.notices,

@@ -1,8 +1,9 @@
 """Signing in, staying signed in, signing out.
 
 An access token alone would be good for its minutes whatever happens. So every request also asks the database whether
-the session still lives and its person isn't frozen: signing out and freezing work at once, in every process. A session
-lives six hours at most, and ends when it wasn't used for an hour; `refresh.py` keeps it up meanwhile.
+the session still lives and how its person's account stands: signing out, freezing and closing work at once, in every
+process. A session lives six hours at most, and ends when it wasn't used for an hour; `refresh.py` keeps it up until
+then.
 """
 
 import hashlib
@@ -20,8 +21,9 @@ from tikiwallet.identity.notices import Notice, NoticeKind, Notices
 from tikiwallet.identity.passwords import PasswordHasher
 from tikiwallet.identity.phones import PhoneRules, mask
 from tikiwallet.identity.queries import SQL
+from tikiwallet.identity.rows import person_of
 from tikiwallet.identity.tokens import Claims, check_validity, read_header, sign_token, verify_token
-from tikiwallet.identity.types import Person, PersonId, PersonState, Proof, Tier
+from tikiwallet.identity.types import Person, PersonId, PersonState, Proof
 from tikiwallet.platform.audit import By
 from tikiwallet.platform.batching import Reads
 from tikiwallet.platform.db import Connection, Database
@@ -42,10 +44,10 @@ class CredentialsWrong(Refused):
     code, kind = "credentials_wrong", Kind.UNAUTHENTICATED
 
 
-class PersonFrozen(Refused):
-    """This wallet is frozen; ask the operator."""
+class AccountClosed(Refused):
+    """This wallet was closed; sign up to open a new one."""
 
-    code, kind = "person_frozen", Kind.FORBIDDEN
+    code, kind = "account_closed", Kind.FORBIDDEN
 
 
 class SessionUnknown(Refused):
@@ -136,13 +138,13 @@ class Sessions:
         """Open a session for who knows the password of this phone number. On a new device its owner is told.
 
         Refusals: `CredentialsWrong`, the same and after the same work whether the phone is unknown or the password
-        wrong; `PersonFrozen`, only after the right password; `Overloaded`.
+        wrong; `AccountClosed`, only after the right password; `Overloaded`.
         """
         found = self._phones.for_finding(phone)
         row = await self._db.pool.fetchrow(SQL["person_by_phone"], found)
         matches = await self._hasher.matches(password, row["password_hash"] if row else None)
-        if not matches or row is None or PersonState(row["state"]) is PersonState.FROZEN:
-            refused = PersonFrozen() if matches and row else CredentialsWrong()
+        if not matches or row is None or PersonState(row["state"]) is PersonState.CLOSED:
+            refused = AccountClosed() if matches and row else CredentialsWrong()
             async with self._db.transaction() as tx:
                 by = By.nobody(address=new.address, label=new.label)
                 about, shown = row["person_id"] if row else None, mask(found) if found else ""
@@ -150,7 +152,7 @@ class Sessions:
                     tx, Act.SIGN_IN_REFUSED, by=by, about=about, now=now, reason=refused.code, phone=shown
                 )
             raise refused
-        person = person_in(row)
+        person = person_of(row)
         async with self._db.transaction() as tx:
             is_known = await self.record(tx, person.person_id, new, proved_by=Proof.PASSWORD, now=now)
             if not is_known:
@@ -211,7 +213,7 @@ class Sessions:
             raise SessionInvalid
         if now - (row["last_seen_at"] or row["issued_at"]) >= SEEN_AGAIN_AFTER:
             await self._db.pool.execute(SQL["see_session"], caller.session_id, now)
-        return caller
+        return caller if row["state"] == caller.state else msgspec.structs.replace(caller, state=row["state"])
 
     async def _verified(self, token: str, *, now: datetime) -> tuple[Claims, Caller]:
         """Return what a token says, whenever it holds; what it costs to verify its signature is paid once."""
@@ -274,13 +276,6 @@ class Sessions:
     async def end_all(self, tx: Connection, person_id: PersonId, *, now: datetime, but: UUID | None = None) -> None:
         """End the sessions of a person, all or all but one, with `tx`: e.g. because the password changes."""
         await tx.execute(SQL["revoke_sessions_of_person"], person_id, but, now)
-
-
-def person_in(row: asyncpg.Record) -> Person:
-    """Return the person whose columns a row has."""
-    return Person(
-        person_id=PersonId(row["person_id"]), username=row["username"], phone=row["phone"], tier=Tier(row["tier"])
-    )
 
 
 def hash_of(token: str) -> bytes:

@@ -10,6 +10,7 @@ import msgspec
 
 from tikiwallet.platform.errors import Kind, Refused
 from tikiwallet.platform.http import Caller
+from tikiwallet.platform.money import Balance
 
 PersonId = NewType("PersonId", UUID)
 
@@ -26,24 +27,80 @@ class PersonState(StrEnum):
     """Whether a person may use the wallet."""
 
     ACTIVE = "active"
-    FROZEN = "frozen"  # by an operator: signed out everywhere, and can't sign in
+    FROZEN = "frozen"  # by an operator: receives, reads and settles, and nothing leaves
+    CLOSING = "closing"  # by its owner: nothing new comes in, and it is emptied
+    CLOSED = "closed"  # for ever
 
 
-class Person(msgspec.Struct, frozen=True, kw_only=True):
-    """Somebody with a wallet."""
+class FreezeReason(StrEnum):
+    """Why a wallet is frozen, as its owner is told."""
+
+    ASKED = "asked"  # by its owner
+    UNUSUAL = "unusual"  # something looks wrong; the operator looks at it
+    LAW = "law"  # the operator has to
+
+
+class PersonFrozen(Refused):
+    """This wallet is frozen: it receives and settles, and nothing can leave it; ask the operator."""
+
+    code, kind = "person_frozen", Kind.FORBIDDEN
+
+
+class WalletCloses(Refused):
+    """You are closing this wallet, so nothing new comes in; empty it, or keep it after all."""
+
+    code, kind = "wallet_closes", Kind.CONFLICT
+
+
+def require_giving(state: str) -> None:
+    """Return if money may leave a wallet in this state by its owner's order. Refusal: `PersonFrozen`."""
+    if state == PersonState.FROZEN:
+        raise PersonFrozen
+
+
+def require_taking(state: str) -> None:
+    """Return if its owner may bring money into a wallet in this state. Refusals: `PersonFrozen`, `WalletCloses`."""
+    require_giving(state)
+    if state == PersonState.CLOSING:
+        raise WalletCloses
+
+
+class ObstacleKind(StrEnum):
+    """What stands in the way of closing a wallet."""
+
+    BALANCE = "balance"  # there is money in it
+    OFFLINE_MONEY = "offline_money"  # on a phone, or in payments that aren't decided
+    DEBT = "debt"  # from a double spend
+    OPERATION = "operation"  # a top-up or withdrawal that isn't over
+    PAYMENT = "payment"  # of a request, that isn't over
+
+
+class Obstacle(msgspec.Struct, frozen=True, kw_only=True):
+    """One thing that stands in the way of closing a wallet; `until` when it goes by itself."""
+
+    kind: ObstacleKind
+    amount: Balance | None = None
+    until: datetime | None = None
+
+
+class Person(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """Somebody with a wallet. On the wire `state` is absent while it is active."""
 
     person_id: PersonId
     username: str
     phone: str  # E.164; shown in full only to its owner
     tier: Tier
+    state: PersonState = PersonState.ACTIVE
+    frozen_because: str = ""  # a `FreezeReason`, while frozen
 
 
-class PublicPerson(msgspec.Struct, frozen=True, kw_only=True):
+class PublicPerson(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """What everybody may see of a person: enough to be sure whom one pays."""
 
     person_id: PersonId
     username: str
     phone_masked: str  # +65 •••• 4567
+    takes_money: bool = True  # not while the wallet closes; absent on the wire while it does
 
 
 class Directory(Protocol):

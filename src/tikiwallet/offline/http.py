@@ -8,7 +8,7 @@ from litestar import Request, Response
 from litestar.handlers import HTTPRouteHandler
 from litestar.params import FromPath
 
-from tikiwallet.identity.types import PersonId
+from tikiwallet.identity.types import PersonFrozen, PersonId, WalletCloses, require_taking
 from tikiwallet.ledger.types import InsufficientFunds, LimitExceeded, WalletClosed
 from tikiwallet.offline.audience import AudienceBlocked, AudienceIsYou, AudienceUnknown
 from tikiwallet.offline.debts import DebtOpen
@@ -177,12 +177,13 @@ async def retire_device(request: Request[Any, Any, Any], device_id: FromPath[UUI
     refusals=(
         AudienceBlocked, AudienceIsYou, AudienceUnknown, CurrencyNotOffline, DebtOpen, DeviceRetired, DeviceUnknown,
         InsufficientFunds, LimitExceeded, LoadingStopped, OfflinePaused, PublicKeyInvalid, ReceiveOnly,
-        TooManyVouchers, VoucherAboveLimit, WalletClosed,
+        PersonFrozen, TooManyVouchers, VoucherAboveLimit, WalletCloses, WalletClosed,
     ),
     example=VoucherOrder(device_id=EXAMPLE_ID, amount=Amount(amount_minor=2000, currency="SGD")),
 )  # fmt: skip
 async def load(request: Request[Any, Any, Any]) -> Response[bytes]:
     """Move online money into escrow and answer the voucher that it became; locked to one phone, if one is named."""
+    require_taking(caller(request).state)  # onto a phone: a wallet that closes is emptied of that too
     key = idempotency_key(request)
     order = await read(request, VoucherOrder)
     offline = _offline(request)

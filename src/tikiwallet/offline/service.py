@@ -9,7 +9,7 @@ from uuid import UUID
 
 import structlog
 
-from tikiwallet.identity.types import Directory, Person, PersonId
+from tikiwallet.identity.types import Directory, Obstacle, ObstacleKind, Person, PersonId
 from tikiwallet.ledger.types import Ledger, TransferId
 from tikiwallet.offline.claims import Claims
 from tikiwallet.offline.closing import Closes
@@ -28,6 +28,7 @@ from tikiwallet.offline.release import POST_ADVANCE, Releases
 from tikiwallet.offline.sync import Sync
 from tikiwallet.offline.types import DeviceId, Registered, VoucherId
 from tikiwallet.offline.vouchers import OPEN_VOUCHER, Vouchers
+from tikiwallet.offline.wire import device_answer, money_answer
 from tikiwallet.platform.config import ConfigError, Settings
 from tikiwallet.platform.db import Database
 from tikiwallet.platform.jobs import Handler, Jobs
@@ -160,6 +161,28 @@ class Offline:
         registered = await self.devices.register(order, person, device_id=device_id, name_salt=name_salt, now=now)
         await self.payouts.post_waiting_for(person.person_id)
         return registered
+
+    async def obstacles(self, person_id: PersonId, *, now: datetime) -> list[Obstacle]:
+        """Return what is in the way of closing this person's wallet: what isn't decided yet, and what is owed."""
+        found = [
+            Obstacle(
+                kind=ObstacleKind.DEBT if line.line == "debt" else ObstacleKind.OFFLINE_MONEY,
+                amount=line.amount,
+                until=line.claim_by,
+            )
+            for line in (await self.money.view(person_id, now=now)).lines
+            if line.line != "closed"
+        ]
+        if (await self._db.pool.fetchrow(SQL["unsettled"], person_id))["is_waiting"]:
+            found.append(Obstacle(kind=ObstacleKind.OFFLINE_MONEY))
+        return found
+
+    async def export(self, person_id: PersonId, *, now: datetime) -> dict[str, object]:
+        """Return what this context holds of a person: phones, and the money on them and on its way."""
+        return {
+            "devices": [device_answer(item) for item in await self.devices.of_person(person_id)],
+            "money": money_answer(await self.money.view(person_id, now=now)),
+        }
 
     async def settle_up(self, person_id: PersonId) -> None:
         """Pay one person what waits for them, and collect what they owe. Repeatable."""

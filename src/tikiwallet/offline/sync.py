@@ -12,7 +12,7 @@ import msgspec
 import structlog
 
 from tikicash.messages import Certificate, IssuerKey, Revocations, Signed, SignedTime
-from tikiwallet.identity.types import Person, PersonId
+from tikiwallet.identity.types import Person, PersonId, require_taking
 from tikiwallet.ledger.types import TransferId
 from tikiwallet.offline.certificates import certificate_at_hand, certify, lock_holder
 from tikiwallet.offline.claims import Appended, Claims, Judged, sentence_of
@@ -167,6 +167,7 @@ class Sync:
             if missing_minor <= 0:
                 return None, None
             try:
+                require_taking(person.state)  # settling goes on, loading doesn't
                 voucher_id = await self._vouchers.draft_next(
                     tx, person, device, amount_minor=missing_minor, number=number, draw=draw, now=now
                 )

@@ -8,7 +8,14 @@ from litestar import Request, Response
 from litestar.handlers import HTTPRouteHandler
 from litestar.params import FromPath
 
-from tikiwallet.identity.types import PersonId, StepUpRequired
+from tikiwallet.identity.types import (
+    PersonFrozen,
+    PersonId,
+    StepUpRequired,
+    WalletCloses,
+    require_giving,
+    require_taking,
+)
 from tikiwallet.ledger.types import InsufficientFunds, LimitExceeded, TransferId, WalletClosed
 from tikiwallet.payments.request_payments import PaymentUnderway
 from tikiwallet.payments.requests import (
@@ -30,7 +37,7 @@ from tikiwallet.payments.statements import (
     StatementQuery,
     StatementTooLong,
 )
-from tikiwallet.payments.transfers import MemoInvalid, PayeeIsPayer, PayeeUnknown, TransferUnknown
+from tikiwallet.payments.transfers import MemoInvalid, PayeeCloses, PayeeIsPayer, PayeeUnknown, TransferUnknown
 from tikiwallet.payments.types import (
     Allowances,
     Balances,
@@ -55,7 +62,8 @@ from tikiwallet.platform.throttle import Throttle, TooManyRequests
 AnyRequest = Request[Any, Any, Any]
 Q = TypeVar("Q")
 
-MONEY_MOVES = (InsufficientFunds, LimitExceeded, StepUpRequired, TooManyRequests, WalletClosed)
+MONEY_MOVES = (InsufficientFunds, LimitExceeded, PersonFrozen, StepUpRequired, TooManyRequests, WalletClosed)
+MONEY_COMES = (PersonFrozen, WalletCloses)
 PAGE_QUERY = (("cursor", "where the page before this one ended"), ("limit", "1 to 100; 20 if not given"))
 HISTORY_QUERY = (
     *PAGE_QUERY,
@@ -88,6 +96,18 @@ def payments_of(request: AnyRequest) -> Payments:
 def person_of(request: AnyRequest) -> PersonId:
     """Return who is asking, proven by the session."""
     return PersonId(http.caller(request).person_id)
+
+
+def payer_of(request: AnyRequest) -> http.Caller:
+    """Return who is asking to pay. Refusal: `PersonFrozen`."""
+    require_giving(http.caller(request).state)
+    return http.caller(request)
+
+
+def taker_of(request: AnyRequest) -> PersonId:
+    """Return who is asking for money. Refusals: `PersonFrozen`, `WalletCloses`."""
+    require_taking(http.caller(request).state)
+    return person_of(request)
 
 
 def order_key(request: AnyRequest) -> str:
@@ -128,7 +148,8 @@ async def get_limits(request: AnyRequest) -> Response[bytes]:
 
 @route(
     "POST", "/v1/transfers", summary="Pay somebody", tag="payments", body=SendOrder, answer=Receipt, status=201,
-    idempotent=True, thin=True, refusals=(MemoInvalid, CurrencyNotOffered, PayeeUnknown, PayeeIsPayer, *MONEY_MOVES),
+    idempotent=True, thin=True,
+    refusals=(MemoInvalid, CurrencyNotOffered, PayeeUnknown, PayeeIsPayer, PayeeCloses, *MONEY_MOVES),
     example=SendOrder(to=PersonRef(username="bob"), amount=ONE_COFFEE, memo="coffee"),
 )  # fmt: skip
 async def post_transfer(request: AnyRequest) -> Response[bytes]:
@@ -137,7 +158,7 @@ async def post_transfer(request: AnyRequest) -> Response[bytes]:
     key = order_key(request)
     return http.respond(
         await payments_of(request).transfers.send(
-            order, caller=http.caller(request), key=key, now=http.clock_now(request)
+            order, caller=payer_of(request), key=key, now=http.clock_now(request)
         ),
         status=201,
     )
@@ -166,7 +187,7 @@ async def get_history(request: AnyRequest) -> Response[bytes]:
 @route(
     "POST", "/v1/requests", summary="Ask somebody for money", tag="payments", body=RequestOrder, answer=MoneyRequest,
     status=201, idempotent=True,
-    refusals=(MemoInvalid, CurrencyNotOffered, PayerUnknown, PayerIsPayee, RequestsTooMany),
+    refusals=(MemoInvalid, CurrencyNotOffered, PayerUnknown, PayerIsPayee, RequestsTooMany, *MONEY_COMES),
     example=RequestOrder(payer=PersonRef(username="alice"), amount=ONE_COFFEE, memo="you owe me a coffee"),
 )  # fmt: skip
 async def post_request(request: AnyRequest) -> Response[bytes]:
@@ -174,7 +195,7 @@ async def post_request(request: AnyRequest) -> Response[bytes]:
     order = await http.read(request, RequestOrder)
     key = http.idempotency_key(request)
     asked = await payments_of(request).requests.ask(
-        order, payee_id=person_of(request), key=key, now=http.clock_now(request)
+        order, payee_id=taker_of(request), key=key, now=http.clock_now(request)
     )
     return http.respond(asked, status=201)
 
@@ -208,7 +229,7 @@ async def get_request(request: AnyRequest, request_id: FromPath[UUID]) -> Respon
 async def post_request_payment(request: AnyRequest, request_id: FromPath[UUID]) -> Response[bytes]:
     """Pay the request, once and for ever, and answer it with its receipt."""
     paid = await payments_of(request).request_payments.pay(
-        request_id, caller=http.caller(request), key=order_key(request), now=http.clock_now(request)
+        request_id, caller=payer_of(request), key=order_key(request), now=http.clock_now(request)
     )
     return http.respond(paid, status=201)
 
@@ -235,14 +256,14 @@ async def post_request_cancellation(request: AnyRequest, request_id: FromPath[UU
 
 @route(
     "POST", "/v1/shown-requests", summary="My phone shows a request code", tag="payments", body=ShownOrder,
-    answer=ShownRequest, refusals=(CurrencyNotOffered, CodeNotYours, CodeDiffers, CodesTooMany),
+    answer=ShownRequest, refusals=(CurrencyNotOffered, CodeNotYours, CodeDiffers, CodesTooMany, *MONEY_COMES),
     example=ShownOrder(reference="RPqV0m6e2Q1yFzqk0m7u9wABAgMEBQYH", amount=ONE_COFFEE),
 )  # fmt: skip
 async def post_shown_request(request: AnyRequest) -> Response[bytes]:
     """Make a code payable online for two minutes more; to be repeated while it is shown. Answers how it stands."""
     order = await http.read(request, ShownOrder)
     shown = payments_of(request).shown_requests
-    return http.respond(await shown.show(order, payee_id=person_of(request), now=http.clock_now(request)))
+    return http.respond(await shown.show(order, payee_id=taker_of(request), now=http.clock_now(request)))
 
 
 @route(
@@ -265,7 +286,7 @@ async def post_shown_request_payment(request: AnyRequest, reference: FromPath[st
     """Pay the code, once and for ever, while the payee's phone is in touch, and answer it with its receipt."""
     order = await http.read(request, ShownPayment)
     paid = await payments_of(request).shown_requests.pay(
-        reference, memo=order.memo, caller=http.caller(request), key=order_key(request),
+        reference, memo=order.memo, caller=payer_of(request), key=order_key(request),
         now=http.clock_now(request),
     )  # fmt: skip
     return http.respond(paid, status=201)

@@ -45,6 +45,12 @@ class PayeeIsPayer(Refused):
     code, kind = "payee_is_payer", Kind.UNPROCESSABLE
 
 
+class PayeeCloses(Refused):
+    """This person is closing their wallet and takes no more money."""
+
+    code, kind = "payee_closes", Kind.CONFLICT
+
+
 class MemoInvalid(Refused):
     """A memo has at most 140 characters, all of them visible."""
 
@@ -69,9 +75,9 @@ class Transfers:
     async def send(self, order: SendOrder, *, caller: Caller, key: str, now: datetime) -> Receipt:
         """Pay `order` from the caller's wallet, at most once for each `key`; a retry gets the same receipt.
 
-        Refusals: `MemoInvalid`, `CurrencyNotOffered`, `PayeeUnknown`, `PayeeIsPayer`, `InsufficientFunds`,
-        `StepUpRequired`, `LimitExceeded`, `WalletClosed`, `IdempotencyKeyReused`. None is remembered: the same key is
-        judged anew.
+        Refusals: `MemoInvalid`, `CurrencyNotOffered`, `PayeeUnknown`, `PayeeIsPayer`, `PayeeCloses`,
+        `InsufficientFunds`, `StepUpRequired`, `LimitExceeded`, `WalletClosed`, `IdempotencyKeyReused`. None is
+        remembered: the same key is judged anew.
         """
         payer_id = PersonId(caller.person_id)
         check_memo(order.memo)
@@ -81,6 +87,8 @@ class Transfers:
             raise PayeeUnknown(field="to")
         if payee.person_id == payer_id:
             raise PayeeIsPayer(field="to")
+        if not payee.takes_money:
+            raise PayeeCloses(field="to")
         assert payer is not None, payer_id
         await self._new_payees.check(caller, payee.person_id, order.amount, now=now)
         transfer = payment(

@@ -82,6 +82,15 @@ class Wallets:
             accounts = await self._ledger.accounts(account_ids)
         return [_allowance(accounts[account_id], now=now) for account_id in account_ids]
 
+    async def close(self, person_id: PersonId) -> bool:
+        """Close the wallet of a person in every currency, for ever; False if there is money in it. Repeatable."""
+        account_ids = [wallet_account_id(person_id, currency) for currency in self.currencies]
+        for account_id, account in (await self._ledger.accounts(account_ids)).items():
+            if account.balance_minor:
+                return False
+            await self._ledger.close_account(account_id)
+        return True
+
     async def refusal(self, transfer: Transfer, outcome: PostOutcome, *, now: datetime) -> Refused:
         """Return what to tell a person whose transfer was refused."""
         return await refusal_for(self._ledger, transfer, outcome, now=now)

@@ -118,10 +118,11 @@ class Overloaded(Refused):
 
 
 class Caller(msgspec.Struct, frozen=True, kw_only=True):
-    """Who is asking: proven by a session."""
+    """Who is asking: proven by a session. `state` is how the account stands, in the words of who keeps it."""
 
     person_id: UUID
     session_id: UUID
+    state: str = "active"
 
 
 Authenticate = Callable[[str], Awaitable[Caller]]

@@ -11,6 +11,14 @@ RETURNING *;
 -- operation_by_id --
 SELECT * FROM funding.operation WHERE operation_id = $1;
 
+-- operations_underway --
+SELECT amount_minor, currency FROM funding.operation
+WHERE person_id = $1 AND state NOT IN ('refused', 'settled', 'declined', 'returned') ORDER BY created_at;
+
+-- operations_of_person --
+SELECT operation_id, kind, amount_minor, currency, bank, state, created_at, changed_at FROM funding.operation
+WHERE person_id = $1 ORDER BY created_at DESC LIMIT $2;
+
 -- lease_operation --
 UPDATE funding.operation SET attempt = attempt + 1, leased_until = $3
 WHERE operation_id = $1

@@ -1,40 +1,70 @@
 -- The named queries of the identity context. Instants are arguments: one clock per request, at the edge.
 
 -- person_by_phone --
-SELECT person_id, username, phone, tier, state, password_hash FROM identity.person WHERE phone = $1;
+-- Who closed a wallet and opened another with the same phone is the one who is still there.
+SELECT person_id, username, phone, tier, state, frozen_because, password_hash FROM identity.person
+WHERE phone = $1 ORDER BY (state = 'closed'), closed_at DESC LIMIT 1;
 
 -- username_is_taken --
 SELECT true FROM identity.person WHERE lower(username COLLATE "C") = lower($1 COLLATE "C");
 
 -- people_named --
--- By id, by phone number and by username in lower case: three looks into an index, whoever asks for whom.
-SELECT person_id, username, phone, tier FROM identity.person WHERE person_id = ANY($1::uuid[])
+-- By id, by phone number and by username in lower case: three looks into an index, whoever asks for whom. Who has left
+-- is found by id only: for histories.
+SELECT person_id, username, phone, tier, state, frozen_because FROM identity.person WHERE person_id = ANY($1::uuid[])
 UNION ALL
-SELECT person_id, username, phone, tier FROM identity.person WHERE phone = ANY($2::text[])
+SELECT person_id, username, phone, tier, state, frozen_because FROM identity.person
+WHERE phone = ANY($2::text[]) AND state <> 'closed'
 UNION ALL
-SELECT person_id, username, phone, tier FROM identity.person
-WHERE lower(username COLLATE "C") = ANY($3::text[]);
+SELECT person_id, username, phone, tier, state, frozen_because FROM identity.person
+WHERE lower(username COLLATE "C") = ANY($3::text[]) AND state <> 'closed';
 
 -- person_by_id --
-SELECT person_id, username, phone, tier FROM identity.person WHERE person_id = $1;
+SELECT person_id, username, phone, tier, state, frozen_because FROM identity.person WHERE person_id = $1;
 
 -- credentials_of_person --
 SELECT person_id, username, phone, tier, state, password_hash FROM identity.person WHERE person_id = $1;
 -- people_after --
-SELECT person_id, username, phone, tier FROM identity.person WHERE person_id > $1 ORDER BY person_id LIMIT $2;
+SELECT person_id, username, phone, tier, state, frozen_because FROM identity.person
+WHERE person_id > $1 AND state <> 'closed' ORDER BY person_id LIMIT $2;
 
 -- insert_person --
 INSERT INTO identity.person (person_id, username, phone, password_hash, tier, created_at)
 VALUES ($1, $2, $3, $4, $5, $6);
 
 -- lock_person --
-SELECT tier, state FROM identity.person WHERE person_id = $1 FOR UPDATE;
+SELECT tier, state, frozen_because, accounts_close_at FROM identity.person WHERE person_id = $1 FOR UPDATE;
 
 -- set_person_tier --
 UPDATE identity.person SET tier = $2 WHERE person_id = $1;
 
 -- set_person_state --
-UPDATE identity.person SET state = $2 WHERE person_id = $1;
+UPDATE identity.person SET state = $2, frozen_because = $3, closed_at = $4 WHERE person_id = $1;
+
+-- begin_closing_accounts --
+UPDATE identity.person SET accounts_close_at = coalesce(accounts_close_at, $2)
+WHERE person_id = $1 AND state = 'closing' RETURNING true;
+
+-- people_leaving --
+SELECT person_id FROM identity.person WHERE state = 'closing' ORDER BY person_id;
+
+-- people_to_erase --
+SELECT person_id FROM identity.person
+WHERE state = 'closed' AND erased_at IS NULL AND closed_at <= $1 ORDER BY closed_at LIMIT $2;
+
+-- erase_person --
+SELECT identity.erase_person($1, $2);
+
+-- person_to_export --
+SELECT person_id, username, phone, tier, state, frozen_because, created_at, closed_at FROM identity.person
+WHERE person_id = $1;
+
+-- sessions_to_export --
+SELECT session_id, label, issued_at, last_seen_at, expires_at, revoked_at FROM identity.session
+WHERE person_id = $1 ORDER BY issued_at, session_id;
+
+-- end_sessions_of_person --
+UPDATE identity.session SET revoked_at = greatest($2, issued_at) WHERE person_id = $1 AND revoked_at IS NULL;
 
 -- insert_audit_entry --
 -- The trigger gives it its number and its place in the chain.
@@ -102,11 +132,11 @@ VALUES ($1, $2, $3, $4, $5, $3, $6);
 
 -- live_sessions --
 -- LIMIT keeps the planner from reading all people at once, which it takes for cheap while a city is small.
-SELECT s.session_id, s.person_id, s.issued_at, s.expires_at, s.last_seen_at
+SELECT s.session_id, s.person_id, s.issued_at, s.expires_at, s.last_seen_at, standing.state
 FROM identity.session AS s
 CROSS JOIN LATERAL (
-    SELECT FROM identity.person AS p WHERE p.person_id = s.person_id AND p.state = 'active' LIMIT 1
-) AS active
+    SELECT p.state FROM identity.person AS p WHERE p.person_id = s.person_id AND p.state <> 'closed' LIMIT 1
+) AS standing
 WHERE s.session_id = ANY($1::uuid[]) AND s.revoked_at IS NULL;
 
 -- see_session --
@@ -136,9 +166,10 @@ WHERE person_id = $1 AND revoked_at IS NULL AND session_id IS DISTINCT FROM $2;
 INSERT INTO identity.refresh_token (token_hash, session_id, follows_hash, issued_at) VALUES ($1, $2, $3, $4);
 
 -- lock_session_of_refresh_token --
-SELECT s.session_id, s.person_id, s.issued_at, s.expires_at, s.last_seen_at, s.label, p.username, p.phone, p.tier
+SELECT s.session_id, s.person_id, s.issued_at, s.expires_at, s.last_seen_at, s.label, p.username, p.phone, p.tier,
+    p.state, p.frozen_because
 FROM identity.session AS s
-INNER JOIN identity.person AS p ON p.person_id = s.person_id AND p.state = 'active'
+INNER JOIN identity.person AS p ON p.person_id = s.person_id AND p.state <> 'closed'
 WHERE s.session_id = (SELECT t.session_id FROM identity.refresh_token AS t WHERE t.token_hash = $1)
 AND s.revoked_at IS NULL
 FOR UPDATE OF s;

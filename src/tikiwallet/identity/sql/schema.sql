@@ -34,6 +34,46 @@ BEGIN
     RETURN NEW;
 END $$;
 
+CREATE FUNCTION identity.erase_person(p_person_id uuid, p_now timestamp with time zone) RETURNS boolean
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $_$
+DECLARE
+    v_phone text;
+BEGIN
+    SELECT phone INTO v_phone FROM identity.person
+    WHERE person_id = p_person_id AND state = 'closed' AND erased_at IS NULL FOR UPDATE;
+    IF NOT FOUND THEN RETURN false; END IF;
+    UPDATE identity.person SET
+        username = 'gone_' || left(replace(gen_random_uuid()::text, '-', ''), 20), phone = 'erased',
+        password_hash = '$argon2id$erased', erased_at = p_now
+    WHERE person_id = p_person_id;
+    UPDATE identity.session SET label = '' WHERE person_id = p_person_id;
+    WITH old AS (
+        DELETE FROM identity.registration WHERE person_id = p_person_id OR (phone = v_phone AND expires_at < p_now)
+        RETURNING registration_id
+    )
+    DELETE FROM identity.one_time_code USING old WHERE purpose = 'registration' AND request_id = old.registration_id;
+    RETURN true;
+END $_$;
+
+CREATE FUNCTION identity.person_state_follows_the_rules() RETURNS trigger
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+BEGIN
+    IF (OLD.state, NEW.state) NOT IN (
+        ('active', 'frozen'), ('active', 'closing'), ('frozen', 'active'), ('frozen', 'closing'), ('closing', 'active'),
+        ('closing', 'frozen'), ('closing', 'closed')
+    ) OR (NEW.state = 'active' AND NEW.accounts_close_at IS NOT NULL)
+        OR (NEW.state = 'closed' AND NEW.accounts_close_at IS NULL)
+    THEN
+        RAISE EXCEPTION 'a person cannot go from % to %', OLD.state, NEW.state
+            USING ERRCODE = 'check_violation', CONSTRAINT = 'person_state_follows_the_rules';
+    END IF;
+    RETURN NEW;
+END $$;
+
 CREATE FUNCTION identity.refuse_audit_change() RETURNS trigger
     LANGUAGE plpgsql
     AS $$
@@ -224,8 +264,8 @@ CREATE TABLE identity.person (
     created_at timestamp with time zone NOT NULL,
     outgoing_capped_until timestamp with time zone,
     CONSTRAINT password_is_argon2id CHECK (starts_with(password_hash, '$argon2id$'::text)),
-    CONSTRAINT person_state_known CHECK ((state = ANY (ARRAY['active'::text, 'frozen'::text]))),
-    CONSTRAINT phone_is_e164 CHECK ((phone ~ '^\+[1-9][0-9]{6,14}$'::text)),
+    CONSTRAINT person_state_known CHECK ((state = ANY (ARRAY['active'::text, 'frozen'::text, 'closing'::text, 'closed'::text]))),
+    CONSTRAINT phone_is_e164 CHECK (((phone ~ '^\+[1-9][0-9]{6,14}$'::text) OR ((erased_at IS NOT NULL) AND (phone = 'erased'::text)))),
     CONSTRAINT tier_known CHECK ((tier = ANY (ARRAY['phone'::text, 'identified'::text, 'till'::text]))),
     CONSTRAINT username_shape CHECK ((username ~ '^[A-Za-z][A-Za-z0-9_]{2,29}$'::text))
 );
@@ -523,6 +563,15 @@ ALTER TABLE ONLY identity.session
     ADD CONSTRAINT session_of_a_person FOREIGN KEY (person_id) REFERENCES identity.person(person_id);
 
 GRANT USAGE ON SCHEMA identity TO tikiwallet_identity;
+
+REVOKE ALL ON FUNCTION identity.chain_audit_entry() FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION identity.erase_person(p_person_id uuid, p_now timestamp with time zone) FROM PUBLIC;
+GRANT ALL ON FUNCTION identity.erase_person(p_person_id uuid, p_now timestamp with time zone) TO tikiwallet_identity;
+
+REVOKE ALL ON FUNCTION identity.person_state_follows_the_rules() FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION identity.refuse_audit_change() FROM PUBLIC;
 
 GRANT SELECT ON TABLE identity.audit_entry TO tikiwallet_identity;
 

@@ -7,6 +7,9 @@ INSERT INTO payments.wallet (account_id, person_id, currency) VALUES ($1, $2, $3
 -- wallet_owners --
 SELECT account_id, person_id FROM payments.wallet WHERE account_id = ANY($1);
 
+-- is_paying_requests --
+SELECT EXISTS (SELECT FROM payments.request WHERE state = 'accepted' AND (payer_id = $1 OR payee_id = $1));
+
 -- insert_request --
 INSERT INTO payments.request (
     request_id, payee_id, payer_id, amount_minor, currency, memo, created_at, expires_at, changed_at
