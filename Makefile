@@ -1,6 +1,6 @@
 # make run    set everything up and serve the wallet       make test   everything that CI runs
 # make demo   three people pay each other with no network  make check  format, lint, types, arrow, tidy
-.PHONY: help run demo sim load mutants fuzz semgrep bench bench-quick bench-web screenshots lighthouse webkit check fix test setup setup-dev web schema codes lock clean
+.PHONY: help run demo sim load mutants fuzz semgrep bench bench-quick timing bench-web screenshots lighthouse webkit check fix test setup setup-dev web schema codes lock clean
 .DEFAULT_GOAL := help
 PYTHON ?= python3
 VENV := .venv
@@ -109,6 +109,10 @@ bench: setup-dev
 
 bench-quick: setup-dev
 	@$(BIN)/python -m bench --quick
+
+# Does the time of an answer tell whether a phone number has a wallet?
+timing: setup-dev
+	@$(BIN)/python -m bench.equal_work
 
 check: setup-dev
 	@$(BIN)/ruff format --check --quiet . && $(BIN)/ruff check --quiet .

@@ -131,3 +131,37 @@ async def test_no_character_of_a_password_is_dropped_or_changed() -> None:
 
 def test_common_passwords_are_lower_case_and_long_enough_to_matter() -> None:
     assert all(word == word.casefold() and len(word) >= LENGTH_MIN for word in COMMON)
+
+
+async def test_letters_of_one_meaning_are_one_password_and_older_hashes_still_match() -> None:
+    hasher = weak_hasher()
+    password_hash = await hasher.hash("of\ufb01ce \uff17 umbrellas")
+    assert await hasher.matches("office 7 umbrellas", password_hash)
+    before = hasher._argon2.hash("of\ufb01ce \uff17 umbrellas".encode())  # as the release before wrote it
+    assert await hasher.matches("of\ufb01ce \uff17 umbrellas", before)
+    assert not await hasher.matches("office 7 umbrellas", before)
+
+
+async def test_a_long_password_counts_to_its_last_letter() -> None:
+    hasher = weak_hasher()
+    password = "ab cd" * 25 + "end"
+    check_password(password, username="asha", phone="+6591234567")
+    password_hash = await hasher.hash(password)
+    assert await hasher.matches(password, password_hash)
+    assert not await hasher.matches(password[:-1] + "t", password_hash)
+
+
+@pytest.mark.parametrize(
+    ("password", "why"),
+    [
+        ("seven77", "A password has 8 to 128 characters."), ("x y z 1 " * 17, "A password has 8 to 128 characters."),
+        ("password1", "Many people use this password; choose another one."),
+        ("my TikiWallet 7", "A password must not contain the name of this wallet."),
+        ("it is asha herself", "A password must not contain the username."),
+        ("call 91234567 now", "A password must not contain the phone number."),
+    ],
+)  # fmt: skip
+def test_a_refusal_says_why(password: str, why: str) -> None:
+    with pytest.raises(PasswordRefused) as refused:
+        check_password(password, username="asha", phone="+6591234567")
+    assert refused.value.detail == why

@@ -36,12 +36,14 @@ class PasswordRefused(Refused):
     code, kind = "password_refused", Kind.UNPROCESSABLE
 
 
-def check_password(password: str, *, username: str, phone: str) -> None:
+def check_password(password: str, *, phone: str, username: str | None) -> None:
     """Refuse (`PasswordRefused`) a password that is too short, too long or easily guessed by who knows the person.
 
-    `phone` is E.164. There are no rules of composition: they make passwords worse.
+    `phone` is E.164, `username` None where it isn't proven yet whose it is. There are no rules of composition: they
+    make passwords worse (NIST SP 800-63B-4, section 3.1.1.2). Eight characters are enough because a password alone
+    opens no session on a device that wasn't seen before.
     """
-    text = unicodedata.normalize("NFC", password)
+    text = unicodedata.normalize("NFKC", password)
     if not LENGTH_MIN <= len(text) <= LENGTH_MAX:
         raise PasswordRefused(f"A password has {LENGTH_MIN} to {LENGTH_MAX} characters.", field="password")
     folded = text.casefold()
@@ -49,7 +51,7 @@ def check_password(password: str, *, username: str, phone: str) -> None:
         raise PasswordRefused("Many people use this password; choose another one.", field="password")
     if any(word in folded for word in WORDS_OF_THE_WALLET):
         raise PasswordRefused("A password must not contain the wallet's name.", field="password")
-    if username.casefold() in folded:
+    if username is not None and username.casefold() in folded:
         raise PasswordRefused("A password must not contain the username.", field="password")
     if phone[-LENGTH_MIN:] in folded:
         raise PasswordRefused("A password must not contain the phone number.", field="password")
@@ -80,8 +82,13 @@ class PasswordHasher:
         return matched and password_hash is not None
 
     def _verify(self, password: str, password_hash: str) -> bool:
+        # One that was set when only equal letters were made equal, and not letters of equal meaning (ﬁ and fi).
+        as_before = unicodedata.normalize("NFC", password).encode()
+        return any(self._is(password_hash, text) for text in dict.fromkeys((_bytes(password), as_before)))
+
+    def _is(self, password_hash: str, text: bytes) -> bool:
         try:
-            return self._argon2.verify(password_hash, _bytes(password))
+            return self._argon2.verify(password_hash, text)
         except VerifyMismatchError:
             return False
 
@@ -98,4 +105,4 @@ class PasswordHasher:
 
 def _bytes(password: str) -> bytes:
     # The same letters can reach us in two forms (é as one character or two), depending on the keyboard.
-    return unicodedata.normalize("NFC", password).encode()
+    return unicodedata.normalize("NFKC", password).encode()
