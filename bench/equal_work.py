@@ -24,8 +24,10 @@ import click
 
 from tikiwallet.app import CONTEXTS, Parts
 from tikiwallet.identity.codes import make_code
+from tikiwallet.identity.password_resets import NewReset
+from tikiwallet.identity.refresh import make_refresh_token
 from tikiwallet.identity.registration import NewRegistration, RegistrationStarted
-from tikiwallet.identity.sessions import CredentialsWrong
+from tikiwallet.identity.sessions import CredentialsWrong, NewSession
 from tikiwallet.identity.types import PersonId
 from tikiwallet.platform.config import read_settings
 from tikiwallet.platform.embedded_postgres import EmbeddedPostgres
@@ -88,7 +90,7 @@ class Ways:
         """Give the known number a wallet."""
         code, now = make_code(), datetime.now(UTC)
         started = await self._register(KNOWN, code)
-        await self._identity.registrations.verify(started.registration_id, code=code, session_id=uuid4(), now=now)
+        await self._identity.registrations.verify(started.registration_id, _new_session(), code=code, now=now)
 
     async def _register(self, phone: str, code: str) -> RegistrationStarted:
         new = NewRegistration(uuid4(), PersonId(uuid4()), code)
@@ -106,12 +108,20 @@ class Ways:
             self._started[phone].registration_id, code=make_code(), now=datetime.now(UTC)
         )
 
+    async def lost_password(self, phone: str) -> None:
+        """Ask for a new password."""
+        await self._identity.password_resets.begin(NewReset(uuid4(), make_code()), phone=phone, now=datetime.now(UTC))
+
     async def sign_in(self, phone: str) -> None:
         """Sign in with a wrong password."""
         with contextlib.suppress(CredentialsWrong):
             await self._identity.sessions.sign_in(
-                phone=phone, password="a wrong one", session_id=uuid4(), now=datetime.now(UTC)
+                _new_session(), phone=phone, password="a wrong one", now=datetime.now(UTC)
             )
+
+
+def _new_session() -> NewSession:
+    return NewSession(session_id=uuid4(), refresh_token=make_refresh_token())
 
 
 @contextlib.asynccontextmanager
@@ -141,6 +151,7 @@ async def measure(folder: Path, postgres: EmbeddedPostgres, *, pairs: int) -> No
 
         named: dict[str, Way] = {
             "sign-up": ways.sign_up, "sign-up + resend": sign_up_and_fresh_code, "sign-in": ways.sign_in,
+            "lost password": ways.lost_password,
         }  # fmt: skip
         for name, way in named.items():
             known, unknown = await time_both(way, pairs=pairs)

@@ -14,7 +14,7 @@ from litestar.exceptions import HTTPException
 from tikiwallet.funding import http as funding_http
 from tikiwallet.funding.service import Funding
 from tikiwallet.identity import http as identity_http
-from tikiwallet.identity import http_proofs, http_sessions, http_texts
+from tikiwallet.identity import http_proofs, http_recovery, http_sessions, http_texts
 from tikiwallet.identity.service import Identity
 from tikiwallet.identity.types import Obstacle, PersonId
 from tikiwallet.ledger.service import PostgresLedger
@@ -181,6 +181,7 @@ def build_app(settings: Settings, *, database_url: str, clock: http.Clock = http
             *identity_http.routes(),
             *http_proofs.routes(),
             *http_sessions.routes(),
+            *http_recovery.routes(),
             *http_texts.routes(),
             *payments_http.routes(),
             *funding_http.routes(),

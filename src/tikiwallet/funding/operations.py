@@ -160,7 +160,7 @@ class Operations:
 
     async def underway(self, person_id: PersonId) -> list[Obstacle]:
         """Return what keeps this person's wallet from being closed."""
-        rows = await self._db.pool.fetch(SQL["operations_underway"], person_id)
+        rows = await self._db.pool.fetch(SQL["operations_of_person_underway"], person_id)
         return [Obstacle(kind=ObstacleKind.OPERATION, amount=Balance(**row)) for row in rows]
 
     async def export(self, person_id: PersonId) -> list[dict[str, object]]:

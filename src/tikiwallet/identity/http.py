@@ -129,11 +129,11 @@ def _new_session(request: Request[Any, Any, Any]) -> NewSession:
         device = make_device_secret()
     return NewSession(
         session_id=uuid4(), refresh_token=make_refresh_token(), label=_label(request), device=device,
-        address=_address(request),
+        address=address_of(request),
     )  # fmt: skip
 
 
-def _address(request: Request[Any, Any, Any]) -> str:
+def address_of(request: Request[Any, Any, Any]) -> str:
     """Return whose tries these are: the peer, or whom a proxy of ours says it speaks for."""
     settings: Settings = request.app.state.settings
     return client_address(
@@ -150,7 +150,7 @@ def _label(request: Request[Any, Any, Any]) -> str:
 def asking(request: Request[Any, Any, Any]) -> By:
     """Return who is asking, and from where, for the audit log."""
     who = caller(request)
-    return By.person(who.person_id, address=_address(request), session_id=who.session_id, label=_label(request))
+    return By.person(who.person_id, address=address_of(request), session_id=who.session_id, label=_label(request))
 
 
 @route(
@@ -165,7 +165,7 @@ def asking(request: Request[Any, Any, Any]) -> By:
 async def register(request: Request[Any, Any, Any]) -> Response[bytes]:
     """Begin a sign-up. The answer is the same whether or not the phone has a wallet already."""
     order = await read(request, RegistrationOrder)
-    await _identity(request).throttling.sign_up(address=_address(request), now=clock_now(request))
+    await _identity(request).throttling.sign_up(address=address_of(request), now=clock_now(request))
     started = await _identity(request).registrations.register(
         NewRegistration(uuid4(), PersonId(uuid4()), make_code()),
         phone=order.phone, username=order.username, password=order.password, now=clock_now(request),
@@ -183,7 +183,7 @@ async def register(request: Request[Any, Any, Any]) -> Response[bytes]:
 )  # fmt: skip
 async def send_fresh_code(request: Request[Any, Any, Any], registration_id: FromPath[UUID]) -> Response[bytes]:
     """Send a fresh code; the one before stops working and wrong tries stay counted."""
-    await _identity(request).throttling.code(address=_address(request), now=clock_now(request))
+    await _identity(request).throttling.code(address=address_of(request), now=clock_now(request))
     started = await _identity(request).registrations.send_fresh_code(
         registration_id, code=make_code(), now=clock_now(request)
     )
@@ -202,7 +202,7 @@ async def send_fresh_code(request: Request[Any, Any, Any], registration_id: From
 async def verify(request: Request[Any, Any, Any], registration_id: FromPath[UUID]) -> Response[bytes]:
     """Make the person, with a wallet, and sign them in."""
     order = await read(request, VerificationOrder)
-    await _identity(request).throttling.code(address=_address(request), now=clock_now(request))
+    await _identity(request).throttling.code(address=address_of(request), now=clock_now(request))
     new = _new_session(request)
     session = await _identity(request).registrations.verify(
         registration_id, new, code=order.code, now=clock_now(request)
@@ -219,7 +219,7 @@ async def sign_in(request: Request[Any, Any, Any]) -> Response[bytes]:
     """Open a session of at most six hours. On a device that wasn't seen before its owner is told."""
     order = await read(request, SessionOrder)
     await _identity(request).throttling.sign_in(
-        phone=order.phone, address=_address(request), now=clock_now(request)
+        phone=order.phone, address=address_of(request), now=clock_now(request)
     )  # fmt: skip
     new = _new_session(request)
     session = await _identity(request).sessions.sign_in(

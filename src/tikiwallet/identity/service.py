@@ -12,7 +12,10 @@ from tikiwallet.identity.known_devices import KnownDevices
 from tikiwallet.identity.notices import Notices
 from tikiwallet.identity.operators import Operators
 from tikiwallet.identity.passkeys import Passkeys, relying_party
+from tikiwallet.identity.password_changes import PasswordChanges
+from tikiwallet.identity.password_resets import PasswordResets
 from tikiwallet.identity.passwords import PasswordHasher
+from tikiwallet.identity.phone_changes import PhoneChanges
 from tikiwallet.identity.phones import PhoneRules
 from tikiwallet.identity.proofs import Proofs
 from tikiwallet.identity.recovery_codes import RecoveryCodes
@@ -30,6 +33,7 @@ from tikiwallet.identity.throttling import Throttling
 from tikiwallet.identity.twilio_reports import TwilioReports
 from tikiwallet.identity.twilio_sms import TwilioSms
 from tikiwallet.identity.verification import Verifications
+from tikiwallet.identity.waiting_changes import WaitingChanges
 from tikiwallet.platform.config import Settings
 from tikiwallet.platform.db import Database
 from tikiwallet.platform.throttle import Throttle
@@ -79,8 +83,12 @@ class Identity:
         self.closings = Closings(db, find_obstacles=find_obstacles, close_accounts=close_accounts)
         self.exports = Exports(db, parts=export_parts)
         self.verifications = Verifications(db, operators=self.operators)
+        self.waiting_changes = WaitingChanges(
+            db, texts=self.texts, cap=timedelta(seconds=settings.outgoing_cap_seconds)
+        )
         self.sessions = Sessions(
             db, keys=self.keys, hasher=hasher, phones=phones, devices=self.devices, notices=self.notices,
+            waiting=self.waiting_changes,
             lives=Lives(
                 session=timedelta(seconds=settings.session_ttl_seconds),
                 idle=timedelta(seconds=settings.session_idle_seconds),
@@ -103,6 +111,15 @@ class Identity:
             step_up=self.step_up,
             throttling=self.throttling,
         )
+        wait = timedelta(seconds=settings.recovery_wait_seconds)
+        self.password_resets = PasswordResets(
+            db, codes=codes, hasher=hasher, phones=phones, texts=self.texts, throttling=self.throttling, wait=wait
+        )
+        self.password_changes = PasswordChanges(db, hasher=hasher, texts=self.texts, throttling=self.throttling)
+        self.phone_changes = PhoneChanges(
+            db, codes=codes, phones=phones, texts=self.texts, throttling=self.throttling, step_up=self.step_up,
+            waiting=self.waiting_changes, wait=wait,
+        )  # fmt: skip
         self.registrations = Registrations(
             db,
             codes=codes,

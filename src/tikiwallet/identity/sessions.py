@@ -24,6 +24,7 @@ from tikiwallet.identity.queries import SQL
 from tikiwallet.identity.rows import person_of
 from tikiwallet.identity.tokens import Claims, check_validity, read_header, sign_token, verify_token
 from tikiwallet.identity.types import Person, PersonId, PersonState, Proof
+from tikiwallet.identity.waiting_changes import WaitingChanges
 from tikiwallet.platform.audit import By
 from tikiwallet.platform.batching import Reads
 from tikiwallet.platform.db import Connection, Database
@@ -121,6 +122,7 @@ class Sessions:
         phones: PhoneRules,
         devices: KnownDevices,
         notices: Notices,
+        waiting: WaitingChanges,
         lives: Lives,
     ) -> None:
         self._db = db
@@ -130,6 +132,7 @@ class Sessions:
         self._devices = devices
         self._notices = notices
         self._life = lives
+        self._waiting = waiting
         # That a signature is right stays true; whether the session still lives is asked each time.
         self._verified_tokens: dict[str, tuple[Claims, Caller]] = {}
         self._live: Reads[UUID, asyncpg.Record] = Reads(self._which_live)
@@ -141,6 +144,7 @@ class Sessions:
         wrong; `AccountClosed`, only after the right password; `Overloaded`.
         """
         found = self._phones.for_finding(phone)
+        await self._waiting.settle(phone=found, now=now)
         row = await self._db.pool.fetchrow(SQL["person_by_phone"], found)
         matches = await self._hasher.matches(password, row["password_hash"] if row else None)
         if not matches or row is None or PersonState(row["state"]) is PersonState.CLOSED:

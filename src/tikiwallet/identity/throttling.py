@@ -37,6 +37,8 @@ class Throttling:
         self._sign_up_phone = Limit("sign-up-phone", settings.sign_ups_per_phone_max, SIGN_UP_WINDOW_SECONDS)
         self._proof_person = Limit("proof-person", settings.sign_ins_per_phone_max, SIGN_IN_WINDOW_SECONDS)
         self._proof_text_phone = Limit("proof-text-phone", settings.sign_ups_per_phone_max, SIGN_UP_WINDOW_SECONDS)
+        self._reset_phone = Limit("reset-phone", settings.sign_ups_per_phone_max, SIGN_UP_WINDOW_SECONDS)
+        self._phone_change = Limit("phone-change", settings.sign_ups_per_phone_max, SIGN_UP_WINDOW_SECONDS)
         self._text_phone = Limit("text-phone", settings.texts_per_phone_max, TEXT_WINDOW_SECONDS)
         self._text_prefix = Limit("text-prefix", settings.texts_per_prefix_max, TEXT_WINDOW_SECONDS)
         self._text_country = Limit("text-country", settings.texts_per_country_max, COUNTRY_WINDOW_SECONDS)
@@ -57,6 +59,14 @@ class Throttling:
     async def first_code(self, number: str, *, now: datetime) -> None:
         """A sign-up will send its first code to `number` (E.164): who mistypes a username uses up no try."""
         await self._throttle.count(self._sign_up_phone, number, now=now)
+
+    async def first_reset_code(self, number: str, *, now: datetime) -> None:
+        """Somebody who gives this number (E.164) has lost a password."""
+        await self._throttle.count(self._reset_phone, number, now=now)
+
+    async def phone_change(self, person_id: PersonId, *, now: datetime) -> None:
+        """Somebody wants to move to another phone number."""
+        await self._throttle.count(self._phone_change, str(person_id), now=now)
 
     async def text(self, number: str, *, now: datetime) -> None:
         """A text message will go to `number` (E.164), whatever for."""

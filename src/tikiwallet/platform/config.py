@@ -19,6 +19,8 @@ SESSION_IDLE_SECONDS_MAX = 3600
 # What argon2id costs somebody who guesses at a stolen table; production refuses less.
 PASSWORD_MEMORY_KIB_MIN = 19 * 1024
 PASSWORD_PASSES_MIN = 2
+RECOVERY_SECONDS_MIN = 3600
+RECOVERY_SECONDS_MAX = 30 * 24 * 3600
 POOL_SIZE_MAX = 1000
 WORKERS_MAX = 64
 LOG_LEVELS = ("debug", "info", "warning", "error")
@@ -74,6 +76,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     texts_per_hour_max: int = 1000  # everybody's together; past it no code is sent for what is left of the hour
     texts_per_day_max: int = 10_000
     orders_per_person_max: int = 600  # about money, in a minute and process
+    recovery_wait_seconds: int = 24 * 3600  # between a code and the new password, or the new phone without the old one
+    outgoing_cap_seconds: int = 24 * 3600  # after either, for how long little money leaves the wallet
     session_ttl_seconds: int = SESSION_TTL_SECONDS_MAX
     session_idle_seconds: int = SESSION_IDLE_SECONDS_MAX  # of a session that nobody uses
     access_token_seconds: int = 600  # then a client refreshes it
@@ -130,6 +134,7 @@ def _check(settings: Settings) -> None:
     _check_words(settings)
     _check_network(settings)
     _check_numbers(settings)
+    _check_recovery(settings)
     if settings.sms_sender == "twilio":
         _check_twilio(settings)
     if settings.is_production and settings.sms_sender == "console":
@@ -190,6 +195,20 @@ def _check_network(settings: Settings) -> None:
             raise ConfigError(
                 f"TIKIWALLET_TRUSTED_PROXIES must be addresses or networks (10.0.0.0/8), not {proxy!r}."
             ) from error
+
+
+def _check_recovery(settings: Settings) -> None:
+    seconds = (settings.recovery_wait_seconds, settings.outgoing_cap_seconds)
+    if settings.is_production and min(seconds) < RECOVERY_SECONDS_MIN:
+        raise ConfigError(
+            "Production needs TIKIWALLET_RECOVERY_WAIT_SECONDS and TIKIWALLET_OUTGOING_CAP_SECONDS >= "
+            f"{RECOVERY_SECONDS_MIN}: whoever took over a phone number would have the wallet at once."
+        )
+    if max(seconds) > RECOVERY_SECONDS_MAX:
+        raise ConfigError(
+            "TIKIWALLET_RECOVERY_WAIT_SECONDS and TIKIWALLET_OUTGOING_CAP_SECONDS must be at most "
+            f"{RECOVERY_SECONDS_MAX}."
+        )
 
 
 def _check_twilio(settings: Settings) -> None:

@@ -11,7 +11,7 @@ RETURNING *;
 -- operation_by_id --
 SELECT * FROM funding.operation WHERE operation_id = $1;
 
--- operations_underway --
+-- operations_of_person_underway --
 SELECT amount_minor, currency FROM funding.operation
 WHERE person_id = $1 AND state NOT IN ('refused', 'settled', 'declined', 'returned') ORDER BY created_at;
 

@@ -368,3 +368,95 @@ DELETE FROM identity.text_message WHERE message_id IN (
     SELECT message_id FROM identity.text_message WHERE created_at < $1
     ORDER BY created_at LIMIT $2 FOR UPDATE SKIP LOCKED
 );
+
+-- insert_password_reset --
+INSERT INTO identity.password_reset (reset_id, person_id, phone, created_at, expires_at) VALUES ($1, $2, $3, $4, $5);
+
+-- password_reset_by_id --
+SELECT r.reset_id, r.person_id, r.phone, r.expires_at, r.proven_at, p.username
+FROM identity.password_reset AS r LEFT JOIN identity.person AS p USING (person_id)
+WHERE r.reset_id = $1 AND r.expires_at > $2;
+
+-- forget_old_password_resets --
+-- A few with every new one. What waits is kept, however old.
+WITH old AS (
+    DELETE FROM identity.password_reset WHERE reset_id IN (
+        SELECT reset_id FROM identity.password_reset
+        WHERE expires_at < $1 AND (proven_at IS NULL OR ended_at IS NOT NULL)
+        ORDER BY expires_at LIMIT $2 FOR UPDATE SKIP LOCKED
+    ) RETURNING reset_id
+)
+DELETE FROM identity.one_time_code USING old WHERE purpose = 'password_reset' AND request_id = old.reset_id;
+
+-- end_waiting_password_reset --
+UPDATE identity.password_reset SET ended_at = greatest($2, proven_at), outcome = $3, password_hash = NULL
+WHERE person_id = $1 AND proven_at IS NOT NULL AND ended_at IS NULL
+RETURNING reset_id;
+
+-- prove_password_reset --
+UPDATE identity.password_reset SET proven_at = $2, effective_at = $3, password_hash = $4 WHERE reset_id = $1;
+
+-- due_password_reset --
+SELECT reset_id, password_hash FROM identity.password_reset
+WHERE person_id = $1 AND proven_at IS NOT NULL AND ended_at IS NULL AND effective_at <= $2;
+
+-- set_password --
+UPDATE identity.person SET password_hash = $2 WHERE person_id = $1;
+
+-- password_of_person --
+SELECT username, phone, password_hash FROM identity.person WHERE person_id = $1;
+
+-- cap_outgoing --
+-- Never sooner than it stands: a second change must not open what the first one closed.
+UPDATE identity.person SET outgoing_capped_until = greatest(outgoing_capped_until, $2) WHERE person_id = $1;
+
+-- people_with_due_changes --
+SELECT r.person_id FROM identity.password_reset AS r JOIN identity.person AS p USING (person_id)
+WHERE (p.phone = $1 OR r.person_id = $2) AND r.proven_at IS NOT NULL AND r.ended_at IS NULL AND r.effective_at <= $3
+UNION
+SELECT c.person_id FROM identity.phone_change AS c JOIN identity.person AS p USING (person_id)
+WHERE (p.phone = $1 OR c.new_phone = $1 OR c.person_id = $2)
+AND c.new_proven_at IS NOT NULL AND c.ended_at IS NULL AND c.effective_at <= $3;
+
+-- waiting_changes --
+SELECT p.outgoing_capped_until, r.proven_at AS password_proven_at, r.effective_at AS password_effective_at,
+    c.new_phone, c.new_proven_at AS phone_proven_at, c.effective_at AS phone_effective_at
+FROM identity.person AS p
+LEFT JOIN identity.password_reset AS r
+    ON r.person_id = p.person_id AND r.proven_at IS NOT NULL AND r.ended_at IS NULL
+LEFT JOIN identity.phone_change AS c
+    ON c.person_id = p.person_id AND c.new_proven_at IS NOT NULL AND c.ended_at IS NULL
+WHERE p.person_id = $1;
+
+-- insert_phone_change --
+INSERT INTO identity.phone_change (change_id, person_id, new_phone, created_at, expires_at) VALUES ($1, $2, $3, $4, $5);
+
+-- phone_change_by_id --
+SELECT change_id, person_id, new_phone, expires_at FROM identity.phone_change
+WHERE change_id = $1 AND person_id = $2 AND expires_at > $3 AND new_proven_at IS NULL;
+
+-- forget_old_phone_changes --
+WITH old AS (
+    DELETE FROM identity.phone_change WHERE change_id IN (
+        SELECT change_id FROM identity.phone_change
+        WHERE expires_at < $1 AND (new_proven_at IS NULL OR ended_at IS NOT NULL)
+        ORDER BY expires_at LIMIT $2 FOR UPDATE SKIP LOCKED
+    ) RETURNING change_id
+)
+DELETE FROM identity.one_time_code USING old
+WHERE purpose IN ('old_phone', 'new_phone') AND request_id = old.change_id;
+
+-- prove_phone_change --
+UPDATE identity.phone_change SET new_proven_at = $2, old_proven_at = $3, effective_at = $4 WHERE change_id = $1;
+
+-- end_waiting_phone_change --
+UPDATE identity.phone_change SET ended_at = greatest($2, new_proven_at), outcome = $3
+WHERE person_id = $1 AND new_proven_at IS NOT NULL AND ended_at IS NULL
+RETURNING change_id, new_phone;
+
+-- due_phone_change --
+SELECT change_id, new_phone FROM identity.phone_change
+WHERE person_id = $1 AND new_proven_at IS NOT NULL AND ended_at IS NULL AND effective_at <= $2;
+
+-- set_phone --
+UPDATE identity.person SET phone = $2 WHERE person_id = $1;

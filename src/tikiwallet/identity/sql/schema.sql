@@ -263,6 +263,14 @@ CREATE TABLE identity.person (
     state text DEFAULT 'active'::text NOT NULL,
     created_at timestamp with time zone NOT NULL,
     outgoing_capped_until timestamp with time zone,
+    frozen_because text DEFAULT ''::text NOT NULL,
+    accounts_close_at timestamp with time zone,
+    closed_at timestamp with time zone,
+    erased_at timestamp with time zone,
+    CONSTRAINT closed_since_an_instant CHECK (((state = 'closed'::text) = (closed_at IS NOT NULL))),
+    CONSTRAINT freeze_reason_known CHECK ((frozen_because = ANY (ARRAY[''::text, 'asked'::text, 'unusual'::text, 'law'::text]))),
+    CONSTRAINT frozen_for_a_reason CHECK (((state = 'frozen'::text) = (frozen_because <> ''::text))),
+    CONSTRAINT only_who_left_is_erased CHECK (((erased_at IS NULL) OR (state = 'closed'::text))),
     CONSTRAINT password_is_argon2id CHECK (starts_with(password_hash, '$argon2id$'::text)),
     CONSTRAINT person_state_known CHECK ((state = ANY (ARRAY['active'::text, 'frozen'::text, 'closing'::text, 'closed'::text]))),
     CONSTRAINT phone_is_e164 CHECK (((phone ~ '^\+[1-9][0-9]{6,14}$'::text) OR ((erased_at IS NOT NULL) AND (phone = 'erased'::text)))),
@@ -433,9 +441,6 @@ ALTER TABLE ONLY identity.person
 ALTER TABLE ONLY identity.phone_change
     ADD CONSTRAINT phone_change_once PRIMARY KEY (change_id);
 
-ALTER TABLE ONLY identity.person
-    ADD CONSTRAINT phone_of_one_person UNIQUE (phone);
-
 ALTER TABLE ONLY identity.recovery_code
     ADD CONSTRAINT recovery_code_number PRIMARY KEY (person_id, code_no);
 
@@ -496,9 +501,17 @@ CREATE INDEX passkey_challenge_by_expiry ON identity.passkey_challenge USING btr
 
 CREATE INDEX password_reset_by_expiry ON identity.password_reset USING btree (expires_at);
 
+CREATE INDEX person_by_phone ON identity.person USING btree (phone);
+
+CREATE INDEX person_leaving ON identity.person USING btree (person_id) WHERE (state = 'closing'::text);
+
+CREATE INDEX person_to_erase ON identity.person USING btree (closed_at) WHERE ((state = 'closed'::text) AND (erased_at IS NULL));
+
 CREATE INDEX phone_change_by_expiry ON identity.phone_change USING btree (expires_at);
 
 CREATE INDEX phone_change_to ON identity.phone_change USING btree (new_phone) WHERE ((new_proven_at IS NOT NULL) AND (ended_at IS NULL));
+
+CREATE UNIQUE INDEX phone_of_one_person ON identity.person USING btree (phone) WHERE (state <> 'closed'::text);
 
 CREATE INDEX registration_by_expiry ON identity.registration USING btree (expires_at);
 
@@ -521,6 +534,8 @@ CREATE TRIGGER audit_entry_is_chained BEFORE INSERT ON identity.audit_entry FOR 
 CREATE TRIGGER audit_head_stays BEFORE DELETE OR TRUNCATE ON identity.audit_head FOR EACH STATEMENT EXECUTE FUNCTION identity.refuse_audit_change();
 
 CREATE TRIGGER audit_is_append_only BEFORE DELETE OR UPDATE OR TRUNCATE ON identity.audit_entry FOR EACH STATEMENT EXECUTE FUNCTION identity.refuse_audit_change();
+
+CREATE TRIGGER person_state_follows_the_rules BEFORE UPDATE OF state ON identity.person FOR EACH ROW WHEN ((old.state IS DISTINCT FROM new.state)) EXECUTE FUNCTION identity.person_state_follows_the_rules();
 
 CREATE TRIGGER session_deleted_after_its_end BEFORE DELETE ON identity.session FOR EACH ROW EXECUTE FUNCTION identity.session_deleted_after_its_end();
 
@@ -662,6 +677,12 @@ GRANT UPDATE(tier) ON TABLE identity.person TO tikiwallet_identity;
 GRANT UPDATE(state) ON TABLE identity.person TO tikiwallet_identity;
 
 GRANT UPDATE(outgoing_capped_until) ON TABLE identity.person TO tikiwallet_identity;
+
+GRANT UPDATE(frozen_because) ON TABLE identity.person TO tikiwallet_identity;
+
+GRANT UPDATE(accounts_close_at) ON TABLE identity.person TO tikiwallet_identity;
+
+GRANT UPDATE(closed_at) ON TABLE identity.person TO tikiwallet_identity;
 
 GRANT SELECT,INSERT,DELETE ON TABLE identity.phone_change TO tikiwallet_identity;
 
