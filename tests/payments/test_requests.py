@@ -88,6 +88,7 @@ async def test_a_request_expires_after_seven_days(world: World) -> None:
     await ask(bob, alice, memo="new")
     assert await states(alice) == [("new", "open"), ("old", "open")]
     world.clock.move(hours=1)
+    alice, bob = await world.sign_in_again(alice), await world.sign_in_again(bob)
     assert await states(alice, state="open") == [("new", "open")]
     assert await states(bob, state="expired") == [("old", "expired")]
     address = f"/v1/requests/{asked['request_id']}"

@@ -35,12 +35,31 @@ class RegistrationStarted(msgspec.Struct, frozen=True, kw_only=True):
     code_expires_at: datetime
 
 
+class SecurityNotice(msgspec.Struct, frozen=True, kw_only=True):
+    """Something that I should know about who is signed in."""
+
+    notice_id: str
+    kind: str
+    session_id: str
+    label: str
+    noticed_at: datetime
+
+
+class SecurityNotices(msgspec.Struct, frozen=True, kw_only=True):
+    """What I should know, newest first."""
+
+    items: list[SecurityNotice]
+
+
 class SignedIn(msgspec.Struct, frozen=True, kw_only=True):
     """A session."""
 
     token: str
+    token_ttl_seconds: int
+    refresh_token: str
     expires_at: datetime
     person: Person
+    notices: list[SecurityNotice]
 
 
 class Balances(msgspec.Struct, frozen=True, kw_only=True):
@@ -242,6 +261,9 @@ class SignIn(msgspec.Struct, frozen=True, kw_only=True):
     """One place where I am signed in."""
 
     session_id: str
+    label: str
+    issued_at: datetime
+    last_seen_at: datetime
     is_current: bool
 
 

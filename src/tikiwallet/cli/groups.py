@@ -164,5 +164,10 @@ def requests() -> None:
 
 
 @tiki.group()
+def sessions() -> None:
+    """Where you are signed in: list it, end what you don't know, or all others."""
+
+
+@tiki.group()
 def phones() -> None:
     """Your phones: list them, see what is on one, block a lost one, or give this one a new key."""

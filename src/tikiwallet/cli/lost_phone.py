@@ -39,6 +39,5 @@ def report_lost(online: Online, device_id: str) -> Lost:
     """
     retire_device(online, device_id)
     others = [item for item in online.get("/v1/sessions", SignIns).items if not item.is_current]
-    for item in others:
-        online.delete(f"/v1/sessions/{item.session_id}")
+    online.delete("/v1/sessions/others")
     return Lost(phone=money_on(online, device_id), ended=len(others))

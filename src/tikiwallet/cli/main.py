@@ -12,6 +12,7 @@ from tikiwallet.cli import (
     commands_offline,
     commands_phones,
     commands_proofs,
+    commands_sessions,
 )
 from tikiwallet.cli.groups import tiki
 
@@ -22,6 +23,7 @@ __all__ = [
     "commands_offline",
     "commands_phones",
     "commands_proofs",
+    "commands_sessions",
     "main",
     "tiki",
 ]

@@ -20,9 +20,10 @@ from tikiwallet.cli.answers import (
     RequestPage,
     SignedIn,
 )
+from tikiwallet.cli.keeping_up import keep_tokens
 from tikiwallet.cli.problems import Problem, RegistrationMissing, ServerUnexpected, SessionEndsLater, WalletOfAnother
 from tikiwallet.cli.server import Online, Server
-from tikiwallet.cli.wallet_folder import Session, Wallet
+from tikiwallet.cli.wallet_folder import Wallet
 from tikiwallet.platform.money import Amount
 
 
@@ -54,7 +55,7 @@ def send_fresh_code(wallet: Wallet, server: Server) -> RegistrationStarted:
 def verify(wallet: Wallet, server: Server, *, code: str) -> SignedIn:
     """Prove the phone, open the wallet and sign in. Problems: `RegistrationMissing`, those of `Server.call`."""
     path = f"/v1/registrations/{_registration_id(wallet)}/verification"
-    signed_in = server.call("POST", path, SignedIn, body={"code": code})
+    signed_in = server.call("POST", path, SignedIn, body={"code": code}, device=wallet.device_secret())
     _keep(wallet, server, signed_in)
     wallet.store.remember("registration_id", "")
     return signed_in
@@ -62,7 +63,8 @@ def verify(wallet: Wallet, server: Server, *, code: str) -> SignedIn:
 
 def login(wallet: Wallet, server: Server, *, phone: str, password: str) -> SignedIn:
     """Sign in. Problems: `WalletOfAnother`, those of `Server.call`."""
-    signed_in = server.call("POST", "/v1/sessions", SignedIn, body={"phone": phone, "password": password})
+    body = {"phone": phone, "password": password}
+    signed_in = server.call("POST", "/v1/sessions", SignedIn, body=body, device=wallet.device_secret())
     if wallet.store.setting("person_id") not in {"", signed_in.person.person_id}:
         raise WalletOfAnother
     _keep(wallet, server, signed_in)
@@ -172,7 +174,7 @@ def learn_currency(online: Online) -> str:
 
 
 def _keep(wallet: Wallet, server: Server, signed_in: SignedIn) -> None:
-    wallet.keep_session(Session(token=signed_in.token, expires_at=signed_in.expires_at.isoformat()))
+    keep_tokens(wallet, signed_in)
     with wallet.store.transaction():
         wallet.store.remember("person_id", signed_in.person.person_id)
         wallet.store.remember("username", signed_in.person.username)

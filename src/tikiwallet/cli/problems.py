@@ -154,6 +154,18 @@ class NotSignedIn(Problem):
     code = "not_signed_in"
 
 
+class NewSignIn(Problem):
+    """There is something new about who is signed in to your account. Run `tiki sessions` to see whether it was you."""
+
+    code = "new_sign_in"
+
+
+class SignInUnknown(Problem):
+    """You have no other sign-in with this id, or several whose ids begin so. Run `tiki sessions` for the list."""
+
+    code = "sign_in_unknown"
+
+
 class SessionEndsLater(Problem):
     """You are signed out here. The server couldn't be told; the session ends there by itself within 6 hours."""
 

@@ -18,6 +18,7 @@ import msgspec
 import urllib3
 
 from tikiwallet.cli.answers import Nothing, ProblemSaid
+from tikiwallet.cli.keeping_up import signed_in
 from tikiwallet.cli.problems import (
     AskedBefore,
     NotSignedIn,
@@ -50,7 +51,7 @@ class Server:
 
     def call(
         self, method: str, path: str, answer: type[T], *, body: object = None, token: str = "", key: str = "",
-        query: dict[str, str] | None = None,
+        query: dict[str, str] | None = None, device: str = "",
     ) -> T:  # fmt: skip
         """Send one call and return what the server answers, decoded.
 
@@ -64,6 +65,8 @@ class Server:
             headers["authorization"] = f"Bearer {token}"
         if key:
             headers["idempotency-key"] = key
+        if device:
+            headers["tikiwallet-device"] = device
         try:
             response = self._pool.request(
                 method, self.url + path, headers=headers, fields=query, preload_content=False, redirect=False,
@@ -136,24 +139,26 @@ class Online:
         self.wallet = wallet
         self.server = server
 
-    def token(self) -> str:
-        """Return the session's token. Problem: `NotSignedIn`."""
-        session = self.wallet.session()
-        if session is None:
+    def check_signed_in(self) -> None:
+        """Return if there is a session, without asking the server. Problem: `NotSignedIn`."""
+        if self.wallet.session() is None:
             raise NotSignedIn
-        return session.token
 
     def get(self, path: str, answer: type[T], **query: str) -> T:
         """Read something of mine. Problems: those of `Server.call`."""
-        return self.server.call("GET", path, answer, token=self.token(), query=query or None)
+        return signed_in(self.wallet, self.server, lambda token: self.server.call(
+            "GET", path, answer, token=token, query=query or None
+        ))  # fmt: skip
 
     def post(self, path: str, answer: type[T], *, body: object = None) -> T:
         """Change something that moves no money. Problems: those of `Server.call`."""
-        return self.server.call("POST", path, answer, body=body, token=self.token())
+        return signed_in(self.wallet, self.server, lambda token: self.server.call(
+            "POST", path, answer, body=body, token=token
+        ))  # fmt: skip
 
     def delete(self, path: str) -> None:
         """End something. Problems: those of `Server.call`."""
-        self.server.call("DELETE", path, Nothing, token=self.token())
+        signed_in(self.wallet, self.server, lambda token: self.server.call("DELETE", path, Nothing, token=token))
 
     def moving_money(
         self, path: str, answer: type[T], *, body: object, keep: Callable[[T], object] | None = None,
@@ -166,14 +171,17 @@ class Online:
         the notice `AskedBefore`, and `moved_at` reads from the answer when the money really moved. Problems: those of
         `Server.call` and of `keep`.
         """
-        store, token = self.wallet.store, self.token()
+        self.check_signed_in()
+        store = self.wallet.store
         words = json.dumps(msgspec.to_builtins(body), sort_keys=True)
         same = {"person_id": store.setting("person_id"), "address": path, "body": words}
         row, now = store.row("unsettled_call", **same), self.wallet.edge.now()
         key = row["idempotency_key"] if row else self.wallet.edge.random_bytes(KEY_BYTES).hex()
         store.run("keep_unsettled_call", **same, idempotency_key=key, asked_at=now)
         try:
-            done = self.server.call("POST", path, answer, body=body, token=token, key=key)
+            done = signed_in(self.wallet, self.server, lambda token: self.server.call(
+                "POST", path, answer, body=body, token=token, key=key
+            ))  # fmt: skip
         except ServerSaidNo as said:
             # If an earlier call with this key was lost a moment ago, it may arrive after this refusal and succeed.
             # Then it has to be the same payment as the next try; so the key is kept until it can't be on its way.

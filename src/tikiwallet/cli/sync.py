@@ -103,7 +103,7 @@ def sync(online: Online, *, keep: Amount | None, phone_name: str, progress: Prog
 
 def prepare(online: Online, *, phone_name: str) -> str:
     """Learn who signs, give up retired keys, register this phone's key; return the device id. Safe to repeat."""
-    online.token()  # before anything else: who isn't signed in should hear that, and not of the network
+    online.check_signed_in()  # before anything else: who isn't signed in should hear that, and not of the network
     learn_currency(online)
     issuer = online.server.call("GET", "/v1/offline/issuer", Issuer)
     pin_network(

@@ -4,8 +4,8 @@ Opening judges whether the folder is the one that signed last (install.py); sign
 makes the change durable in both places before anything is shown. Randomness and the clock are the caller's.
 """
 
+import base64
 import contextlib
-import json
 import os
 import sqlite3
 import stat
@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+import msgspec
 from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec
@@ -38,6 +39,7 @@ KEY_FILE = "key-{}.pem"  # the first 16 hex digits of the key id
 STORE_FILE = "wallet.sqlite"
 SESSION_FILE = "session"
 MARK_BYTES = 16
+DEVICE_SECRET_BYTES = 32
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,10 +55,17 @@ class Edge:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Session:
-    """A token that the server takes for a while."""
+    """The tokens of a session: one that the server takes for minutes, and the one for the next two.
+
+    `exchange_key` names an exchange that has begun, so that one whose answer was lost is the same when asked again; ""
+    if there is none.
+    """
 
     token: str
     expires_at: str  # RFC 3339
+    refresh_token: str = ""
+    exchange_key: str = ""
+    refresh_at: int = 0  # unix seconds, by this machine's clock
 
 
 class Wallet:
@@ -136,20 +145,26 @@ class Wallet:
         elif state != self._record_now(row):
             self._record_install()
 
+    def device_secret(self) -> str:
+        """Return the secret by which the server knows this folder again, made at the first call. It is no key."""
+        secret = self.store.setting("device_secret")
+        if not secret:
+            secret = base64.urlsafe_b64encode(self.edge.random_bytes(DEVICE_SECRET_BYTES)).rstrip(b"=").decode()
+            self.store.remember("device_secret", secret)
+        return secret
+
     def session(self) -> Session | None:
         """Return the stored session, or None. Problem: `PermissionsTooOpen`."""
         path = self.folder / SESSION_FILE
         try:
             check_private(path)
-            found = json.loads(path.read_text("utf-8"))
-            return Session(token=str(found["token"]), expires_at=str(found["expires_at"]))
-        except (FileNotFoundError, ValueError, KeyError, TypeError):
+            return msgspec.json.decode(path.read_bytes(), type=Session)
+        except (FileNotFoundError, msgspec.DecodeError):
             return None
 
     def keep_session(self, session: Session) -> None:
         """Store a session, readable by its owner only."""
-        content = {"token": session.token, "expires_at": session.expires_at}
-        write_durably(self.folder / SESSION_FILE, json.dumps(content).encode())
+        write_durably(self.folder / SESSION_FILE, msgspec.json.encode(session))
 
     def forget_session(self) -> None:
         """Remove the stored session; money and evidence stay."""
