@@ -5,6 +5,7 @@
 // (the server said no, with a code and a sentence), or Unreachable (nothing is known of what happened there).
 import { randomId, unixNow } from "./platform.js";
 import { fact, remember, write } from "./store.js";
+import { isDue, refreshFrom, tokensInUse } from "./wallet/refreshing.js";
 
 /** @import { Change } from "./store.js" */
 
@@ -25,10 +26,15 @@ export class Problem extends Error {
 }
 
 /**
- * Whether a "no" is final. Asked too often, or in trouble, the server hasn't looked at the order: it may have been done
- * when it was asked before. @param {unknown} error
+ * Whether a "no" is final. Asked too often, without a session, or in trouble, the server hasn't looked at the order: it
+ * may have been done when it was asked before. @param {unknown} error
  */
-export const isFinalNo = (error) => error instanceof Problem && error.status < 500 && error.status !== 429;
+export const isFinalNo = (error) =>
+  error instanceof Problem && error.status < 500 && ![401, 429].includes(error.status);
+
+/** Whether the session, or only its token, has run out. @param {unknown} error */
+const isSessionOver = (error) =>
+  error instanceof Problem && ["session_invalid", "session_missing"].includes(error.code);
 
 /** No answer of ours came: no network, a server that is away, or somebody else's page. */
 export class Unreachable extends Error {
@@ -38,7 +44,13 @@ export class Unreachable extends Error {
 
 /** @typedef {{ amount_minor: number, currency: string }} Amount */
 /** @typedef {{ person_id: string, username: string, phone: string, tier: string }} Person */
-/** @typedef {{ expires_at: string, person: Person }} Session its token is in a cookie that no script can read */
+/**
+ * @typedef {{ notice_id: string, kind: string, session_id: string, label: string, noticed_at: string }} SecurityNotice
+ */
+/**
+ * Its tokens are in cookies that no script can read.
+ * @typedef {{ expires_at: string, token_ttl_seconds: number, person: Person, notices: SecurityNotice[] }} Session
+ */
 /** @typedef {{ person_id: string, username: string, phone_masked: string }} PublicPerson */
 /** @typedef {{ opens: number, salt: string, text: string }} OpeningSaid salt in base64url */
 /** @typedef {{ device_id: string, certificate: string | null, certificate_opening: OpeningSaid | null }} Device */
@@ -103,13 +115,34 @@ export class Unreachable extends Error {
  *   is_current: boolean }} OpenSession
  */
 
+/** @typedef {{ body?: unknown, key?: string, timeoutMs?: number }} Given */
+
 /**
- * Ask the server. Throws Problem or Unreachable.
- * @param {string} method @param {string} path
- * @param {{ body?: unknown, key?: string, timeoutMs?: number }} [given]
- * @returns {Promise<any>}
+ * Ask the server, with fresh tokens if those in use have run out. Throws Problem or Unreachable.
+ * @param {string} method @param {string} path @param {Given} [given] @returns {Promise<any>}
  */
-async function call(method, path, { body, key, timeoutMs = TIMEOUT_MS } = {}) {
+async function call(method, path, given) {
+  const tokens = await tokensInUse();
+  const exchange = (/** @type {string} */ key) =>
+    ask("POST", "/v1/sessions/refresh", { body: {}, key, timeoutMs: given?.timeoutMs });
+  if (isDue(tokens)) {
+    await refreshFrom(tokens, exchange, isSessionOver).catch((error) => {
+      if (isSessionOver(error) || error instanceof Unreachable) throw error; // else the old tokens may do for a while
+    });
+  }
+  try {
+    return await ask(method, path, given);
+  } catch (error) {
+    if (!isSessionOver(error) || !(await refreshFrom(tokens, exchange, isSessionOver))) throw error;
+    return ask(method, path, given);
+  }
+}
+
+/**
+ * Ask the server once. Throws Problem or Unreachable.
+ * @param {string} method @param {string} path @param {Given} [given] @returns {Promise<any>}
+ */
+async function ask(method, path, { body, key, timeoutMs = TIMEOUT_MS } = {}) {
   /** @type {Record<string, string>} */
   const headers = { "tikiwallet-client": "web" }; // without it the server takes no cookie: no other site can send it
   if (key) headers["idempotency-key"] = key;
@@ -189,22 +222,31 @@ async function moveMoney(path, body) {
 }
 
 /** @param {{ phone: string, username: string, password: string }} order */
-export const register = (order) => call("POST", "/v1/registrations", { body: order });
+export const register = (order) => ask("POST", "/v1/registrations", { body: order });
 
 /** @param {string} id */
-export const sendFreshCode = (id) => call("POST", `/v1/registrations/${id}/code`);
+export const sendFreshCode = (id) => ask("POST", `/v1/registrations/${id}/code`);
 
 /** @param {string} id @param {string} code @returns {Promise<Session>} */
-export const verifyPhone = (id, code) => call("POST", `/v1/registrations/${id}/verification`, { body: { code } });
+export const verifyPhone = (id, code) => ask("POST", `/v1/registrations/${id}/verification`, { body: { code } });
 
 /** @param {string} phone @param {string} password @returns {Promise<Session>} */
-export const signIn = (phone, password) => call("POST", "/v1/sessions", { body: { phone, password } });
+export const signIn = (phone, password) => ask("POST", "/v1/sessions", { body: { phone, password } });
 
 /** @returns {Promise<{ items: OpenSession[] }>} */
 export const sessions = () => call("GET", "/v1/sessions");
 
 /** @param {string} id @returns {Promise<null>} */
 export const endSession = (id) => call("DELETE", `/v1/sessions/${id}`);
+
+/** End every session but this one. @returns {Promise<null>} */
+export const endOtherSessions = () => call("DELETE", "/v1/sessions/others");
+
+/** @returns {Promise<{ items: SecurityNotice[] }>} */
+export const notices = () => call("GET", "/v1/notices");
+
+/** @param {string} id @returns {Promise<null>} */
+export const dismissNotice = (id) => call("POST", `/v1/notices/${id}/dismissal`);
 
 /** End the session of this browser. @returns {Promise<null>} */
 export const signOut = () => call("DELETE", "/v1/sessions/current");

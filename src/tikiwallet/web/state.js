@@ -31,6 +31,8 @@ export const currency = computed(() => about.value.currencies[0]);
 export const person = signal(null);
 /** Whether the server knows who we are; offline money works without. */
 export const isSignedIn = signal(false);
+/** What the person should know about who is signed in. @type {Signal<import("./api.js").SecurityNotice[]>} */
+export const notices = signal([]);
 /** @type {Signal<MoneyView | null>} */
 export const money = signal(null);
 export const moneyHeardAt = signal(0);
@@ -100,11 +102,11 @@ export const scannedPayment = signal(null);
 /** Read everything from the store again; called after every change. */
 export async function refresh() {
   const [
-    who, session, view, heardAt, hidden, book, trust, spoken, sound, tier, target, last, lock,
+    who, session, view, heardAt, hidden, book, trust, spoken, sound, tier, target, last, lock, told,
   ] = await Promise.all([
     fact("person"), fact("session"), fact("money"), fact("money_heard_at"), fact("is_hidden"), readBook(),
     fact("trust"), fact("is_spoken"), fact("has_sound"), fact("limits"), wantedOffline(), fact("kept"),
-    fact("pin"),
+    fact("pin"), fact("notices"),
   ]);
   const [orderRows, shownRows, movementRows, requestItems, operationItems] = await Promise.all([
     all("orders"), all("shown"), all("movements"), fact("requests"), fact("operations"),
@@ -117,6 +119,7 @@ export async function refresh() {
   batch(() => {
     person.value = who;
     isSignedIn.value = session !== null;
+    notices.value = told ?? [];
     money.value = view;
     moneyHeardAt.value = heardAt ?? 0;
     wantsHidden.value = hidden ?? false;

@@ -2,7 +2,9 @@
 import { activities, openToMe, underway } from "../activity.js";
 import { formatCount, t, tCount } from "../i18n.js";
 import { go } from "../router.js";
-import { isHidden, isLocked, isSignedIn, money, offlineMinor, person, toggleHidden, unseen, update } from "../state.js";
+import {
+  isHidden, isLocked, isSignedIn, money, notices, offlineMinor, person, toggleHidden, unseen, update,
+} from "../state.js";
 import { Icon, Logo, Money, Notice, Row, html } from "../ui.js";
 import { isOnline, syncState } from "../wallet/autosync.js";
 
@@ -82,6 +84,9 @@ function Notices() {
     html`<${Notice}>${t("update.ready")}${" "}
       <button type="button" class="chip" data-name="update" onClick=${replaceApp}>${t("update")}</button><//>`}
     ${!isSignedIn.value && html`<${Notice} kind="warn">${t("signed_out")} <a href="#/sign-in">${t("sign_in")}</a><//>`}
+    ${notices.value.length > 0 &&
+    html`<${Notice} kind="warn"><span data-name="notices">${t("notices.some")}${" "}
+      <a href="#/sessions">${t("notices.look")}</a></span><//>`}
     ${unseen.value.length > 0 &&
     !isOnline.value &&
     html`<${Notice} icon="sync">${t("unseen", { count: unseen.value.length })}<//>`}

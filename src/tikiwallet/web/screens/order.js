@@ -3,7 +3,7 @@ import { Problem } from "../api.js";
 import { formatCount, formatMoney, formatTime, t, tCount } from "../i18n.js";
 import { unixNow, vibrate } from "../platform.js";
 import { replace } from "../router.js";
-import { currency, orders, refresh } from "../state.js";
+import { currency, isSignedIn, orders, refresh } from "../state.js";
 import { Button, Icon, Money, Notice, Screen, html, sentenceOf, useEffect, useSignal } from "../ui.js";
 import { syncNow } from "../wallet/autosync.js";
 import {
@@ -68,20 +68,25 @@ function Held({ row }) {
 function Unknown({ row }) {
   const again = () => repeat(row.order_id, refresh);
   const isSending = row.state === "sending";
+  const needsSession = !isSignedIn.value;
   useEffect(() => {
-    if (isSending) return undefined;
+    if (isSending || needsSession) return undefined;
     const timer = setTimeout(() => void again(), ASK_MS);
     return () => clearTimeout(timer);
   });
   return html`<${Screen} title=${t("payment")} actions=${html`
-      <${Button} kind="main" icon="sync" name="repeat" onPress=${again} disabled=${isSending}>${t("try_again")}<//>
+      ${needsSession
+        ? html`<a class="button main" href="#/sign-in">${t("sign_in")}</a>`
+        : html`<${Button} kind="main" icon="sync" name="repeat" onPress=${again} disabled=${isSending}>
+            ${t("try_again")}<//>`}
       <a class="button" href="#/home">${t("later")}</a>`}>
     <section class="verdict risk" data-verdict="unknown" role="status">
       <${Icon} name="clock" />
       <h2>${t(isSending && row.code === "" ? "order.sending" : "order.unknown")}</h2>
       <p class="verdict-amount"><${Money} minor=${row.amount.amount_minor} /></p>
       <p>${t("paid.to", { name: row.payee.username })}</p>
-      ${row.code !== "" && html`<p class="verdict-why">${t("order.unknown.why")}</p>`}
+      ${row.code !== "" &&
+      html`<p class="verdict-why">${t(needsSession ? "order.unknown.signed_out" : "order.unknown.why")}</p>`}
     </section>
   <//>`;
 }

@@ -6,7 +6,7 @@ import { signal } from "../vendor/ui.js";
 import { noteKept, wantedOffline } from "./keeping.js";
 import { meetOnline } from "./online.js";
 import { settleAbandoned } from "./orders.js";
-import { endLeftSession, forgetSession } from "./session.js";
+import { endLeftSession } from "./session.js";
 import { PhoneBlocked, sync } from "./sync.js";
 
 const RETRY_MIN_MS = 4_000;
@@ -89,7 +89,6 @@ async function attempt() {
     await meetOnline();
     return "";
   } catch (error) {
-    if (error instanceof Problem && error.status === 401) await forgetSession();
     const isSaid = error instanceof Problem || error instanceof Unreachable || error instanceof PhoneBlocked;
     if (!isSaid) console.error(error);
     return error instanceof Error && "code" in error ? String(error.code) : "internal_error";

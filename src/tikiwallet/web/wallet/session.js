@@ -3,6 +3,7 @@
 // Offline money belongs to the wallet and not to a session: signing out or a session that ends takes nothing away.
 import * as api from "../api.js";
 import { fact, remember, write } from "../store.js";
+import { keptOf } from "./refreshing.js";
 
 /** @import { Session } from "../api.js" */
 /** @import { Change } from "../store.js" */
@@ -20,18 +21,28 @@ export class WalletOfAnother extends Error {
  * Keep a session. Throws WalletOfAnother.
  * @param {Session} session
  */
-export async function keepSession({ expires_at, person }) {
+export async function keepSession(session) {
+  const { person, notices } = session;
   const owner = await fact("person");
   if (owner !== null && owner.person_id !== person.person_id) {
-    await signOut(); // it was opened just now, and nobody will use it here
+    await leave(keptOf(session)); // it was opened just now, and nobody will use it here
     throw new WalletOfAnother();
   }
-  await write([remember("person", person), remember("session", { expires_at }), forget("session_left")]);
+  // With it came new cookies, so that the key of an exchange of before is worth nothing.
+  await write([
+    remember("person", person), remember("session", keptOf(session)), remember("notices", notices),
+    forget("session_left"), forget("refresh_key"),
+  ]);
 }
 
 /** End the session here at once, and there if the server can be reached; nothing else is forgotten. */
 export async function signOut() {
-  await write([forget("session"), remember("session_left", true)]);
+  await leave((await fact("session")) ?? {});
+}
+
+/** @param {object} kept what was kept of the session that is left */
+async function leave(kept) {
+  await write([forget("session"), remember("session_left", kept), forget("notices")]);
   await endLeftSession();
 }
 
@@ -45,6 +56,3 @@ export async function endLeftSession() {
   }
   await write([forget("session_left")]);
 }
-
-/** Forget a session that the server does not know any more. */
-export const forgetSession = () => write([forget("session")]);
