@@ -114,8 +114,9 @@ class Somebody(FastHttpUser):
         """Sign in and set the phone up, as after buying one."""
         self.me = PEOPLE[next(NEXT) % len(PEOPLE)]
         self.headers = {"content-type": "application/json"}
+        self.refresh_at = float("inf")
         session = self.ask("sign in", "POST", "/v1/sessions", {"phone": self.me.number, "password": PASSWORD})
-        self.headers["authorization"] = f"Bearer {session['token']}"
+        self._go_on(session)
         phone = self.me.phone
         if phone.device_id:
             return
@@ -132,6 +133,10 @@ class Somebody(FastHttpUser):
 
     def ask(self, name: str, method: str, path: str, body: object = None) -> Any:
         """Ask the server; an answer that a day doesn't bring is a failure. Returns None for a refusal."""
+        if time.monotonic() >= self.refresh_at:
+            self.refresh_at = float("inf")
+            order = {"refresh_token": self.refresh_token}
+            self._go_on(self.ask("refresh", "POST", "/v1/sessions/refresh", order))
         headers = {**self.headers, "idempotency-key": secrets.token_hex(16)}
         with self.client.request(method, path, name=name, headers=headers, json=body, catch_response=True) as answer:
             if answer.status_code in {200, 201}:
@@ -144,6 +149,12 @@ class Somebody(FastHttpUser):
             else:
                 answer.failure(f"{answer.status_code} {code}")
             return None
+
+    def _go_on(self, session: Any) -> None:
+        """Take the tokens of a session that was opened or refreshed."""
+        self.headers["authorization"] = f"Bearer {session['token']}"
+        self.refresh_token: str = session["refresh_token"]
+        self.refresh_at = time.monotonic() + session["token_ttl_seconds"] - 60
 
     def somebody_else(self) -> Person:
         """Pick whom to pay."""

@@ -113,6 +113,8 @@ class Place:
                 Someone(
                     person_id=person_id,
                     username=username,
+                    # As long as a run, which refreshes nothing: a token costs the same however long it lives, and
+                    # verifying the next one every ten minutes is far below what can be measured.
                     token=sign_token(
                         kid, key, person_id=person_id, session_id=session_id, issued_at=now, expires_at=until
                     ),

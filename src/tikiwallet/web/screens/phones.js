@@ -1,5 +1,5 @@
 // My phones: which ones may hold my money, and what to do about one that is lost.
-import { devices, endSession, phoneMoney, retireDevice, sessions } from "../api.js";
+import { devices, endOtherSessions, phoneMoney, retireDevice } from "../api.js";
 import { formatDay, formatMoney, t } from "../i18n.js";
 import { currency, thisDeviceId } from "../state.js";
 import { Button, Failure, Icon, Notice, Screen, html, useEffect, useSignal } from "../ui.js";
@@ -43,8 +43,7 @@ export function PhoneLost({ id }) {
     try {
       await retireDevice(id);
       // Who has the phone may be signed in there: nobody but this one stays.
-      const { items } = await sessions();
-      for (const item of items) if (!item.is_current) await endSession(item.session_id);
+      await endOtherSessions();
       await syncNow();
       await look();
     } catch (error) {
