@@ -1,8 +1,9 @@
 """What a person should know about who is signed in: told on the other devices, and by text message.
 
-A notice never goes to the session that it speaks of: a thief would put it away. A text message that can't be sent keeps
-nobody from signing in, since the notice itself is written down; and one phone number gets few of them in a day, so that
-somebody who knows a password can't flood its owner.
+A notice never goes to the session that it speaks of: a thief would put it away. (One who signs in twice still can, for
+each session may put away what is said of the other; the text message he can't take back.) A text message that can't be
+sent keeps nobody from signing in, since the notice itself is written down; and one phone number gets few of them in a
+day, so that somebody who knows a password can't flood its owner.
 """
 
 from datetime import datetime, timedelta
