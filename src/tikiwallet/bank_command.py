@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 from tikiwallet.app import Parts
-from tikiwallet.funding.bank_statement import read_bank_statement
+from tikiwallet.funding.bank_statement import BankStatementInvalid, read_bank_statement
 from tikiwallet.funding.reconciliation import BankReconciliation, Entry
 from tikiwallet.funding.reconciliation_report import as_csv, as_svg, as_text
 from tikiwallet.operating import with_parts
@@ -50,7 +50,10 @@ def reconcile_bank(
     """
     bank: list[Entry] = []
     if statement is not None:
-        bank = read_bank_statement(statement.read_text(encoding="utf-8", errors="replace"))
+        try:
+            bank = read_bank_statement(statement.read_text(encoding="utf-8", errors="replace"))
+        except BankStatementInvalid as error:
+            raise click.ClickException(str(error)) from error
 
     async def compare(parts: Parts) -> BankReconciliation:
         if parts.funding.provider is None and statement is None:

@@ -4,8 +4,10 @@ import csv
 import io
 import itertools
 from collections.abc import Callable
+from datetime import UTC, datetime
 from pathlib import Path
 
+import pypdf
 from playwright.sync_api import Route, expect
 
 from browser.phones import Phone
@@ -88,6 +90,15 @@ def test_the_history_is_a_table_that_no_spreadsheet_runs(phone: MakePhone) -> No
         ("load", "out", "1500"),
         ("top_up", "in", "5000"),
     ]
+    rows = list(csv.DictReader(io.StringIO(exported(asha, "statement-csv"))))
+    assert [row["balance"] for row in rows] == ["0.00", "50.00", "35.00", "35.00"]
+    asha.page.locator('[name="month"]').fill("2099-01")
+    asha.page.locator('[data-name="statement-pdf"]').click()
+    expect(asha.page.locator('[data-code="statement_month_invalid"]')).to_be_visible()
+    asha.page.locator('[name="month"]').fill(f"{datetime.now(UTC):%Y-%m}")
+    with asha.page.expect_download() as download:
+        asha.page.locator('[data-name="statement-pdf"]').click()
+    assert "Wallet of asha" in pypdf.PdfReader(download.value.path()).pages[0].extract_text()
 
 
 def test_a_sync_goes_on_where_the_server_died(

@@ -161,6 +161,9 @@ def test_the_command_compares_with_the_bank_and_says_so_by_its_exit_code(
     wrong = run(["reconcile-bank", "--bank", str(bank)])
     assert (wrong.exit_code, wrong.output.splitlines()[-1]) == (1, "NOT RIGHT, see above.")
     assert run(["reconcile-bank", "--bank-balance", "SGD"]).exit_code == 2
+    bank.write_text(f"{BANK_LINES}yesterday,20.00,SGD,somebody\n")
+    unreadable = run(["reconcile-bank", "--bank", str(bank)])
+    assert (unreadable.exit_code, "Line 2 can't be read" in unreadable.output) == (1, True)
 
 
 def test_the_report_is_a_table_a_csv_file_and_a_picture() -> None:
@@ -195,9 +198,8 @@ def test_no_text_is_taken_for_a_formula(text: str) -> None:
      BANK_LINES + "2026-11-01,--1.00,SGD,x\n", BANK_LINES + "2026-11-01,,SGD,x\n"],
 )  # fmt: skip
 def test_half_a_bank_statement_is_refused(text: str) -> None:
-    with pytest.raises(BankStatementInvalid) as refused:
+    with pytest.raises(BankStatementInvalid, match=r"^(Line 2 can't be read|A bank statement has the columns)"):
         read_bank_statement(text)
-    assert refused.value.code == "bank_statement_invalid"
 
 
 def test_a_bank_statement_is_read_in_whatever_order_its_columns_come() -> None:

@@ -13,6 +13,7 @@ from tikiwallet.cli import (
     commands_phones,
     commands_proofs,
     commands_sessions,
+    commands_statements,
 )
 from tikiwallet.cli.groups import tiki
 
@@ -24,6 +25,7 @@ __all__ = [
     "commands_phones",
     "commands_proofs",
     "commands_sessions",
+    "commands_statements",
     "main",
     "tiki",
 ]

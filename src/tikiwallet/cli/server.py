@@ -58,6 +58,19 @@ class Server:
         Problems: `ServerUnreachable` (the outcome is unknown), `ServerUnexpected`, `ServerSaidNo` with the server's own
         code and sentence, `NotSignedIn` if it takes the session no longer.
         """
+        content = self._content(method, path, body=body, token=token, key=key, query=query)
+        try:
+            return msgspec.json.decode(content or b"{}", type=answer)
+        except msgspec.DecodeError as error:
+            raise ServerUnexpected(server=self.url) from error
+
+    def file(self, path: str, *, token: str, query: dict[str, str]) -> bytes:
+        """Return a file of mine. Problems: those of `call`."""
+        return self._content("GET", path, body=None, token=token, key="", query=query)
+
+    def _content(
+        self, method: str, path: str, *, body: object, token: str, key: str, query: dict[str, str] | None
+    ) -> bytes:
         headers = {"accept": "application/json", "user-agent": "tiki"}
         if body is not None:
             headers["content-type"] = "application/json"
@@ -83,10 +96,7 @@ class Server:
             raise refusal(response.status, content, retry_after=response.headers.get("retry-after", ""))
         if not 200 <= response.status < 300 or len(content) > ANSWER_BYTES_MAX:
             raise ServerUnexpected(server=self.url)
-        try:
-            return msgspec.json.decode(content or b"{}", type=answer)
-        except msgspec.DecodeError as error:
-            raise ServerUnexpected(server=self.url) from error
+        return content
 
 
 def checked_url(url: str) -> str:
@@ -149,6 +159,10 @@ class Online:
         return signed_in(self.wallet, self.server, lambda token: self.server.call(
             "GET", path, answer, token=token, query=query or None
         ))  # fmt: skip
+
+    def file(self, path: str, **query: str) -> bytes:
+        """Read a file of mine. Problems: those of `Server.call`."""
+        return self.server.file(path, token=self.token(), query=query)
 
     def post(self, path: str, answer: type[T], *, body: object = None) -> T:
         """Change something that moves no money. Problems: those of `Server.call`."""

@@ -11,7 +11,6 @@ from datetime import UTC, datetime
 from typing import Final
 
 from tikiwallet.funding.reconciliation import Entry
-from tikiwallet.platform.errors import Kind, Refused
 from tikiwallet.platform.money import parse_decimal
 
 COLUMNS: Final = ("date", "amount", "currency", "reference")
@@ -20,18 +19,16 @@ OPERATION: Final = re.compile(r"\b([0-9a-f]{8})-?([0-9a-f]{4})-?([0-9a-f]{4})-?(
 PAYOUT: Final = re.compile(r"\bpo_[0-9A-Za-z]+")
 
 
-class BankStatementInvalid(Refused):
-    """This isn't a bank statement with the columns date, amount, currency and reference."""
-
-    code, kind = "bank_statement_invalid", Kind.INVALID
+class BankStatementInvalid(Exception):
+    """The file can't be read as a statement. The message is one sentence for the operator."""
 
 
 def read_bank_statement(text: str) -> list[Entry]:
-    """Return the lines of a statement. Refusal: `BankStatementInvalid`, which names the line."""
+    """Return the lines of a statement. Raises `BankStatementInvalid`, which names the line."""
     reader = csv.DictReader(io.StringIO(text.removeprefix("\ufeff"), newline=""))
     names = [name.strip().lower() for name in reader.fieldnames or ()]
     if any(names.count(column) != 1 for column in COLUMNS):
-        raise BankStatementInvalid
+        raise BankStatementInvalid("A bank statement has the columns date, amount, currency and reference, each once.")
     reader.fieldnames = names
     found = []
     for number, row in enumerate(reader, 2):
@@ -40,7 +37,7 @@ def read_bank_statement(text: str) -> list[Entry]:
         try:
             found.append(_entry(number, {column: (row[column] or "").strip() for column in COLUMNS}))
         except ValueError as error:
-            raise BankStatementInvalid(f"Line {number} can't be read: {error}.", field=f"line {number}") from error
+            raise BankStatementInvalid(f"Line {number} can't be read: {error}.") from error
     return found
 
 

@@ -115,7 +115,8 @@ export class Unreachable extends Error {
  *   is_current: boolean }} OpenSession
  */
 
-/** @typedef {{ body?: unknown, key?: string, timeoutMs?: number }} Given */
+/** @typedef {{ body?: unknown, key?: string, fileType?: string, timeoutMs?: number }} Given `fileType`: the answer is a
+ *   file of that type */
 
 /**
  * Ask the server, with fresh tokens if those in use have run out. Throws Problem or Unreachable.
@@ -142,7 +143,7 @@ async function call(method, path, given) {
  * Ask the server once. Throws Problem or Unreachable.
  * @param {string} method @param {string} path @param {Given} [given] @returns {Promise<any>}
  */
-async function ask(method, path, { body, key, timeoutMs = TIMEOUT_MS } = {}) {
+async function ask(method, path, { body, key, fileType, timeoutMs = TIMEOUT_MS } = {}) {
   /** @type {Record<string, string>} */
   const headers = { "tikiwallet-client": "web" }; // without it the server takes no cookie: no other site can send it
   if (key) headers["idempotency-key"] = key;
@@ -160,6 +161,7 @@ async function ask(method, path, { body, key, timeoutMs = TIMEOUT_MS } = {}) {
   await countBytes(path.length + JSON.stringify(headers).length + (content?.length ?? 0), response);
   if (response.status === 204) return null;
   const type = response.headers.get("content-type") ?? "";
+  if (fileType && type.startsWith(fileType)) return response.blob().catch(unreachable);
   if (!/^application\/(problem\+)?json/.test(type)) throw new Unreachable();
   const answer = await response.json().catch(unreachable);
   if (!response.ok) throw new Problem({ ...answer, status: response.status });
@@ -260,6 +262,15 @@ export const findPerson = (by, who) => call("GET", `/v1/people?${by}=${encodeURI
  */
 export const transfer = ({ username, amount, memo, key }) =>
   call("POST", "/v1/transfers", { body: { to: { username }, amount, memo }, key });
+
+/**
+ * The statement of a month ("2026-11") as a file.
+ * @param {string} month @param {"pdf" | "csv"} form @param {string} language @returns {Promise<Blob>}
+ */
+export const fetchStatement = (month, form, language) =>
+  call("GET", `/v1/statements/${encodeURIComponent(month)}/${form}?language=${language}`, {
+    fileType: form === "pdf" ? "application/pdf" : "text/csv",
+  });
 
 /**
  * @param {{ cursor?: string | null, direction?: string, kind?: string, since?: string, until?: string }} query

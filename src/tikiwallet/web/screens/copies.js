@@ -1,8 +1,9 @@
 // Copies: everything this phone knows as a file, the account's history as a table, and somebody else's file to bring.
-import { formatCount, sentenceOfCode, t } from "../i18n.js";
-import { canShareFile, saveFile, shareFile } from "../platform.js";
+import { fetchStatement } from "../api.js";
+import { formatCount, language, sentenceOfCode, t } from "../i18n.js";
+import { canShareFile, saveFile, shareFile, unixNow } from "../platform.js";
 import { refresh } from "../state.js";
-import { Button, Failure, Icon, Notice, Screen, html, useSignal } from "../ui.js";
+import { Button, Failure, Field, Icon, Notice, Screen, html, useSignal } from "../ui.js";
 import { CodeEntry } from "../ui/other-ways.js";
 import { syncNow, syncState } from "../wallet/autosync.js";
 import { carry, exportName, exportText, historyCsv, outcomesOf } from "../wallet/copies.js";
@@ -22,12 +23,22 @@ export function Export() {
   const savePayments = () => attempt(payments().then((file) => saveFile(file, paymentsName)));
   const sharePayments = () => attempt(payments().then((file) => shareFile(file, paymentsName)));
   const saveTable = () => attempt(table().then((file) => saveFile(file, tableName)));
+  const month = useSignal(new Date(unixNow() * 1000).toISOString().slice(0, 7));
+  const saveStatement = (/** @type {"pdf" | "csv"} */ form) => {
+    const wanted = month.value;
+    const file = fetchStatement(wanted, form, language.value);
+    return attempt(file.then((found) => saveFile(found, `tikiwallet-${wanted}.${form}`)));
+  };
   return html`<${Screen} title=${t("export")} back="settings">
     <section class="card"><h2>${t("export.payments")}</h2><p>${t("export.payments.explained")}</p>
       <${Button} kind="main" name="export-payments" onPress=${savePayments}>${t("export.save")}<//>
       ${canShareFile() && html`<${Button} icon="share" onPress=${sharePayments}>${t("share_code")}<//>`}</section>
     <section class="card"><h2>${t("export.history")}</h2><p>${t("export.history.explained")}</p>
       <${Button} name="export-history" onPress=${saveTable}>${t("export.save")}<//></section>
+    <section class="card"><h2>${t("export.statement")}</h2><p>${t("export.statement.explained")}</p>
+      <${Field} label=${t("export.statement.month")} signal=${month} type="month" name="month" />
+      <div class="side-by-side"><${Button} name="statement-pdf" onPress=${() => saveStatement("pdf")}>PDF<//>
+        <${Button} name="statement-csv" onPress=${() => saveStatement("csv")}>CSV<//></div></section>
     <${Failure} error=${failure.value} />
     <a class="button" href="#/bring">${t("bring")}</a>
   <//>`;
