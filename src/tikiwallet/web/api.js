@@ -12,9 +12,15 @@ import { isDue, refreshFrom, tokensInUse } from "./wallet/refreshing.js";
 const TIMEOUT_MS = 20_000;
 const GLANCE_MS = 3_000; // where somebody stands and waits, and there is another way
 
+/**
+ * Which limit stood in the way.
+ * @typedef {{ limit: string, left_minor?: number, currency?: string, resets_at?: string }} Passed
+ */
 /** The server said no: a problem document with a stable code and a sentence for the person. */
 export class Problem extends Error {
-  /** @param {{ code: string, title: string, detail: string, field?: string, status: number }} said */
+  /**
+   * @param {{ code: string, title: string, detail: string, field?: string, status: number, passed?: Passed }} said
+   */
   constructor(said) {
     super(said.code);
     this.name = "Problem";
@@ -22,6 +28,7 @@ export class Problem extends Error {
     this.sentence = said.detail || said.title;
     this.field = said.field ?? "";
     this.status = said.status;
+    this.passed = said.passed ?? null;
   }
 }
 
@@ -43,13 +50,17 @@ export class Unreachable extends Error {
 }
 
 /** @typedef {{ amount_minor: number, currency: string }} Amount */
-/** @typedef {{ person_id: string, username: string, phone: string, tier: string }} Person */
 /**
  * @typedef {{ notice_id: string, kind: string, session_id: string, label: string, noticed_at: string }} SecurityNotice
  */
 /**
  * Its tokens are in cookies that no script can read.
  * @typedef {{ expires_at: string, token_ttl_seconds: number, person: Person, notices: SecurityNotice[] }} Session
+ */
+/**
+ * `state` is absent while the wallet is active.
+ * @typedef {{ person_id: string, username: string, phone: string, tier: string, state?: string,
+ *   frozen_because?: string }} Person
  */
 /** @typedef {{ person_id: string, username: string, phone_masked: string }} PublicPerson */
 /** @typedef {{ opens: number, salt: string, text: string }} OpeningSaid salt in base64url */
@@ -237,6 +248,32 @@ export const signIn = (phone, password) => ask("POST", "/v1/sessions", { body: {
 
 /** @returns {Promise<{ items: OpenSession[] }>} */
 export const sessions = () => call("GET", "/v1/sessions");
+
+/** @returns {Promise<Person>} */
+export const me = () => call("GET", "/v1/me");
+
+/**
+ * What left in a day or month, and what still can; null: no limit.
+ * @typedef {{ left_minor: number | null, out_max_minor: number | null, resets_at: string }} Span
+ */
+/** @typedef {{ currency: string, balance_max_minor: number | null, day: Span, month: Span }} Allowance */
+/**
+ * How closing stands: the state of the wallet, and what is in the way.
+ * @typedef {{ state: string, obstacles: { kind: string, amount: Amount | null, until: string | null }[] }} Closing
+ */
+
+/** @returns {Promise<{ items: Allowance[] }>} */
+export const allowances = () => call("GET", "/v1/limits");
+
+/** Everything that is held of me. @returns {Promise<unknown>} */
+export const exportData = () => call("GET", "/v1/me/export");
+
+/** @returns {Promise<Closing>} */
+export const lookAtClosing = () => call("GET", "/v1/me/closing");
+/** @returns {Promise<Closing>} */
+export const closeWallet = () => call("POST", "/v1/me/closing");
+/** @returns {Promise<Closing>} */
+export const keepWallet = () => call("DELETE", "/v1/me/closing");
 
 /** @param {string} id @returns {Promise<null>} */
 export const endSession = (id) => call("DELETE", `/v1/sessions/${id}`);

@@ -1,7 +1,8 @@
 // The pieces that screens are made of. One visual language: style.css has its colours and measures.
-import { formatDecimal, formatMoney, hasText, plainDigits, sentenceOfCode, t, toMinor } from "./i18n.js";
+import { Problem } from "./api.js";
+import { formatDay, formatDecimal, formatMoney, hasText, plainDigits, sentenceOfCode, t, toMinor } from "./i18n.js";
 import { go } from "./router.js";
-import { currency, isHidden } from "./state.js";
+import { about, currency, isHidden } from "./state.js";
 import { Icon } from "./ui/icons.js";
 import { html, useSignal } from "./vendor/ui.js";
 
@@ -138,10 +139,17 @@ export function codeOf(error) {
 /** Return the sentence for what went wrong, in the person's language. @param {unknown} error */
 export function sentenceOf(error) {
   const code = codeOf(error);
+  if (error instanceof Problem && error.passed && hasText(`limit.${error.passed.limit}`)) return ofLimit(error.passed);
   if (hasText(`code.${code}`)) return t(`code.${code}`);
   if (error instanceof Error && "sentence" in error) return sentenceOfCode(code, String(error.sentence));
   console.error(error);
   return t("code.internal_error");
+}
+
+/** @param {import("./api.js").Passed} passed */
+function ofLimit({ limit, left_minor: left = 0, currency: code, resets_at: at }) {
+  const ofCode = about.value.currencies.find((item) => item.code === code) ?? currency.value;
+  return t(`limit.${limit}`, { left: formatMoney(left, ofCode), at: at ? formatDay(Date.parse(at) / 1000) : "" });
 }
 
 /**

@@ -87,6 +87,8 @@ function Notices() {
     ${notices.value.length > 0 &&
     html`<${Notice} kind="warn"><span data-name="notices">${t("notices.some")}${" "}
       <a href="#/sessions">${t("notices.look")}</a></span><//>`}
+    ${person.value?.state === "frozen" &&
+    html`<${Notice} kind="bad">${t("account.frozen")}. <a href="#/account">${t("account")}</a><//>`}
     ${unseen.value.length > 0 &&
     !isOnline.value &&
     html`<${Notice} icon="sync">${t("unseen", { count: unseen.value.length })}<//>`}

@@ -11,6 +11,7 @@ import { syncState } from "../wallet/autosync.js";
  */
 const PLACES = [
   ["phones", "phone", () => t("phones.hint")],
+  ["account", "people", () => t("account.hint")],
   ["sessions", "list", () => t("sessions.hint")],
   ["pin", "lock", () => t(hasPin.value ? "pin.is_set" : "off")],
   ["export", "share", () => t("export.hint")],

@@ -4,6 +4,7 @@
 import * as api from "../api.js";
 import { all, exclusive, fact, remember, write } from "../store.js";
 import { settleShown } from "./shown.js";
+import { learnStanding } from "./standing.js";
 
 /** @import { HistoryItem, MoneyRequest, Operation } from "../api.js" */
 /** @import { Change } from "../store.js" */
@@ -14,6 +15,7 @@ const OVER = ["settled", "declined", "returned", "refused"];
 /** Bring the online side up to date. Throws Problem, Unreachable. */
 export async function meetOnline() {
   await settleShown();
+  await learnStanding();
   await write([remember("requests", (await api.requests()).items)]);
   for (const operation of await operations()) {
     if (!OVER.includes(operation.state)) await keepOperation(await api.operation(operation));
