@@ -76,11 +76,12 @@ class Parts:
             ),
             phone_owner=self.phone_owner,
             step_up=self.identity.step_up,
+            outgoing=self.identity.outgoing,
             new_payee_limits=settings.new_payee_limits,
         )
         self.funding = Funding(
             self.databases["funding"], settings, ledger=self.ledger, prepare_wallet=self.payments.wallets.prepare,
-            step_up=self.identity.step_up, owed=self.owed_to_people,
+            step_up=self.identity.step_up, outgoing=self.identity.outgoing, owed=self.owed_to_people,
         )  # fmt: skip
         self.offline = Offline(self.databases["offline"], settings, ledger=self.ledger, directory=self.identity.people)
 
@@ -199,6 +200,7 @@ def build_app(settings: Settings, *, database_url: str, clock: http.Clock = http
                 "payments": parts.payments,
                 "funding": parts.funding,
                 "offline": parts.offline,
+                "outgoing": parts.identity.outgoing,
                 "can_serve": parts.can_serve,
             }
         ),

@@ -58,7 +58,7 @@ class Server:
         Problems: `ServerUnreachable` (the outcome is unknown), `ServerUnexpected`, `ServerSaidNo` with the server's own
         code and sentence, `NotSignedIn` if it takes the session no longer.
         """
-        content = self._content(method, path, body=body, token=token, key=key, query=query)
+        content = self._content(method, path, body=body, token=token, key=key, query=query, device=device)
         try:
             return msgspec.json.decode(content or b"{}", type=answer)
         except msgspec.DecodeError as error:
@@ -66,11 +66,12 @@ class Server:
 
     def file(self, path: str, *, token: str, query: dict[str, str]) -> bytes:
         """Return a file of mine. Problems: those of `call`."""
-        return self._content("GET", path, body=None, token=token, key="", query=query)
+        return self._content("GET", path, body=None, token=token, query=query)
 
     def _content(
-        self, method: str, path: str, *, body: object, token: str, key: str, query: dict[str, str] | None
-    ) -> bytes:
+        self, method: str, path: str, *, body: object, token: str, query: dict[str, str] | None, key: str = "",
+        device: str = "",
+    ) -> bytes:  # fmt: skip
         headers = {"accept": "application/json", "user-agent": "tiki"}
         if body is not None:
             headers["content-type"] = "application/json"
@@ -162,7 +163,7 @@ class Online:
 
     def file(self, path: str, **query: str) -> bytes:
         """Read a file of mine. Problems: those of `Server.call`."""
-        return self.server.file(path, token=self.token(), query=query)
+        return signed_in(self.wallet, self.server, lambda token: self.server.file(path, token=token, query=query))
 
     def post(self, path: str, answer: type[T], *, body: object = None) -> T:
         """Change something that moves no money. Problems: those of `Server.call`."""

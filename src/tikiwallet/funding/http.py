@@ -16,6 +16,7 @@ from tikiwallet.funding.operations import (
 from tikiwallet.funding.service import Funding
 from tikiwallet.funding.types import Operation, OperationKind, OperationOrder
 from tikiwallet.identity.types import (
+    OutgoingCapped,
     PersonFrozen,
     PersonId,
     StepUpRequired,
@@ -48,8 +49,8 @@ async def post_top_up(request: AnyRequest) -> Response[bytes]:
 
 @route(
     "POST", "/v1/withdrawals", summary="Move money from my wallet to my bank", tag="funding", body=OperationOrder,
-    answer=Operation, status=201, idempotent=True, refusals=(InsufficientFunds, StepUpRequired, *REFUSALS),
-    example=FIFTY,
+    answer=Operation, status=201, idempotent=True, example=FIFTY,
+    refusals=(InsufficientFunds, OutgoingCapped, StepUpRequired, *REFUSALS),
 )  # fmt: skip
 async def post_withdrawal(request: AnyRequest) -> Response[bytes]:
     """Withdraw at most once for each Idempotency-Key and answer where it stands."""

@@ -26,7 +26,7 @@ from tikiwallet.funding.types import (
     OperationState,
     StoredOperation,
 )
-from tikiwallet.identity.types import Act, Obstacle, ObstacleKind, PersonId, StepUp
+from tikiwallet.identity.types import Act, Obstacle, ObstacleKind, OutgoingCap, PersonId, StepUp
 from tikiwallet.ledger.types import LimitExceeded
 from tikiwallet.platform.db import COMMAND_TIMEOUT_SECONDS, Connection, Database, Queries
 from tikiwallet.platform.errors import Kind, Refused
@@ -106,8 +106,10 @@ class Operations:
         bank: Bank | None,
         currencies: Sequence[str],
         step_up: StepUp,
+        outgoing: OutgoingCap,
     ) -> None:
         self._db = db
+        self._outgoing = outgoing
         self._step_up = step_up
         self._jobs = jobs
         self._books = books
@@ -120,13 +122,27 @@ class Operations:
         """Top up or withdraw, at most once for each `key`; a retry gets the operation as it stands.
 
         Refusals: `FundingUnavailable`, `CurrencyNotOffered`, `LimitExceeded`, `InsufficientFunds`, `WalletClosed`,
-        `DeclinedByBank`, `IdempotencyKeyReused`, `OperationUnderway`; `StepUpRequired` before a withdrawal begins.
+        `DeclinedByBank`, `IdempotencyKeyReused`, `OperationUnderway`; `StepUpRequired` and `OutgoingCapped` before a
+        withdrawal begins.
         """
-        person_id = PersonId(caller.person_id)
-        bank = self._require_bank()
+        self._require_bank()
         require_offered(order.amount.currency, self._currencies)
         _check_size(order.amount)
-        operation_id = uuid5(person_id, f"{kind}/{key}")
+        operation_id = uuid5(caller.person_id, f"{kind}/{key}")
+        if kind is OperationKind.TOP_UP or caller.outgoing_capped_until is None:
+            return await self._start(operation_id, kind, order, caller=caller, now=now)
+
+        async def is_set_aside() -> bool:
+            stored = await self._find(operation_id)
+            return stored is not None and stored.state not in {OperationState.REQUESTED, OperationState.REFUSED}
+
+        async with self._outgoing.held(caller, operation_id, order.amount, is_done=is_set_aside, now=now):
+            return await self._start(operation_id, kind, order, caller=caller, now=now)
+
+    async def _start(
+        self, operation_id: UUID, kind: OperationKind, order: OperationOrder, *, caller: Caller, now: datetime
+    ) -> Operation:
+        person_id, bank = PersonId(caller.person_id), self._require_bank()
         for _ in range(WAIT_STEPS_MAX):
             stored = await self._find(operation_id)
             if kind is OperationKind.WITHDRAWAL and (stored is None or stored.state is OperationState.REFUSED):

@@ -10,7 +10,7 @@ from tikiwallet.funding.books import Books
 from tikiwallet.funding.demo_bank import choose_bank
 from tikiwallet.funding.operations import JOB_NAME, SQL, Operations
 from tikiwallet.funding.reconciliation import BankReconciliation, Entry, Provider, reconcile_bank
-from tikiwallet.identity.types import PersonId, StepUp
+from tikiwallet.identity.types import OutgoingCap, PersonId, StepUp
 from tikiwallet.ledger.types import Ledger
 from tikiwallet.platform.config import Settings
 from tikiwallet.platform.db import Database
@@ -36,6 +36,7 @@ class Funding:
         prepare_wallet: Callable[[PersonId], Awaitable[None]],
         step_up: StepUp,
         owed: Callable[[], Awaitable[list[Balance]]],
+        outgoing: OutgoingCap,
     ) -> None:
         self._db = db
         self._jobs = Jobs("funding")
@@ -51,6 +52,7 @@ class Funding:
             bank=choose_bank(settings),
             currencies=settings.currencies,
             step_up=step_up,
+            outgoing=outgoing,
         )
 
     async def reconcile_bank(

@@ -11,6 +11,7 @@ from tikiwallet.identity.keys import KeyRing, make_signing_key
 from tikiwallet.identity.known_devices import KnownDevices
 from tikiwallet.identity.notices import Notices
 from tikiwallet.identity.operators import Operators
+from tikiwallet.identity.outgoing import OutgoingCaps, read_caps
 from tikiwallet.identity.passkeys import Passkeys, relying_party
 from tikiwallet.identity.password_changes import PasswordChanges
 from tikiwallet.identity.password_resets import PasswordResets
@@ -112,6 +113,7 @@ class Identity:
             throttling=self.throttling,
         )
         wait = timedelta(seconds=settings.recovery_wait_seconds)
+        self.outgoing = OutgoingCaps(db, max_minor=read_caps(settings.outgoing_caps, currencies=settings.currencies))
         self.password_resets = PasswordResets(
             db, codes=codes, hasher=hasher, phones=phones, texts=self.texts, throttling=self.throttling, wait=wait
         )

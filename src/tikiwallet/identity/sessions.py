@@ -217,7 +217,13 @@ class Sessions:
             raise SessionInvalid
         if now - (row["last_seen_at"] or row["issued_at"]) >= SEEN_AGAIN_AFTER:
             await self._db.pool.execute(SQL["see_session"], caller.session_id, now)
-        return caller if row["state"] == caller.state else msgspec.structs.replace(caller, state=row["state"])
+        if row["state"] == caller.state and row["outgoing_capped_until"] is None:
+            return caller
+        capped_until = row["outgoing_capped_until"]
+        return msgspec.structs.replace(
+            caller, state=row["state"],
+            outgoing_capped_until=capped_until if capped_until is not None and capped_until > now else None,
+        )  # fmt: skip
 
     async def _verified(self, token: str, *, now: datetime) -> tuple[Claims, Caller]:
         """Return what a token says, whenever it holds; what it costs to verify its signature is paid once."""

@@ -1,6 +1,7 @@
 """What other contexts may know of people: an id, a username, a phone number, a tier; and how to ask for a proof."""
 
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
+from contextlib import AbstractAsyncContextManager
 from datetime import datetime
 from enum import StrEnum
 from typing import NewType, Protocol
@@ -10,7 +11,7 @@ import msgspec
 
 from tikiwallet.platform.errors import Kind, Refused
 from tikiwallet.platform.http import Caller
-from tikiwallet.platform.money import Balance
+from tikiwallet.platform.money import Amount, Balance
 
 PersonId = NewType("PersonId", UUID)
 
@@ -158,5 +159,24 @@ class StepUp(Protocol):
         """Return if the caller's session has proven lately who is there, in a way that counts for `act`.
 
         Refusal: `StepUpRequired`, with the ways that this person has. Nothing may have happened before it.
+        """
+        ...
+
+
+class OutgoingCapped(Refused):
+    """Your phone number or password has just changed, so that only a little leaves your wallet for a day."""
+
+    code, kind = "outgoing_capped", Kind.UNPROCESSABLE
+
+
+class OutgoingCap(Protocol):
+    """Keep within its cap what leaves the wallet of somebody whose phone number or password has just changed."""
+
+    def held(
+        self, caller: Caller, order_id: UUID, amount: Amount, *, is_done: Callable[[], Awaitable[bool]], now: datetime
+    ) -> AbstractAsyncContextManager[None]:
+        """Take `amount` from what may still leave, while the order is carried out; give it back if it is refused.
+
+        An order that `is_done` already takes nothing. Refusals: `OutgoingCapped`, `IdempotencyKeyReused`.
         """
         ...

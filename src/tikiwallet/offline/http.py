@@ -8,7 +8,7 @@ from litestar import Request, Response
 from litestar.handlers import HTTPRouteHandler
 from litestar.params import FromPath
 
-from tikiwallet.identity.types import PersonFrozen, PersonId, WalletCloses, require_taking
+from tikiwallet.identity.types import OutgoingCap, OutgoingCapped, PersonFrozen, PersonId, WalletCloses, require_taking
 from tikiwallet.ledger.types import InsufficientFunds, LimitExceeded, WalletClosed
 from tikiwallet.offline.audience import AudienceBlocked, AudienceIsYou, AudienceUnknown
 from tikiwallet.offline.debts import DebtOpen
@@ -27,7 +27,7 @@ from tikiwallet.offline.exposure import OfflinePaused
 from tikiwallet.offline.phone_wire import PhoneMoneyAnswer, phone_money_answer
 from tikiwallet.offline.service import Offline
 from tikiwallet.offline.sync import SyncOrder, SyncTooLarge, check_size
-from tikiwallet.offline.types import DeviceId
+from tikiwallet.offline.types import DeviceId, derive_voucher_id
 from tikiwallet.offline.vouchers import (
     CurrencyNotOffline,
     LoadingStopped,
@@ -176,8 +176,8 @@ async def retire_device(request: Request[Any, Any, Any], device_id: FromPath[UUI
     answer=LoadingAnswer, status=201, idempotent=True,
     refusals=(
         AudienceBlocked, AudienceIsYou, AudienceUnknown, CurrencyNotOffline, DebtOpen, DeviceRetired, DeviceUnknown,
-        InsufficientFunds, LimitExceeded, LoadingStopped, OfflinePaused, PublicKeyInvalid, ReceiveOnly,
-        PersonFrozen, TooManyVouchers, VoucherAboveLimit, WalletCloses, WalletClosed,
+        InsufficientFunds, LimitExceeded, LoadingStopped, OfflinePaused, OutgoingCapped, PersonFrozen, PublicKeyInvalid,
+        ReceiveOnly, TooManyVouchers, VoucherAboveLimit, WalletCloses, WalletClosed,
     ),
     example=VoucherOrder(device_id=EXAMPLE_ID, amount=Amount(amount_minor=2000, currency="SGD")),
 )  # fmt: skip
@@ -188,11 +188,18 @@ async def load(request: Request[Any, Any, Any]) -> Response[bytes]:
     order = await read(request, VoucherOrder)
     offline = _offline(request)
     audience_key = _binary(order.audience_key, field="audience_key") if order.audience_key is not None else None
-    loading = await offline.vouchers.load(
-        await offline.person(_person_id(request)),
-        device_id=DeviceId(order.device_id), amount=order.amount, audience_key=audience_key, key=key,
-        draw=secrets.randbelow, now=clock_now(request),
-    )  # fmt: skip
+    person, now = await offline.person(_person_id(request)), clock_now(request)
+    voucher_id = derive_voucher_id(person.person_id, key)
+
+    async def is_loaded() -> bool:
+        return await offline.vouchers.is_loaded(voucher_id)
+
+    outgoing: OutgoingCap = request.app.state.outgoing
+    async with outgoing.held(caller(request), voucher_id, order.amount, is_done=is_loaded, now=now):
+        loading = await offline.vouchers.load(
+            person, device_id=DeviceId(order.device_id), amount=order.amount, audience_key=audience_key, key=key,
+            draw=secrets.randbelow, now=now,
+        )  # fmt: skip
     return respond(loading_answer(loading), status=201)
 
 
@@ -216,6 +223,7 @@ async def sync(request: Request[Any, Any, Any]) -> Response[bytes]:
         await offline.person(_person_id(request)),
         draw=secrets.randbelow,
         now=clock_now(request),
+        capped_until=caller(request).outgoing_capped_until,
     )
     return respond(sync_answer(synced, wanted=order.offline_balance_wanted))
 

@@ -12,7 +12,7 @@ import msgspec
 import structlog
 
 from tikicash.messages import Certificate, IssuerKey, Revocations, Signed, SignedTime
-from tikiwallet.identity.types import Person, PersonId, require_taking
+from tikiwallet.identity.types import OutgoingCapped, Person, PersonId, require_taking
 from tikiwallet.ledger.types import TransferId
 from tikiwallet.offline.certificates import certificate_at_hand, certify, lock_holder
 from tikiwallet.offline.claims import Appended, Claims, Judged, sentence_of
@@ -100,11 +100,14 @@ class Sync:
         self._policy = policy
         self._settle_up = settle_up
 
-    async def sync(self, order: SyncOrder, person: Person, *, draw: Draw, now: datetime) -> Synced:
+    async def sync(
+        self, order: SyncOrder, person: Person, *, draw: Draw, now: datetime, capped_until: datetime | None = None
+    ) -> Synced:
         """Append what is brought, release what may be released, and return what the phone needs.
 
         Refusals: `SyncTooLarge`, `DeviceUnknown`, `CurrencyNotOffline`; a document that is wrong is no refusal but a
-        result, and a load that is refused is told beside the rest.
+        result, and a load that is refused is told beside the rest. Nothing is loaded by itself while the person is
+        capped, which the phone can't know: what may leave then is for payments that somebody means.
         """
         check_size(bundles=len(order.bundles), refusals=len(order.refusals), body_bytes=0)
         device = None
@@ -116,8 +119,11 @@ class Sync:
         judged = await self._claims.judge(order.bundles)
         results = await self._append(judged, order.refusals, person)
         await self._settle_up(person.person_id)
-        loading, refused = None, None
-        if device is not None and wanted is not None:
+        loading: Loading | None = None
+        refused: Refused | None = None
+        if device is not None and wanted is not None and capped_until is not None:
+            refused = OutgoingCapped()
+        elif device is not None and wanted is not None:
             loading, refused = await self._fill_up(person, device, wanted, draw=draw, now=now)
         return await self._answer(person, device, results=results, loading=loading, refused=refused, now=now)
 

@@ -140,6 +140,11 @@ class Vouchers:
             raise await refusal_for(self._ledger, transfer, outcome, now=now)
         return loading
 
+    async def is_loaded(self, voucher_id: VoucherId) -> bool:
+        """Return whether the money of a load has moved: asked again, it takes no more."""
+        known = await self._db.pool.fetchrow(SQL["voucher"], voucher_id)
+        return known is not None and known["state"] not in {VoucherState.DRAFT, VoucherState.REFUSED}
+
     async def draft(
         self,
         tx: Connection,

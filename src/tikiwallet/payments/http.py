@@ -9,6 +9,7 @@ from litestar.handlers import HTTPRouteHandler
 from litestar.params import FromPath
 
 from tikiwallet.identity.types import (
+    OutgoingCapped,
     PersonFrozen,
     PersonId,
     StepUpRequired,
@@ -62,7 +63,9 @@ from tikiwallet.platform.throttle import Throttle, TooManyRequests
 AnyRequest = Request[Any, Any, Any]
 Q = TypeVar("Q")
 
-MONEY_MOVES = (InsufficientFunds, LimitExceeded, PersonFrozen, StepUpRequired, TooManyRequests, WalletClosed)
+MONEY_MOVES = (
+    InsufficientFunds, LimitExceeded, OutgoingCapped, PersonFrozen, StepUpRequired, TooManyRequests, WalletClosed,
+)  # fmt: skip
 MONEY_COMES = (PersonFrozen, WalletCloses)
 PAGE_QUERY = (("cursor", "where the page before this one ended"), ("limit", "1 to 100; 20 if not given"))
 HISTORY_QUERY = (

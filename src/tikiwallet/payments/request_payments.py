@@ -15,7 +15,7 @@ from uuid import UUID
 
 import asyncpg
 
-from tikiwallet.identity.types import PersonId
+from tikiwallet.identity.types import OutgoingCap, PersonId
 from tikiwallet.payments.new_payees import NewPayees
 from tikiwallet.payments.requests import (
     SQL,
@@ -53,9 +53,17 @@ class RequestPayments:
     """Payments of requests for money."""
 
     def __init__(
-        self, db: Database, *, jobs: Jobs, requests: Requests, wallets: Wallets, new_payees: NewPayees
+        self,
+        db: Database,
+        *,
+        jobs: Jobs,
+        requests: Requests,
+        wallets: Wallets,
+        new_payees: NewPayees,
+        outgoing: OutgoingCap,
     ) -> None:
         self._db = db
+        self._outgoing = outgoing
         self._new_payees = new_payees
         self._jobs = jobs
         self.requests = requests
@@ -66,8 +74,20 @@ class RequestPayments:
 
         Refusals: `RequestUnknown`, `RequestNotYours`, `RequestNotOpen` (also when it is being paid under another
         key), `PaymentUnderway`, `IdempotencyKeyReused` (the key paid another request), and, with the request open
-        again, `InsufficientFunds`, `LimitExceeded`, `WalletClosed`; `StepUpRequired` before anything has happened.
+        again, `InsufficientFunds`, `LimitExceeded`, `WalletClosed`; `StepUpRequired` and `OutgoingCapped` before
+        anything has happened.
         """
+        if caller.outgoing_capped_until is None:
+            return await self._pay(request_id, caller, key, now)
+        stored = await self.requests.visible(request_id, reader_id=PersonId(caller.person_id), now=now)
+
+        async def takes_nothing() -> bool:
+            return stored.state is RequestState.PAID or stored.payer_id != caller.person_id
+
+        async with self._outgoing.held(caller, stored.transfer_id, stored.amount, is_done=takes_nothing, now=now):
+            return await self._pay(request_id, caller, key, now)
+
+    async def _pay(self, request_id: UUID, caller: Caller, key: str, now: datetime) -> MoneyRequest:
         payer_id = PersonId(caller.person_id)
         for _ in range(WAIT_STEPS_MAX):
             stored = await self.requests.visible(request_id, reader_id=payer_id, now=now)

@@ -4,7 +4,7 @@ import contextlib
 from collections.abc import AsyncIterator, Callable, Sequence
 from datetime import datetime
 
-from tikiwallet.identity.types import Directory, Obstacle, ObstacleKind, PersonId, StepUp
+from tikiwallet.identity.types import Directory, Obstacle, ObstacleKind, OutgoingCap, PersonId, StepUp
 from tikiwallet.ledger.types import Ledger
 from tikiwallet.payments.history import History
 from tikiwallet.payments.new_payees import NewPayees, read_limits
@@ -41,6 +41,7 @@ class Payments:
         tiers: Tiers,
         phone_owner: PhoneOwner,
         step_up: StepUp,
+        outgoing: OutgoingCap,
         new_payee_limits: Sequence[str] = (),
     ) -> None:
         new_payees = NewPayees(
@@ -49,13 +50,15 @@ class Payments:
         self._db = db
         self._jobs = Jobs("payments")
         self.wallets = Wallets(db, ledger=ledger, directory=directory, currencies=currencies, tiers=tiers)
-        self.transfers = Transfers(ledger=ledger, directory=directory, wallets=self.wallets, new_payees=new_payees)
+        self.transfers = Transfers(
+            ledger=ledger, directory=directory, wallets=self.wallets, new_payees=new_payees, outgoing=outgoing
+        )
         self.history = History(ledger=ledger, directory=directory, wallets=self.wallets)
         self.statements = Statements(ledger=ledger, directory=directory, history=self.history, wallets=self.wallets)
         self.papers = Papers()
         self.requests = Requests(db, directory=directory, wallets=self.wallets)
         self.request_payments = RequestPayments(
-            db, jobs=self._jobs, requests=self.requests, wallets=self.wallets, new_payees=new_payees
+            db, jobs=self._jobs, requests=self.requests, wallets=self.wallets, new_payees=new_payees, outgoing=outgoing
         )
         self.shown_requests = ShownRequests(
             db, directory=directory, wallets=self.wallets, payments=self.request_payments, phone_owner=phone_owner

@@ -141,7 +141,7 @@ class ShownRequests:
 
         Refusals: `MemoInvalid`, `CodeUnknown`, `PayeeIsPayer`, `IdempotencyKeyReused`, and those of paying a request:
         `RequestNotOpen` (paid by somebody else, taken back, or not shown any more), `PaymentUnderway`,
-        `StepUpRequired`, `InsufficientFunds`, `LimitExceeded`, `WalletClosed`.
+        `StepUpRequired`, `OutgoingCapped`, `InsufficientFunds`, `LimitExceeded`, `WalletClosed`.
         """
         check_memo(memo)
         payer_id = PersonId(caller.person_id)

@@ -7,7 +7,7 @@ retry finds its own transfer, and a table of keys that could disagree with the b
 import unicodedata
 from datetime import datetime
 
-from tikiwallet.identity.types import Directory, PersonId, PublicPerson
+from tikiwallet.identity.types import Directory, OutgoingCap, PersonId, PublicPerson
 from tikiwallet.ledger.types import (
     NOTE_LENGTH_MAX,
     Ledger,
@@ -66,8 +66,17 @@ class TransferUnknown(Refused):
 class Transfers:
     """Payments from person to person."""
 
-    def __init__(self, *, ledger: Ledger, directory: Directory, wallets: Wallets, new_payees: NewPayees) -> None:
+    def __init__(
+        self,
+        *,
+        ledger: Ledger,
+        directory: Directory,
+        wallets: Wallets,
+        new_payees: NewPayees,
+        outgoing: OutgoingCap,
+    ) -> None:
         self._ledger = ledger
+        self._outgoing = outgoing
         self._new_payees = new_payees
         self._directory = directory
         self._wallets = wallets
@@ -76,8 +85,8 @@ class Transfers:
         """Pay `order` from the caller's wallet, at most once for each `key`; a retry gets the same receipt.
 
         Refusals: `MemoInvalid`, `CurrencyNotOffered`, `PayeeUnknown`, `PayeeIsPayer`, `PayeeCloses`,
-        `InsufficientFunds`, `StepUpRequired`, `LimitExceeded`, `WalletClosed`, `IdempotencyKeyReused`. None is
-        remembered: the same key is judged anew.
+        `InsufficientFunds`, `StepUpRequired`, `OutgoingCapped`, `LimitExceeded`, `WalletClosed`, `IdempotencyKeyReused`.
+        None is remembered: the same key is judged anew.
         """
         payer_id = PersonId(caller.person_id)
         check_memo(order.memo)
@@ -98,12 +107,22 @@ class Transfers:
             amount=order.amount,
             memo=order.memo,
         )
-        result = await self._wallets.post(transfer, people=(payer_id, payee.person_id))
+        if caller.outgoing_capped_until is None:
+            return receipt_of(transfer, payer=payer, payee=payee, result=await self._post(transfer, payer, payee, now))
+
+        async def is_posted() -> bool:
+            return await self._ledger.posted(transfer.transfer_id) is not None
+
+        async with self._outgoing.held(caller, transfer.transfer_id, order.amount, is_done=is_posted, now=now):
+            return receipt_of(transfer, payer=payer, payee=payee, result=await self._post(transfer, payer, payee, now))
+
+    async def _post(self, transfer: Transfer, payer: PublicPerson, payee: PublicPerson, now: datetime) -> PostResult:
+        result = await self._wallets.post(transfer, people=(payer.person_id, payee.person_id))
         if result.outcome is PostOutcome.DIFFERS_FROM_POSTED:
             raise IdempotencyKeyReused
         if not result.is_posted:
             raise await refusal_for(self._ledger, transfer, result.outcome, now=now)
-        return receipt_of(transfer, payer=payer, payee=payee, result=result)
+        return result
 
     async def receipt(self, transfer_id: TransferId, *, reader_id: PersonId) -> Receipt:
         """Return the receipt of a payment to one of its two parties. Refusal: `TransferUnknown`."""

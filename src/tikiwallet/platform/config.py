@@ -78,6 +78,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     orders_per_person_max: int = 600  # about money, in a minute and process
     recovery_wait_seconds: int = 24 * 3600  # between a code and the new password, or the new phone without the old one
     outgoing_cap_seconds: int = 24 * 3600  # after either, for how long little money leaves the wallet
+    outgoing_caps: tuple[str, ...] = ()  # as SGD=10000, in minor units a day
     session_ttl_seconds: int = SESSION_TTL_SECONDS_MAX
     session_idle_seconds: int = SESSION_IDLE_SECONDS_MAX  # of a session that nobody uses
     access_token_seconds: int = 600  # then a client refreshes it

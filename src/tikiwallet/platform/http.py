@@ -123,6 +123,7 @@ class Caller(msgspec.Struct, frozen=True, kw_only=True):
     person_id: UUID
     session_id: UUID
     state: str = "active"
+    outgoing_capped_until: datetime | None = None  # only little may leave the wallet until then
 
 
 Authenticate = Callable[[str], Awaitable[Caller]]

@@ -132,10 +132,12 @@ VALUES ($1, $2, $3, $4, $5, $3, $6);
 
 -- live_sessions --
 -- LIMIT keeps the planner from reading all people at once, which it takes for cheap while a city is small.
-SELECT s.session_id, s.person_id, s.issued_at, s.expires_at, s.last_seen_at, standing.state
+SELECT s.session_id, s.person_id, s.issued_at, s.expires_at, s.last_seen_at, standing.state,
+    standing.outgoing_capped_until
 FROM identity.session AS s
 CROSS JOIN LATERAL (
-    SELECT p.state FROM identity.person AS p WHERE p.person_id = s.person_id AND p.state <> 'closed' LIMIT 1
+    SELECT p.state, p.outgoing_capped_until FROM identity.person AS p
+    WHERE p.person_id = s.person_id AND p.state <> 'closed' LIMIT 1
 ) AS standing
 WHERE s.session_id = ANY($1::uuid[]) AND s.revoked_at IS NULL;
 
@@ -460,3 +462,43 @@ WHERE person_id = $1 AND new_proven_at IS NOT NULL AND ended_at IS NULL AND effe
 
 -- set_phone --
 UPDATE identity.person SET phone = $2 WHERE person_id = $1;
+
+-- open_capped_outgoing --
+INSERT INTO identity.capped_outgoing AS o (person_id, currency, begins_at, out_minor, out_max_minor)
+VALUES ($1, $2, $3, 0, $5)
+ON CONFLICT (person_id, currency) DO UPDATE SET
+    begins_at = CASE WHEN o.begins_at <= $4 THEN $3 ELSE o.begins_at END,
+    out_minor = CASE WHEN o.begins_at <= $4 THEN 0 ELSE o.out_minor END,
+    out_max_minor = CASE WHEN o.begins_at <= $4 THEN $5 ELSE o.out_max_minor END;
+
+-- forget_capped_orders --
+-- Those of the day before: nothing stands in a sum that has begun anew.
+DELETE FROM identity.capped_order AS c USING identity.capped_outgoing AS o
+WHERE c.person_id = $1 AND c.currency = $2 AND o.person_id = $1 AND o.currency = $2 AND o.out_minor = 0;
+
+-- attempt_capped_order --
+UPDATE identity.capped_order SET attempts = attempts + 1 WHERE order_id = $1
+RETURNING person_id, currency, amount_minor;
+
+-- take_capped_outgoing --
+UPDATE identity.capped_outgoing SET out_minor = out_minor + $3, out_max_minor = $4
+WHERE person_id = $1 AND currency = $2 AND out_minor + $3 <= $4
+RETURNING out_minor;
+
+-- insert_capped_order --
+INSERT INTO identity.capped_order (order_id, person_id, currency, amount_minor, attempts) VALUES ($1, $2, $3, $4, 1);
+
+-- capped_order --
+SELECT person_id, currency, amount_minor, attempts FROM identity.capped_order WHERE order_id = $1;
+
+-- lock_capped_outgoing --
+SELECT FROM identity.capped_outgoing WHERE person_id = $1 AND currency = $2 FOR UPDATE;
+
+-- fewer_attempts_of_capped_order --
+UPDATE identity.capped_order SET attempts = attempts - 1 WHERE order_id = $1;
+
+-- delete_capped_order --
+DELETE FROM identity.capped_order WHERE order_id = $1;
+
+-- give_capped_outgoing_back --
+UPDATE identity.capped_outgoing SET out_minor = out_minor - $3 WHERE person_id = $1 AND currency = $2;
