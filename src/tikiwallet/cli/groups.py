@@ -171,3 +171,13 @@ def sessions() -> None:
 @tiki.group()
 def phones() -> None:
     """Your phones: list them, see what is on one, block a lost one, or give this one a new key."""
+
+
+@tiki.group()
+def password() -> None:
+    """Another password, with the old one or by text message."""
+
+
+@tiki.group()
+def number() -> None:
+    """Another phone number for this wallet."""

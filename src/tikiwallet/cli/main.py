@@ -12,6 +12,7 @@ from tikiwallet.cli import (
     commands_offline,
     commands_phones,
     commands_proofs,
+    commands_recovery,
     commands_sessions,
     commands_statements,
 )
@@ -24,6 +25,7 @@ __all__ = [
     "commands_offline",
     "commands_phones",
     "commands_proofs",
+    "commands_recovery",
     "commands_sessions",
     "commands_statements",
     "main",

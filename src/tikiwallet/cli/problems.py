@@ -203,6 +203,12 @@ class RegistrationMissing(Problem):
     code = "registration_missing"
 
 
+class ChangeMissing(Problem):
+    """No change waits for a code in this wallet. Run `tiki password forgot` or `tiki number change` first."""
+
+    code = "change_missing"
+
+
 class NotConfirmed(Problem):
     """Stopped, because you didn't say yes. Nothing has happened."""
 

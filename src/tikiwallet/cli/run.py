@@ -106,6 +106,15 @@ class Run:
             raise PasswordMissing
         return text
 
+    def new_password(self, given: Path | None) -> str:
+        """Return a password to be: from a file, TIKI_NEW_PASSWORD, or asked for twice. Problem: `PasswordMissing`."""
+        text = _secret(given, "TIKI_NEW_PASSWORD")
+        if text is None and sys.stdin.isatty():
+            text = str(click.prompt("New password", hide_input=True, confirmation_prompt=True, err=True))
+        if not text:
+            raise PasswordMissing
+        return text
+
     def confirm(self, question: str, *, yes: bool) -> None:
         """Ask before something that can't be undone. Problem: `NotConfirmed`."""
         if yes:

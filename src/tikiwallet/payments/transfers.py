@@ -85,8 +85,8 @@ class Transfers:
         """Pay `order` from the caller's wallet, at most once for each `key`; a retry gets the same receipt.
 
         Refusals: `MemoInvalid`, `CurrencyNotOffered`, `PayeeUnknown`, `PayeeIsPayer`, `PayeeCloses`,
-        `InsufficientFunds`, `StepUpRequired`, `OutgoingCapped`, `LimitExceeded`, `WalletClosed`, `IdempotencyKeyReused`.
-        None is remembered: the same key is judged anew.
+        `InsufficientFunds`, `StepUpRequired`, `OutgoingCapped`, `LimitExceeded`, `WalletClosed`,
+        `IdempotencyKeyReused`. None is remembered: the same key is judged anew.
         """
         payer_id = PersonId(caller.person_id)
         check_memo(order.memo)

@@ -14,6 +14,7 @@ const FOR_EVERYBODY = {
   "sign-up": async () => (await import("./screens/sign-up.js")).SignUp,
   code: async () => (await import("./screens/sign-up.js")).Code,
   "sign-in": async () => (await import("./screens/sign-in.js")).SignIn,
+  "forgot-password": async () => (await import("./screens/forgot-password.js")).ForgotPassword,
   help: async () => (await import("./screens/help.js")).Help,
 };
 /** @type {Screens} */
@@ -53,6 +54,9 @@ const FOR_OWNERS = {
   account: async () => (await import("./screens/account.js")).Account,
   close: async () => (await import("./screens/account.js")).Close,
   sessions: async () => (await import("./screens/sessions.js")).Sessions,
+  protection: async () => (await import("./screens/protection.js")).Protection,
+  "change-password": async () => (await import("./screens/change-password.js")).ChangePassword,
+  "change-phone": async () => (await import("./screens/change-phone.js")).ChangePhone,
   pin: async () => (await import("./screens/pin.js")).SetPin,
   unlock: async () => (await import("./screens/pin.js")).Unlock,
   "pin-forgotten": async () => (await import("./screens/pin.js")).PinForgotten,

@@ -6,6 +6,8 @@ import {
   isHidden, isLocked, isSignedIn, money, notices, offlineMinor, person, toggleHidden, unseen, update,
 } from "../state.js";
 import { Icon, Logo, Money, Notice, Row, html } from "../ui.js";
+import { isHidden, isLocked, isSignedIn, money, offlineMinor, person, toggleHidden, unseen, update } from "../state.js";
+import { Icon, Logo, Money, Notice, Row, html, useEffect, useSignal } from "../ui.js";
 import { isOnline, syncState } from "../wallet/autosync.js";
 
 const SHOWN = 5;
@@ -89,8 +91,21 @@ function Notices() {
       <a href="#/sessions">${t("notices.look")}</a></span><//>`}
     ${person.value?.state === "frozen" &&
     html`<${Notice} kind="bad">${t("account.frozen")}. <a href="#/account">${t("account")}</a><//>`}
+    ${isSignedIn.value && html`<${WhatWaits} />`}
     ${unseen.value.length > 0 &&
     !isOnline.value &&
     html`<${Notice} icon="sync">${t("unseen", { count: unseen.value.length })}<//>`}
   `;
+}
+
+/** Rare, so that it is loaded when home stands there already. */
+function WhatWaits() {
+  const Loaded = useSignal(/** @type {any} */ (null));
+  useEffect(() => {
+    import("../ui/waiting-changes.js").then(
+      (found) => (Loaded.value = found.WaitingChanges),
+      (error) => console.error(error), // nothing of home depends on it
+    );
+  }, []);
+  return Loaded.value && html`<${Loaded.value} />`;
 }

@@ -13,6 +13,7 @@ const PLACES = [
   ["phones", "phone", () => t("phones.hint")],
   ["account", "people", () => t("account.hint")],
   ["sessions", "list", () => t("sessions.hint")],
+  ["protection", "lock", () => t("protection.hint")],
   ["pin", "lock", () => t(hasPin.value ? "pin.is_set" : "off")],
   ["export", "share", () => t("export.hint")],
   ["storage", "picture", () => t(isStorageKept.value ? "storage.kept" : "storage.not_kept")],

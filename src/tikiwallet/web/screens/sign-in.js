@@ -20,5 +20,6 @@ export function SignIn() {
       <${Field} label=${t("phone")} signal=${phone} type="tel" autocomplete="tel" />
       <${Field} label=${t("password")} signal=${password} type="password" autocomplete="current-password" />
     <//>
+    <a class="button" href="#/forgot-password">${t("forgot")}</a>
   <//>`;
 }
