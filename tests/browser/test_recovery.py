@@ -20,6 +20,12 @@ def fill(who: Phone, **fields: str) -> None:
         who.page.get_by_label(label.replace("_", " ")).fill(text)
 
 
+def send_code(who: Phone, next_field: str) -> None:
+    """Have a code sent, and wait until it was: the screen asks for it then."""
+    who.press("Send a code")
+    who.page.get_by_label(next_field).wait_for()
+
+
 def new_number() -> str:
     return f"+658119{next(numbers):04d}"
 
@@ -30,7 +36,7 @@ def test_what_changes_how_one_signs_in_is_seen_and_stopped(phone: MakePhone, bro
     thief.go("sign-in")
     thief.page.get_by_role("link", name="I forgot my password").click()
     fill(thief, Phone_number=asha.number)
-    thief.press("Send a code")
+    send_code(thief, "New password")
     fill(thief, Code_from_the_text_message=server.code_sent_to(asha.number), New_password=FRESH)
     thief.press("Continue")
     expect(thief.page.locator('[data-name="works-at"]')).to_contain_text("Your new password works from")
@@ -50,7 +56,7 @@ def test_what_changes_how_one_signs_in_is_seen_and_stopped(phone: MakePhone, bro
     expect(asha.page.locator('[data-code="proof_wrong"]')).to_be_visible()
     asha.forgive("status of 422")
     fill(asha, Password=PASSWORD)
-    asha.press("Send a code")
+    send_code(asha, "Code on the new phone")
     fill(asha, Code_on_the_new_phone=server.code_sent_to(number))
     asha.press("Change the phone number")
     expect(asha.page.locator('[data-name="done"]')).to_contain_text(f"Your wallet moves to {number}")
@@ -61,12 +67,13 @@ def test_what_changes_how_one_signs_in_is_seen_and_stopped(phone: MakePhone, bro
     asha.go("change-phone")
     number, before = new_number(), asha.number
     fill(asha, New_phone_number=number, Password=PASSWORD)
-    asha.press("Send a code")
+    send_code(asha, "Code on the new phone")
     fill(asha, Code_on_the_new_phone=server.code_sent_to(number), Code_on_the_old_phone=server.code_sent_to(before))
     asha.press("Change the phone number")
     expect(asha.page.locator('[data-name="done"]')).to_contain_text("Your number is changed")
     asha.go("protection")
     expect(asha.page.locator('[data-name="capped"]')).to_have_text(re.compile("Until .* only a little leaves"))
+    asha.page.set_viewport_size({"width": 320, "height": 640})
     asha.go("settings")
     expect(asha.page.get_by_text(number)).to_be_visible()
 

@@ -15,6 +15,7 @@ from tikiwallet.funding.books import Books
 from tikiwallet.funding.demo_bank import PENDING_SECONDS, DemoBank
 from tikiwallet.funding.operations import LeaseLost, Operations
 from tikiwallet.funding.types import BankAnswer, BankOrder, OperationKind, OperationOrder
+from tikiwallet.identity.outgoing import OutgoingCaps
 from tikiwallet.identity.types import Act, PersonId
 from tikiwallet.ledger.types import Limits
 from tikiwallet.payments.wallets import wallet_account_id
@@ -83,6 +84,7 @@ async def another_process(
             bank=bank or DemoBank(),
             currencies=("SGD",),
             step_up=NeverAsks(),
+            outgoing=OutgoingCaps(database, max_minor={}),  # whoever isn't capped never asks it
         )
 
 

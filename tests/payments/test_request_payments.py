@@ -54,6 +54,7 @@ async def another_process(
             tiers=read_tiers("", currencies=("SGD",), balance_max_minor=10**15),
             phone_owner=nobody,
             step_up=world.identity.step_up,
+            outgoing=world.identity.outgoing,
         )
 
 
