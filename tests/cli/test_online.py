@@ -115,6 +115,19 @@ def test_requests_are_listed_paid_declined_and_cancelled(people: Callable[..., l
     assert online_balance(asha) == 4500
 
 
+def test_a_wallet_is_closed_once_it_is_empty(people: Callable[..., list[Phone]]) -> None:
+    (asha,) = people("asha")
+    asha.does("topup", "20")
+    assert asha.refused("close", stdin="n\n") == "not_confirmed"
+    begun = asha.does("close", "--yes")
+    assert (begun["state"], [item["kind"] for item in begun["obstacles"]]) == ("closing", ["balance"])
+    assert "20.00 SGD in the wallet" in asha.run("close", "--yes").stdout
+    assert asha.refused("topup", "5") == "wallet_closes"
+    assert asha.does("close", "--keep")["state"] == "active"
+    asha.does("withdraw", "20")
+    assert asha.does("close", "--yes") == {"state": "closed", "obstacles": []}
+
+
 def test_a_bank_that_declines_or_waits_says_so(people: Callable[..., list[Phone]]) -> None:
     (asha,) = people("asha")
     for _ in range(2):

@@ -7,6 +7,7 @@ from typing import NoReturn
 
 from tikiwallet.cli import (
     commands_account,
+    commands_closing,
     commands_copies,
     commands_money,
     commands_offline,
@@ -20,6 +21,7 @@ from tikiwallet.cli.groups import tiki
 
 __all__ = [
     "commands_account",
+    "commands_closing",
     "commands_copies",
     "commands_money",
     "commands_offline",
