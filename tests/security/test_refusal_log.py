@@ -1,10 +1,13 @@
 """Whoever guesses, floods or reaches for what isn't theirs leaves a line in the log, and no secret in it."""
 
+import json
 from pathlib import Path
 from typing import Any
 
+import pytest
 import structlog
 
+from tikiwallet.platform.telemetry import configure_logs
 from world import PASSWORD, World, open_world, refusal
 
 
@@ -46,3 +49,24 @@ async def test_who_is_slowed_down_is_written_down_and_a_long_header_is_cut(datab
                 await world.http.post("/v1/sessions", json=order, headers=forwarded)
     assert [code for code, _, _ in lines(logs)] == ["credentials_wrong", "too_many_requests"]
     assert all(len(line["forwarded_for"]) <= 200 for line in logs)
+
+
+async def test_a_header_cannot_forge_a_line(world: World, capfd: pytest.CaptureFixture[str]) -> None:
+    configure_logs("info")
+    forged = 'x"}\n{"event":"signed in","person_id":"admin"}'
+    scope_headers = [(b"x-forwarded-for", forged.encode()), (b"authorization", b"Bearer x")]
+    scope = {"type": "http", "method": "GET", "path": "/v1/balance", "headers": scope_headers, "query_string": b"",
+             "client": ("127.0.0.1", 1)}  # fmt: skip
+    sent: list[Any] = []
+
+    async def receive() -> Any:
+        return {"type": "http.request", "body": b""}
+
+    async def send(message: Any) -> None:
+        sent.append(message)
+
+    await world.app(scope, receive, send)  # type: ignore[arg-type]  # no client sends such a header; a server might
+    structlog.reset_defaults()
+    assert sent[0]["status"] == 401
+    (line,) = [json.loads(text) for text in capfd.readouterr().err.splitlines() if text.startswith("{")]
+    assert (line["event"], line["forwarded_for"]) == ("refused", forged)

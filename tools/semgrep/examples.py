@@ -134,3 +134,14 @@ urllib3.PoolManager(cert_reqs="CERT_NONE")
 context.check_hostname = False
 # ok: tls-is-checked
 urllib3.PoolManager(ca_certs=authority)
+
+# ruleid: only-sound-cryptography
+digest = hashlib.md5(body).hexdigest()
+# ruleid: only-sound-cryptography
+cipher = Cipher(algorithms.AES(key), modes.ECB())
+# ruleid: only-sound-cryptography
+signature = key.sign(body, padding.PKCS1v15(), hashes.SHA256())
+# ok: only-sound-cryptography
+digest = hashlib.sha256(body).hexdigest()
+# ok: only-sound-cryptography
+signature = key.sign(body, ec.ECDSA(hashes.SHA256()))
