@@ -25,6 +25,8 @@ from tikiwallet.platform.http import Caller
 from tikiwallet.platform.money import format_decimal, parse_decimal
 
 PASSWORD = "seven green umbrellas"
+# What all people sign up and sign in on, in every world, unless a test says another: so it is known to those who did.
+DEVICE = "one-device-of-all-tests-" + "x" * 19
 # Real argon2id costs 30 ms a hash on purpose; tests/identity/test_passwords.py holds the production values.
 WEAK_ARGON2 = {"password_memory_kib": 8, "password_passes": 1, "password_lanes": 1}
 
@@ -200,6 +202,19 @@ class World:
         order = {"phone": someone.phone, "password": PASSWORD}
         return Someone(self.http, body_of(await self.http.post("/v1/sessions", json=order), 201))
 
+    async def sign_in_anywhere(self, phone: str, **headers: str) -> Response:
+        """Sign in with the password and, on a device that is new to this person, the code from a text message."""
+        order = {"phone": phone, "password": PASSWORD}
+        given = {name.replace("_", "-"): value for name, value in headers.items()}
+        answer = await self.http.post("/v1/sessions", json=order, headers=given)
+        if answer.status_code == 403 and answer.json()["code"] == "second_proof_required":
+            sent = body_of(await self.http.post("/v1/sessions/text-message", json=order, headers=given), 202)
+            text = {"request_id": sent["request_id"], "code": self.code_sent_to(phone)}
+            answer = await self.http.post(
+                "/v1/sessions", json={**order, "proof": {"text_message": text}}, headers=given
+            )
+        return answer
+
     def new_phone(self) -> str:
         """Return a phone number that nobody in this world has yet."""
         self._phones += 1
@@ -244,5 +259,8 @@ async def open_world(database_url: str, data_dir: Path, **changes: object) -> As
     app = build_app(settings_for_tests(data_dir, **changes), database_url=database_url, clock=clock)
     # Everything in the test's own event loop, so that a test can also call a use case, and requests really overlap.
     transport = ASGITransport(app, raise_app_exceptions=False)
-    async with running(app), AsyncClient(transport=transport, base_url="http://wallet.test") as http:
+    async with (
+        running(app),
+        AsyncClient(transport=transport, base_url="http://wallet.test", headers={"tikiwallet-device": DEVICE}) as http,
+    ):
         yield World(app, http, clock, data_dir)

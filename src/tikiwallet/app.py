@@ -14,7 +14,7 @@ from litestar.exceptions import HTTPException
 from tikiwallet.funding import http as funding_http
 from tikiwallet.funding.service import Funding
 from tikiwallet.identity import http as identity_http
-from tikiwallet.identity import http_proofs, http_recovery, http_sessions, http_texts
+from tikiwallet.identity import http_proofs, http_recovery, http_sessions, http_sign_in, http_texts
 from tikiwallet.identity.service import Identity
 from tikiwallet.identity.types import Obstacle, PersonId
 from tikiwallet.ledger.service import PostgresLedger
@@ -184,6 +184,7 @@ def build_app(settings: Settings, *, database_url: str, clock: http.Clock = http
             *http_sessions.routes(),
             *http_recovery.routes(),
             *http_texts.routes(),
+            *http_sign_in.routes(),
             *payments_http.routes(),
             *funding_http.routes(),
             *offline_http.routes(),

@@ -8,7 +8,7 @@ import asyncpg
 
 from tikiwallet.identity.forgetting import Forgetting
 from tikiwallet.identity.known_devices import make_device_secret
-from world import World, body_of
+from world import Someone, World, body_of
 
 COUNTS = (
     "SELECT (SELECT count(*) FROM identity.session), (SELECT count(*) FROM identity.refresh_token), "
@@ -43,12 +43,13 @@ async def test_what_is_long_over_is_forgotten_and_nothing_else(world: World, dat
                 await world.identity.devices.remember(
                     tx, alice.person_id, make_device_secret(), label="", now=world.clock.now - timedelta(days=days)
                 )
-        other = await world.sign_in_again(alice)
-        assert tuple(await connection.fetchrow(COUNTS)) == (7, 12, 2, 1)
+        signed_in = await world.sign_in_anywhere(alice.phone, tikiwallet_device="")
+        other = Someone(world.http, body_of(signed_in, 201))
+        assert tuple(await connection.fetchrow(COUNTS)) == (7, 12, 3, 1)
         forgetting = Forgetting(world.identity.database)
         counts = await asyncio.gather(*(forgetting.forget(now=world.clock.now) for _ in range(3)))
         assert sum(counts) == 3
-        assert tuple(await connection.fetchrow(COUNTS)) == (4, 6, 1, 1)
+        assert tuple(await connection.fetchrow(COUNTS)) == (4, 6, 2, 1)
         for who in (alice, other):
             who.take(await who.refresh())
             body_of(await who.get("/v1/me"), 200)

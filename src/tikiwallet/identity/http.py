@@ -24,6 +24,7 @@ from tikiwallet.identity.known_devices import make_device_secret, read_device_se
 from tikiwallet.identity.operators import PersonUnknown
 from tikiwallet.identity.passwords import PasswordRefused
 from tikiwallet.identity.phones import PhoneCountryRefused, PhoneInvalid
+from tikiwallet.identity.proofs import ProofWrong
 from tikiwallet.identity.refresh import make_refresh_token
 from tikiwallet.identity.registration import (
     NewRegistration,
@@ -33,6 +34,7 @@ from tikiwallet.identity.registration import (
     UsernameInvalid,
     UsernameTaken,
 )
+from tikiwallet.identity.second_proof import SecondProof, SecondProofRequired
 from tikiwallet.identity.service import Identity
 from tikiwallet.identity.session_labels import label_of
 from tikiwallet.identity.sessions import (
@@ -88,6 +90,7 @@ class SessionOrder(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
 
     phone: Phone
     password: Password
+    proof: SecondProof | None = None  # only on a device where this person hasn't signed in before
 
 
 class SessionsAnswer(msgspec.Struct, frozen=True, kw_only=True):
@@ -122,13 +125,13 @@ def signed_in(request: Request[Any, Any, Any], session: Session, *, device: str 
     return answer
 
 
-def _new_session(request: Request[Any, Any, Any]) -> NewSession:
+def new_session(request: Request[Any, Any, Any]) -> NewSession:
     """Return what a session needs from the edge. A browser that has no secret yet gets one with the answer."""
     device = read_device_secret(session_cookie.device_of(request))
     if not device and session_cookie.is_browser(request):
         device = make_device_secret()
     return NewSession(
-        session_id=uuid4(), refresh_token=make_refresh_token(), label=_label(request), device=device,
+        session_id=uuid4(), refresh_token=make_refresh_token(), label=label_in(request), device=device,
         address=address_of(request),
     )  # fmt: skip
 
@@ -143,14 +146,15 @@ def address_of(request: Request[Any, Any, Any]) -> str:
     )
 
 
-def _label(request: Request[Any, Any, Any]) -> str:
+def label_in(request: Request[Any, Any, Any]) -> str:
+    """Return what asks in short, for the list of sessions."""
     return label_of(request.headers.get("user-agent", ""))
 
 
 def asking(request: Request[Any, Any, Any]) -> By:
     """Return who is asking, and from where, for the audit log."""
     who = caller(request)
-    return By.person(who.person_id, address=address_of(request), session_id=who.session_id, label=_label(request))
+    return By.person(who.person_id, address=address_of(request), session_id=who.session_id, label=label_in(request))
 
 
 @route(
@@ -203,7 +207,7 @@ async def verify(request: Request[Any, Any, Any], registration_id: FromPath[UUID
     """Make the person, with a wallet, and sign them in."""
     order = await read(request, VerificationOrder)
     await _identity(request).throttling.code(address=address_of(request), now=clock_now(request))
-    new = _new_session(request)
+    new = new_session(request)
     session = await _identity(request).registrations.verify(
         registration_id, new, code=order.code, now=clock_now(request)
     )  # fmt: skip
@@ -212,18 +216,22 @@ async def verify(request: Request[Any, Any, Any], registration_id: FromPath[UUID
 
 @route(
     "POST", "/v1/sessions", summary="Sign in", tag="identity", signed_in=False, body=SessionOrder, answer=Session,
-    status=201, refusals=(CredentialsWrong, AccountClosed, TooManyRequests),
+    status=201,
+    refusals=(
+        CredentialsWrong, AccountClosed, SecondProofRequired, ProofWrong, CodeWrong, CodeExpired, CodeUsed,
+        CodeAttemptsUsedUp, TooManyRequests,
+    ),
     example=SessionOrder(phone="+6591234567", password="seven green umbrellas"),  # noqa: S106
 )  # fmt: skip
 async def sign_in(request: Request[Any, Any, Any]) -> Response[bytes]:
-    """Open a session of at most six hours. On a device that wasn't seen before its owner is told."""
+    """Open a session of at most six hours. On a device that wasn't seen before it takes a second proof."""
     order = await read(request, SessionOrder)
     await _identity(request).throttling.sign_in(
         phone=order.phone, address=address_of(request), now=clock_now(request)
     )  # fmt: skip
-    new = _new_session(request)
+    new = new_session(request)
     session = await _identity(request).sessions.sign_in(
-        new, phone=order.phone, password=order.password, now=clock_now(request)
+        new, phone=order.phone, password=order.password, second=order.proof, now=clock_now(request)
     )
     return signed_in(request, session, device=new.device)
 

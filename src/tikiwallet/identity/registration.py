@@ -22,7 +22,7 @@ from tikiwallet.identity.queries import SQL
 from tikiwallet.identity.sessions import NewSession, Session, Sessions
 from tikiwallet.identity.texts import TextMessages, Ticket
 from tikiwallet.identity.throttling import Throttling
-from tikiwallet.identity.types import Person, PersonId, PersonState, Proof, Tier
+from tikiwallet.identity.types import Person, PersonId, PersonState, Tier
 from tikiwallet.platform.db import Connection, Database
 from tikiwallet.platform.errors import Kind, Refused
 
@@ -158,7 +158,7 @@ class Registrations:
         async with self._db.transaction() as tx:
             await self._codes.consume(tx, request, code, now=now)
             await self._insert_person(tx, person, password_hash=row["password_hash"], now=now)
-            await self._sessions.record(tx, person.person_id, new, proved_by=Proof.PASSWORD, now=now)
+            await self._sessions.record(tx, person.person_id, new, now=now)
             by = new.by(person.person_id)
             await AUDIT.record(tx, Act.SIGNED_UP, by=by, about=person.person_id, now=now, phone=mask(person.phone))
         return await self._sessions.opened(person, new, now=now)

@@ -22,6 +22,7 @@ from tikiwallet.identity.proofs import Proofs
 from tikiwallet.identity.recovery_codes import RecoveryCodes
 from tikiwallet.identity.refresh import Refreshes
 from tikiwallet.identity.registration import PrepareWallet, Registrations
+from tikiwallet.identity.second_proof import SecondProofs
 from tikiwallet.identity.sessions import Lives, Sessions
 from tikiwallet.identity.sms import ConsoleSms, FileSms, SmsSender
 from tikiwallet.identity.sms_budget import SmsBudget
@@ -78,6 +79,14 @@ class Identity:
         self.keys = KeyRing(db)
         self.people = People(db, phones=phones)
         self.operators = Operators(db, people=self.people)
+        codes = OneTimeCodes(db, key=code_key)
+        texts = TextProofs(db, codes=codes, texts=self.texts, throttling=self.throttling)
+        self.step_up = StepUps(db)
+        self.passkeys = Passkeys(db, relying_party=relying_party(settings), step_up=self.step_up)
+        self.recovery_codes = RecoveryCodes(db, key=code_key, step_up=self.step_up)
+        self.second_proofs = SecondProofs(
+            db, recovery_codes=self.recovery_codes, texts=texts, throttling=self.throttling
+        )
         self.forgetting = Forgetting(db)
         self.devices = KnownDevices(db)
         self.notices = Notices(db, texts=self.texts, throttling=self.throttling)
@@ -88,8 +97,8 @@ class Identity:
             db, texts=self.texts, cap=timedelta(seconds=settings.outgoing_cap_seconds)
         )
         self.sessions = Sessions(
-            db, keys=self.keys, hasher=hasher, phones=phones, devices=self.devices, notices=self.notices,
-            waiting=self.waiting_changes,
+            db, keys=self.keys, hasher=hasher, phones=phones, devices=self.devices, second_proofs=self.second_proofs,
+            notices=self.notices, waiting=self.waiting_changes,
             lives=Lives(
                 session=timedelta(seconds=settings.session_ttl_seconds),
                 idle=timedelta(seconds=settings.session_idle_seconds),
@@ -99,16 +108,12 @@ class Identity:
         self.refreshes = Refreshes(
             db, sessions=self.sessions, notices=self.notices, throttling=self.throttling, key=code_key
         )
-        codes = OneTimeCodes(db, key=code_key)
-        self.step_up = StepUps(db)
-        self.passkeys = Passkeys(db, relying_party=relying_party(settings), step_up=self.step_up)
-        self.recovery_codes = RecoveryCodes(db, key=code_key, step_up=self.step_up)
         self.proofs = Proofs(
             db,
             hasher=hasher,
             passkeys=self.passkeys,
             recovery_codes=self.recovery_codes,
-            texts=TextProofs(db, codes=codes, texts=self.texts, throttling=self.throttling),
+            texts=texts,
             step_up=self.step_up,
             throttling=self.throttling,
         )

@@ -22,6 +22,7 @@ from tikiwallet.identity.passwords import PasswordHasher
 from tikiwallet.identity.phones import PhoneRules, mask
 from tikiwallet.identity.queries import SQL
 from tikiwallet.identity.rows import person_of
+from tikiwallet.identity.second_proof import SecondProof, SecondProofs
 from tikiwallet.identity.tokens import Claims, check_validity, read_header, sign_token, verify_token
 from tikiwallet.identity.types import Person, PersonId, PersonState, Proof
 from tikiwallet.identity.waiting_changes import WaitingChanges
@@ -96,6 +97,7 @@ class NewSession(NamedTuple):
     label: str = ""  # for the list of sessions
     device: str = ""  # the secret of the device (known_devices.py); "": one that nobody knows
     address: str = ""
+    proved_by: Proof = Proof.PASSWORD
 
     def by(self, person_id: PersonId) -> By:
         """Return who opens it, for the audit log."""
@@ -121,6 +123,7 @@ class Sessions:
         hasher: PasswordHasher,
         phones: PhoneRules,
         devices: KnownDevices,
+        second_proofs: SecondProofs,
         notices: Notices,
         waiting: WaitingChanges,
         lives: Lives,
@@ -130,6 +133,7 @@ class Sessions:
         self._hasher = hasher
         self._phones = phones
         self._devices = devices
+        self._second_proofs = second_proofs
         self._notices = notices
         self._life = lives
         self._waiting = waiting
@@ -137,8 +141,33 @@ class Sessions:
         self._verified_tokens: dict[str, tuple[Claims, Caller]] = {}
         self._live: Reads[UUID, asyncpg.Record] = Reads(self._which_live)
 
-    async def sign_in(self, new: NewSession, *, phone: str, password: str, now: datetime) -> Session:
-        """Open a session for who knows the password of this phone number. On a new device its owner is told.
+    async def sign_in(
+        self, new: NewSession, *, phone: str, password: str, now: datetime, second: SecondProof | None = None
+    ) -> Session:
+        """Open a session for who knows the password of a phone number and, on a new device, gives a second proof.
+
+        Refusals: those of `who_knows`; on a device where this person hasn't signed in before those of
+        `SecondProofs.check` and `SecondProofs.use`. Then its owner is told.
+        """
+        by = By.nobody(address=new.address, label=new.label)
+        person = await self.who_knows(phone=phone, password=password, by=by, now=now)
+        if await self._devices.is_known(person.person_id, new.device):
+            second = None  # nothing is used up that isn't needed
+        else:
+            second = await self._second_proofs.check(person.person_id, second, now=now)
+        return await self._open(person, new, second=second, now=now)
+
+    async def sign_in_by_passkey(self, new: NewSession, person_id: PersonId, *, now: datetime) -> Session:
+        """Open a session for whose passkey was recognised. A new device is told. Refusal: `AccountClosed`."""
+        await self._waiting.settle(phone="", person_id=person_id, now=now)
+        row = await self._db.pool.fetchrow(SQL["credentials_of_person"], person_id)
+        assert row is not None, person_id  # a passkey belongs to a person, by a foreign key
+        if PersonState(row["state"]) is PersonState.CLOSED:
+            raise AccountClosed
+        return await self._open(person_of(row), new._replace(proved_by=Proof.PASSKEY), second=None, now=now)
+
+    async def who_knows(self, *, phone: str, password: str, by: By, now: datetime) -> Person:
+        """Return whose phone number and password these are; `by` asks.
 
         Refusals: `CredentialsWrong`, the same and after the same work whether the phone is unknown or the password
         wrong; `AccountClosed`, only after the right password; `Overloaded`.
@@ -150,15 +179,18 @@ class Sessions:
         if not matches or row is None or PersonState(row["state"]) is PersonState.CLOSED:
             refused = AccountClosed() if matches and row else CredentialsWrong()
             async with self._db.transaction() as tx:
-                by = By.nobody(address=new.address, label=new.label)
                 about, shown = row["person_id"] if row else None, mask(found) if found else ""
                 await AUDIT.record(
                     tx, Act.SIGN_IN_REFUSED, by=by, about=about, now=now, reason=refused.code, phone=shown
                 )
             raise refused
-        person = person_of(row)
+        return person_of(row)
+
+    async def _open(self, person: Person, new: NewSession, *, second: SecondProof | None, now: datetime) -> Session:
         async with self._db.transaction() as tx:
-            is_known = await self.record(tx, person.person_id, new, proved_by=Proof.PASSWORD, now=now)
+            if second is not None:
+                await self._second_proofs.use(tx, person.person_id, second, now=now)
+            is_known = await self.record(tx, person.person_id, new, now=now)
             if not is_known:
                 await self._notices.note(
                     tx, person.person_id, NoticeKind.NEW_DEVICE, session_id=new.session_id, label=new.label, now=now
@@ -168,15 +200,13 @@ class Sessions:
             await self._notices.text(person, NoticeKind.NEW_DEVICE, label=new.label, now=now)
         return await self.opened(person, new, now=now)
 
-    async def record(
-        self, tx: Connection, person_id: PersonId, new: NewSession, *, proved_by: Proof, now: datetime
-    ) -> bool:
-        """Write down a session that begins at `now` with this proof, and its device; `opened` then gives its tokens.
+    async def record(self, tx: Connection, person_id: PersonId, new: NewSession, *, now: datetime) -> bool:
+        """Write down a session that begins at `now`, and its device; `opened` then gives its tokens.
 
         Return whether the device was known before.
         """
         await tx.execute(
-            SQL["insert_session"], new.session_id, person_id, now, now + self._life.session, new.label, proved_by
+            SQL["insert_session"], new.session_id, person_id, now, now + self._life.session, new.label, new.proved_by
         )
         await tx.execute(SQL["insert_refresh_token"], hash_of(new.refresh_token), new.session_id, None, now)
         return await self._devices.remember(tx, person_id, new.device, label=new.label, now=now)

@@ -23,7 +23,8 @@ WHERE lower(username COLLATE "C") = ANY($3::text[]) AND state <> 'closed';
 SELECT person_id, username, phone, tier, state, frozen_because FROM identity.person WHERE person_id = $1;
 
 -- credentials_of_person --
-SELECT person_id, username, phone, tier, state, password_hash FROM identity.person WHERE person_id = $1;
+SELECT person_id, username, phone, tier, state, frozen_because, password_hash FROM identity.person WHERE person_id = $1;
+
 -- people_after --
 SELECT person_id, username, phone, tier, state, frozen_because FROM identity.person
 WHERE person_id > $1 AND state <> 'closed' ORDER BY person_id LIMIT $2;
