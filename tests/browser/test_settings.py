@@ -43,6 +43,8 @@ def another_phone_of(who: Phone, browser: Browser, server: Server) -> Phone:
     other = Phone(browser, server, who.name)
     other.page.get_by_role("link", name="Sign in").click()
     sign_in(other, who.number)
+    other.number = who.number
+    other.give_second_proof()
     other.wait_until_synced()
     return other
 

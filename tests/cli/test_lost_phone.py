@@ -4,18 +4,19 @@ from collections.abc import Callable
 
 import pytest
 from tests.cli.phones import Phone, pay_offline
+from tests.cli.server_of_tests import RunningServer
 
 People = Callable[..., list[Phone]]
 
 
 @pytest.fixture
-def second(phone: Callable[[str], Phone]) -> Callable[[Phone], Phone]:
+def second(phone: Callable[[str], Phone], server: RunningServer) -> Callable[[Phone], Phone]:
     """Give somebody a second device that has synced once."""
 
     def make(person: Phone) -> Phone:
         found = phone(f"{person.name}-laptop")
         found.env |= person.env
-        found.does("login", person.does("whoami")["phone"])
+        server.sign_in(found, person.does("whoami")["phone"])
         found.does("sync")
         return found
 

@@ -48,22 +48,29 @@ def test_a_person_signs_up_in_and_out(server: RunningServer, phone: Callable[[st
     assert asha.run("logout").exit_code == 0
 
 
-def test_a_wallet_belongs_to_one_person(people: Callable[..., list[Phone]]) -> None:
+def test_a_wallet_belongs_to_one_person(people: Callable[..., list[Phone]], server: RunningServer) -> None:
     asha, ben = people("asha", "ben")
     number = ben.does("whoami")["phone"]
-    assert asha.refused("login", number) == "wallet_of_another"
+    assert asha.refused("login", number) == "second_proof_needed"
+    assert asha.refused("login", number, "--code", server.code_sent_to(number)) == "wallet_of_another"
     assert asha.refused("register", "+6591119999", "dan") == "wallet_of_another"
     assert asha.refused("verify", "123456") == "registration_missing"
 
 
 def test_signing_in_from_an_empty_folder_needs_the_number(
-    people: Callable[..., list[Phone]], phone: Callable[[str], Phone]
+    people: Callable[..., list[Phone]], phone: Callable[[str], Phone], server: RunningServer
 ) -> None:
     (asha,) = people("asha")
     second = phone("second")
     second.env |= asha.env
     assert second.refused("login") == "phone_missing"
-    assert second.does("login", asha.does("whoami")["phone"])["person"]["username"] == "asha"
+    number = asha.does("whoami")["phone"]
+    assert server.sign_in(second, number)["person"]["username"] == "asha"
+    codes = asha.does("recovery-codes")["codes"]
+    third = phone("third")
+    third.env |= asha.env
+    assert third.does("login", number, "--recovery-code", codes[0])["person"]["username"] == "asha"
+    assert third.does("login", number)["person"]["username"] == "asha"  # this folder is known by now
 
 
 def test_a_payment_by_name_or_number_arrives_with_its_note(people: Callable[..., list[Phone]]) -> None:

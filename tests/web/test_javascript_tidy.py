@@ -61,6 +61,7 @@ def test_every_text_on_a_screen_is_in_the_catalogue_and_none_is_left_over() -> N
     assert used - set(catalogue) == {"code.not_enough_offline_money"}  # from the standard
     # A key that is put together (`verdict.${word}`) is used by its first part.
     parts = set(re.findall(r"[`\"]([a-z_]+(?:\.[a-z_]+)*)\.?\$\{", code)) | {"code", "kind", "status", "move"}
+    parts |= {f"{key}." for key in re.findall(r'\btCount\("([\w.]+)"', code)}  # its forms differ by language
     named = set(re.findall(r'"([\w.]+)"', code))
     left_over = [key for key in catalogue if key not in used | named and not any(key.startswith(p) for p in parts)]
     assert left_over == []

@@ -293,6 +293,19 @@ class Nothing(msgspec.Struct, frozen=True, kw_only=True):
     """An empty answer."""
 
 
+class TextSent(msgspec.Struct, frozen=True, kw_only=True):
+    """A text message with a code is on its way."""
+
+    request_id: str
+    phone_masked: str
+
+
+class RecoveryCodesMade(msgspec.Struct, frozen=True, kw_only=True):
+    """Fresh recovery codes, shown this once."""
+
+    codes: list[str]
+
+
 class ProblemSaid(msgspec.Struct, frozen=True, kw_only=True):
     """A problem document (RFC 9457)."""
 

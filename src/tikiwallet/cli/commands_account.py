@@ -81,9 +81,13 @@ def verify(run: Run, code: str | None, resend: bool) -> None:
 @click.argument("phone", required=False)
 @PASSWORD_FILE
 @RECEIVE_ONLY
+@click.option("--code", default="", help="From the text message, where this folder is new to you.")
+@click.option("--recovery-code", default="", help="From paper, instead of a text message.")
 @click.pass_obj
-def login(run: Run, phone: str | None, password_file: Path | None, receive_only: bool | None) -> None:
-    """Sign in, with the phone number of this wallet or PHONE."""
+def login(  # noqa: PLR0917 -- click hands over each option by its name
+    run: Run, phone: str | None, password_file: Path | None, receive_only: bool | None, code: str, recovery_code: str
+) -> None:
+    """Sign in, with the phone number of this wallet or PHONE. A folder that is new to you takes a second proof."""
     try:
         with run.wallet() as wallet:
             phone = phone or wallet.store.setting("phone")
@@ -95,13 +99,27 @@ def login(run: Run, phone: str | None, password_file: Path | None, receive_only:
     with run.wallet(create=True) as wallet:
         choose_receive_only(wallet, receive_only)
         with run.screen().waiting("Signing in"):
-            signed_in = online.login(wallet, run.server(wallet), phone=phone, password=password)
+            signed_in = online.login(
+                wallet, run.server(wallet), phone=phone, password=password, code=code, recovery_code=recovery_code
+            )
         wallet.signer()
         run.screen().show(
             {"person": signed_in.person, "expires_at": signed_in.expires_at},
             lambda console, _: done(
                 console, f"Signed in as {signed_in.person.username} until {when(signed_in.expires_at)}."
             ),
+        )
+
+
+@tiki.command("recovery-codes")
+@click.pass_obj
+def recovery_codes(run: Run) -> None:
+    """Make ten recovery codes, for the day when the phone is lost; those from before stop working."""
+    with run.online() as me:
+        made = run.proven(me, lambda: online.make_recovery_codes(me))
+        run.screen().show(
+            made,
+            lambda console, item: done(console, "\n".join(item.codes), "Write them down now; they aren't shown again."),
         )
 
 

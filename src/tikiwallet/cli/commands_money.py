@@ -57,7 +57,7 @@ def _move(run: Run, path: str, amount: str) -> None:
     with run.online() as me:
         with run.screen().waiting("Asking the bank"):
             wanted = read_amount(amount, online.learn_currency(me))
-            operation = online.move(me, path, wanted)
+            operation = run.proven(me, lambda: online.move(me, path, wanted))
         run.screen().show(operation, show_online.operation)
 
 
@@ -78,7 +78,7 @@ def pay(run: Run, who: str, amount: str, memo: str, yes: bool) -> None:
             yes=yes,
         )
         with run.screen().waiting("Paying"):
-            receipt = online.pay(me, who=who, amount=wanted, memo=memo)
+            receipt = run.proven(me, lambda: online.pay(me, who=who, amount=wanted, memo=memo))
         run.screen().show(receipt, show_online.receipt)
 
 

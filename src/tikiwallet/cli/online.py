@@ -12,16 +12,27 @@ from tikiwallet.cli.answers import (
     HistoryPage,
     MoneyRequest,
     MoneyView,
+    Nothing,
     Operation,
     Person,
     PublicPerson,
     Receipt,
+    RecoveryCodesMade,
     RegistrationStarted,
     RequestPage,
     SignedIn,
+    TextSent,
 )
 from tikiwallet.cli.keeping_up import keep_tokens
-from tikiwallet.cli.problems import Problem, RegistrationMissing, ServerUnexpected, SessionEndsLater, WalletOfAnother
+from tikiwallet.cli.problems import (
+    Problem,
+    RegistrationMissing,
+    SecondProofNeeded,
+    ServerSaidNo,
+    ServerUnexpected,
+    SessionEndsLater,
+    WalletOfAnother,
+)
 from tikiwallet.cli.server import Online, Server
 from tikiwallet.cli.wallet_folder import Wallet
 from tikiwallet.platform.money import Amount
@@ -61,10 +72,28 @@ def verify(wallet: Wallet, server: Server, *, code: str) -> SignedIn:
     return signed_in
 
 
-def login(wallet: Wallet, server: Server, *, phone: str, password: str) -> SignedIn:
-    """Sign in. Problems: `WalletOfAnother`, those of `Server.call`."""
-    body = {"phone": phone, "password": password}
-    signed_in = server.call("POST", "/v1/sessions", SignedIn, body=body, device=wallet.device_secret())
+def login(
+    wallet: Wallet, server: Server, *, phone: str, password: str, code: str = "", recovery_code: str = ""
+) -> SignedIn:
+    """Sign in; in a folder that is new to this person with a `code` from a text message, or a `recovery_code`.
+
+    Problems: `SecondProofNeeded` (a code is on its way), `WalletOfAnother`, those of `Server.call`.
+    """
+    body: dict[str, object] = {"phone": phone, "password": password}
+    proof: dict[str, object] = {}
+    if recovery_code:
+        proof = {"proof": {"recovery_code": recovery_code}}
+    elif code:
+        text = {"request_id": wallet.store.setting("sign_in_request_id"), "code": code}
+        proof = {"proof": {"text_message": text}}
+    try:
+        signed_in = server.call("POST", "/v1/sessions", SignedIn, body=body | proof, device=wallet.device_secret())
+    except ServerSaidNo as said:
+        if said.code != "second_proof_required":
+            raise
+        sent = server.call("POST", "/v1/sessions/text-message", TextSent, body=body)
+        wallet.store.remember("sign_in_request_id", sent.request_id)
+        raise SecondProofNeeded(phone=sent.phone_masked) from said
     if wallet.store.setting("person_id") not in {"", signed_in.person.person_id}:
         raise WalletOfAnother
     _keep(wallet, server, signed_in)
@@ -154,6 +183,16 @@ def history(online: Online, *, limit: int, cursor: str) -> HistoryPage:
 def move(online: Online, path: str, amount: Amount) -> Operation:
     """Top up ("/v1/top-ups") or withdraw ("/v1/withdrawals"). Problems: those of `Online.moving_money`."""
     return online.moving_money(path, Operation, body={"amount": amount})
+
+
+def prove(online: Online, *, password: str) -> None:
+    """Prove again who is there, for five minutes. Problems: those of `Server.call`."""
+    online.post("/v1/proofs", Nothing, body={"password": password})
+
+
+def make_recovery_codes(online: Online) -> RecoveryCodesMade:
+    """Make ten codes, which nobody can show again. Problems: those of `Server.call`."""
+    return online.post("/v1/recovery-codes", RecoveryCodesMade)
 
 
 def person_ref(who: str) -> dict[str, str]:

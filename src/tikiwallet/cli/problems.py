@@ -154,6 +154,12 @@ class NotSignedIn(Problem):
     code = "not_signed_in"
 
 
+class SecondProofNeeded(Problem):
+    """This folder is new to you, so we sent a code to your phone. Run `tiki login --code CODE`."""
+
+    code = "second_proof_needed"
+
+
 class NewSignIn(Problem):
     """There is something new about who is signed in to your account. Run `tiki sessions` to see whether it was you."""
 

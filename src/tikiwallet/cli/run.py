@@ -11,23 +11,27 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TypeVar
 
 import click
 import platformdirs
 from rich.console import Console
 
+from tikiwallet.cli.online import prove
 from tikiwallet.cli.problems import (
     AmountInvalid,
     NeverOnline,
     NotConfirmed,
     PasswordMissing,
     SecretUnreadable,
+    ServerSaidNo,
 )
 from tikiwallet.cli.screen import Screen
 from tikiwallet.cli.server import Online, Server
 from tikiwallet.cli.wallet_folder import Edge, Wallet, open_wallet
 from tikiwallet.platform.money import Amount, parse_decimal
 
+T = TypeVar("T")
 DEFAULT_SERVER = "http://127.0.0.1:8000"
 
 
@@ -114,6 +118,19 @@ class Run:
         if not text:
             raise PasswordMissing
         return text
+
+    def proven(self, me: Online, work: Callable[[], T]) -> T:
+        """Do what may need a fresh proof; if it does, ask for the password and do it again.
+
+        Problems: `PasswordMissing`, those of `work` and of `Server.call`.
+        """
+        try:
+            return work()
+        except ServerSaidNo as said:
+            if said.code != "step_up_required":
+                raise
+        prove(me, password=self.password(None, new=False))
+        return work()
 
     def confirm(self, question: str, *, yes: bool) -> None:
         """Ask before something that can't be undone. Problem: `NotConfirmed`."""

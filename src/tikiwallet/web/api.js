@@ -19,7 +19,8 @@ const GLANCE_MS = 3_000; // where somebody stands and waits, and there is anothe
 /** The server said no: a problem document with a stable code and a sentence for the person. */
 export class Problem extends Error {
   /**
-   * @param {{ code: string, title: string, detail: string, field?: string, status: number, passed?: Passed }} said
+   * @param {{ code: string, title: string, detail: string, field?: string, status: number, passed?: Passed,
+   *   methods?: string[] }} said
    */
   constructor(said) {
     super(said.code);
@@ -29,6 +30,7 @@ export class Problem extends Error {
     this.field = said.field ?? "";
     this.status = said.status;
     this.passed = said.passed ?? null;
+    this.methods = said.methods ?? []; // the ways to go on, as step_up_required names them
   }
 }
 
@@ -133,7 +135,7 @@ export class Unreachable extends Error {
  * Ask the server, with fresh tokens if those in use have run out. Throws Problem or Unreachable.
  * @param {string} method @param {string} path @param {Given} [given] @returns {Promise<any>}
  */
-async function call(method, path, given) {
+export async function call(method, path, given) {
   const tokens = await tokensInUse();
   const exchange = (/** @type {string} */ key) =>
     ask("POST", "/v1/sessions/refresh", { body: {}, key, timeoutMs: given?.timeoutMs });
@@ -229,7 +231,8 @@ async function moveMoney(path, body) {
   try {
     return { answer: await call("POST", path, { body, key }), settled };
   } catch (error) {
-    if (isFinalNo(error)) await write([settled]); // otherwise it may have happened, and the key is kept
+    const comesAgain = error instanceof Problem && error.code === "step_up_required"; // with this key, once proven
+    if (isFinalNo(error) && !comesAgain) await write([settled]); // otherwise it may have happened, and the key is kept
     throw error;
   }
 }
@@ -243,8 +246,13 @@ export const sendFreshCode = (id) => ask("POST", `/v1/registrations/${id}/code`)
 /** @param {string} id @param {string} code @returns {Promise<Session>} */
 export const verifyPhone = (id, code) => ask("POST", `/v1/registrations/${id}/verification`, { body: { code } });
 
-/** @param {string} phone @param {string} password @returns {Promise<Session>} */
-export const signIn = (phone, password) => ask("POST", "/v1/sessions", { body: { phone, password } });
+/**
+ * Sign in; `proof` on a phone where this person has not signed in before.
+ * @param {string} phone @param {string} password @param {import("./api-proofs.js").SecondProof} [proof]
+ * @returns {Promise<Session>}
+ */
+export const signIn = (phone, password, proof) =>
+  call("POST", "/v1/sessions", { body: { phone, password, ...(proof && { proof }) } });
 
 /** @returns {Promise<{ items: OpenSession[] }>} */
 export const sessions = () => call("GET", "/v1/sessions");

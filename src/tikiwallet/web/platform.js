@@ -306,3 +306,23 @@ export function onPerhapsOnline(/** @type {() => void} */ callback) {
     if (document.visibilityState === "visible") callback();
   });
 }
+
+/** Whether this browser can use passkeys at all. */
+export const canUsePasskeys = () => "PublicKeyCredential" in globalThis && !!navigator.credentials;
+
+/**
+ * Have a passkey made. Rejects with NotAllowedError if the person says no.
+ * @param {PublicKeyCredentialCreationOptions} publicKey
+ */
+export const createPasskey = async (publicKey) =>
+  /** @type {PublicKeyCredential} */ (await navigator.credentials.create({ publicKey }));
+
+/**
+ * Have a passkey sign. Rejects with NotAllowedError if the person says no.
+ * @param {PublicKeyCredentialRequestOptions} publicKey
+ */
+export const usePasskey = async (publicKey) =>
+  /** @type {PublicKeyCredential} */ (await navigator.credentials.get({ publicKey }));
+
+/** Print what is shown. */
+export const printPage = () => globalThis.print();

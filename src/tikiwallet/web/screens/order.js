@@ -2,12 +2,13 @@
 import { Problem } from "../api.js";
 import { formatCount, formatMoney, formatTime, t, tCount } from "../i18n.js";
 import { unixNow, vibrate } from "../platform.js";
-import { replace } from "../router.js";
+import { go, replace } from "../router.js";
 import { currency, isSignedIn, orders, refresh } from "../state.js";
 import { Button, Icon, Money, Notice, Screen, html, sentenceOf, useEffect, useSignal } from "../ui.js";
+import { Proof } from "../ui/proof.js";
 import { syncNow } from "../wallet/autosync.js";
 import {
-  HOLD_SECONDS, askWhetherTold, hold, isCountedHere, repeat, sendNow, settleAbandoned, undo,
+  HOLD_SECONDS, askWhetherTold, hold, isCountedHere, proven, repeat, sendNow, settleAbandoned, undo,
 } from "../wallet/orders.js";
 
 /** @import { Order as Row } from "../wallet/orders.js" */
@@ -26,6 +27,7 @@ export function Order({ id }) {
   if (!row) return html`<${Screen} title=${t("payment")}><${Notice} kind="warn">${t("not_here")}<//><//>`;
   if (row.state === "held") return html`<${Held} row=${row} />`;
   if (row.state === "paid") return html`<${Paid} row=${row} />`;
+  if (row.state === "refused" && row.code === "step_up_required") return html`<${Unproven} row=${row} />`;
   if (row.state === "sending" || row.state === "unknown") return html`<${Unknown} row=${row} />`;
   return html`<${NotPaid} row=${row} />`;
 }
@@ -117,6 +119,19 @@ function Paid({ row }) {
       <span data-name=${isTold ? "told" : "not-told"}>${t(isTold ? "order.told" : "order.not_told", { name })}</span>
     <//></div>`}
     <p class="lead">${formatTime(row.ended_at ?? row.made_at)}</p>
+  <//>`;
+}
+
+/**
+ * Nothing has happened yet: the same order goes again once its owner has proven to be there.
+ * @param {{ row: Row }} props
+ */
+function Unproven({ row }) {
+  return html`<${Screen} title=${t("payment")}>
+    <p class="lead">${t("order.paying", { name: row.payee.username })}</p>
+    <p class="total"><${Money} minor=${row.amount.amount_minor} /></p>
+    <${Proof} methods=${row.methods ?? ["password"]} done=${() => proven(row.order_id, refresh)}
+      stop=${() => go("home")} />
   <//>`;
 }
 

@@ -5,6 +5,7 @@ import { formatTime, t } from "../i18n.js";
 import { replace } from "../router.js";
 import { about, currency, money, operations, refresh } from "../state.js";
 import { AmountField, Form, Icon, Money, Notice, Row, Screen, html, minorOf, useEffect, useSignal } from "../ui.js";
+import { Proof, useProof } from "../ui/proof.js";
 import { syncNow } from "../wallet/autosync.js";
 import { keepOperation } from "../wallet/online.js";
 
@@ -22,9 +23,11 @@ function Bank({ kind }) {
   const typed = useSignal("");
   const minor = minorOf(typed);
   const isIn = kind === "top_up";
+  const { asked, run } = useProof();
   const send = async () => {
     const order = isIn ? api.topUp : api.withdraw;
-    const { answer, settled } = await order({ amount_minor: minor ?? 0, currency: currency.value.code });
+    const amount = { amount_minor: minor ?? 0, currency: currency.value.code };
+    const { answer, settled } = await run(() => order(amount));
     await keepOperation(answer, [settled]);
     await refresh();
     await syncNow();
@@ -41,9 +44,12 @@ function Bank({ kind }) {
     </nav>
     <section class="card"><dl class="facts"><dt>${t("online")}</dt>
       <dd><${Money} minor=${money.value?.online[0]?.amount_minor ?? 0} hideable /></dd></dl></section>
-    <${Form} onSend=${send} label=${t(`bank.${kind}.now`)} isReady=${minor !== null}>
-      <${AmountField} label=${t("amount")} signal=${typed} />
-    <//>
+    ${asked.value && html`<${Proof} ...${asked.value} />`}
+    <div hidden=${asked.value !== null}>
+      <${Form} onSend=${send} label=${t(`bank.${kind}.now`)} isReady=${minor !== null}>
+        <${AmountField} label=${t("amount")} signal=${typed} />
+      <//>
+    </div>
     ${about.value.is_demo && html`<${Notice} kind="warn">${t(`bank.${kind}.demo`)}<//>`}
     ${before.length > 0 && html`<section><div class="section-title"><h2>${t("bank.before")}</h2></div>
       <ul class="list">${before.map(

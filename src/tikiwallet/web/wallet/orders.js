@@ -21,11 +21,13 @@ const LATE_SECONDS_MAX = 30; // a page that slept for longer than this does not 
  */
 /**
  * A row of the table `orders`; the id is its Idempotency-Key. States: "held", then "sending", then "paid", "refused"
- * (with `code`) or "unknown" (no answer came); or "undone" by the person, or "not_sent" because nobody counted to the
+ * (with `code`, and for step_up_required the `methods` to prove who pays) or "unknown" (no answer came); or "undone" by
+ * the person, or "not_sent" because nobody counted to the
  * end.
  * Times in unix seconds, null until they are known; `payee_told_at` is when the payee's phone saw it.
  * @typedef {Draft & { order_id: string, state: string, made_at: number, send_at: number, sent_at: number | null,
- *   ended_at: number | null, transfer_id: string, code: string, payee_told_at: number | null }} Order
+ *   ended_at: number | null, transfer_id: string, code: string, payee_told_at: number | null,
+ *   methods?: string[] }} Order
  */
 
 const LIVING = ["held", "sending", "unknown", "paid"];
@@ -102,6 +104,20 @@ export function repeat(id, onChange) {
   });
 }
 
+/**
+ * Send an order again, with its own key, that was refused until its owner proved to be there.
+ * @param {string} id @param {() => Promise<void>} onChange
+ */
+export function proven(id, onChange) {
+  return whileMine(id, async () => {
+    const refused = /** @type {Order | null} */ (await find("orders", id));
+    if (refused?.code !== "step_up_required") return;
+    const row = await change(id, ["refused"], { ...sending(), code: "", ended_at: null });
+    await onChange();
+    if (row?.state === "sending") await send(row, onChange);
+  });
+}
+
 /** @param {Order} row @param {() => Promise<void>} onChange */
 async function send(row, onChange) {
   try {
@@ -109,11 +125,15 @@ async function send(row, onChange) {
     await change(row.order_id, ["sending"], { ...ended("paid"), transfer_id: transferId });
   } catch (error) {
     const code = error instanceof Error && "code" in error ? String(error.code) : "internal_error";
-    const outcome = api.isFinalNo(error) ? { ...ended("refused"), code } : { state: "unknown", code };
+    const refused = { ...ended("refused"), code, methods: methodsOf(error) };
+    const outcome = api.isFinalNo(error) ? refused : { state: "unknown", code };
     await change(row.order_id, ["sending"], outcome);
   }
   await onChange();
 }
+
+/** @param {unknown} error */
+const methodsOf = (error) => (error instanceof api.Problem ? error.methods : []);
 
 /** Give an order to the server; return the id of its transfer. @param {Order} row @returns {Promise<string>} */
 async function order({ kind, order_id: key, payee, amount, memo, request_id: requestId, reference }) {
