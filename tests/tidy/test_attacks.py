@@ -8,7 +8,7 @@ from pathlib import Path
 ROOT = Path(__file__).parents[2]
 PAGE = (ROOT / "docs" / "attacks.md").read_text()
 IDS = [*(f"A{number}" for number in range(1, 22)), *(f"B{number}" for number in range(1, 12)),
-       *(f"C{number}" for number in range(1, 6)), *(f"D{number}" for number in range(1, 8))]  # fmt: skip
+       *(f"C{number}" for number in range(1, 6)), *(f"D{number}" for number in range(1, 10))]  # fmt: skip
 ANSWERED, OPEN = (
     re.findall(r"^\| ([ABCD]\d+) \|(.*)\|$", part, re.MULTILINE) for part in PAGE.split("## Not answered")
 )

@@ -5,8 +5,6 @@ import { go } from "../router.js";
 import {
   isHidden, isLocked, isSignedIn, money, notices, offlineMinor, person, toggleHidden, unseen, update,
 } from "../state.js";
-import { Icon, Logo, Money, Notice, Row, html } from "../ui.js";
-import { isHidden, isLocked, isSignedIn, money, offlineMinor, person, toggleHidden, unseen, update } from "../state.js";
 import { Icon, Logo, Money, Notice, Row, html, useEffect, useSignal } from "../ui.js";
 import { isOnline, syncState } from "../wallet/autosync.js";
 
