@@ -157,6 +157,12 @@ class Parts:
             yield
 
 
+CONTEXT_ROUTES = (
+    identity_http, http_proofs, http_recovery, http_sessions, http_sign_in, http_texts, payments_http, funding_http,
+    offline_http,
+)  # fmt: skip
+
+
 def build_app(settings: Settings, *, database_url: str, clock: http.Clock = http.utc_now) -> Litestar:
     """Return the ASGI application that serves the wallet on a migrated database.
 
@@ -179,15 +185,7 @@ def build_app(settings: Settings, *, database_url: str, clock: http.Clock = http
             readyz,
             openapi_json,
             *web_http.routes(settings),
-            *identity_http.routes(),
-            *http_proofs.routes(),
-            *http_sessions.routes(),
-            *http_recovery.routes(),
-            *http_texts.routes(),
-            *http_sign_in.routes(),
-            *payments_http.routes(),
-            *funding_http.routes(),
-            *offline_http.routes(),
+            *(handler for context in CONTEXT_ROUTES for handler in context.routes()),
         ],
         answer_headers=answer_headers(settings),
         lifespan=[lifespan],

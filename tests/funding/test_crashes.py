@@ -16,7 +16,7 @@ from tikiwallet.funding.demo_bank import PENDING_SECONDS, DemoBank
 from tikiwallet.funding.operations import LeaseLost, Operations
 from tikiwallet.funding.types import BankAnswer, BankOrder, OperationKind, OperationOrder
 from tikiwallet.identity.outgoing import OutgoingCaps
-from tikiwallet.identity.types import Act, PersonId
+from tikiwallet.identity.types import GuardedAct, PersonId
 from tikiwallet.ledger.types import Limits
 from tikiwallet.payments.wallets import wallet_account_id
 from tikiwallet.platform.http import Caller, Overloaded
@@ -56,8 +56,8 @@ class WatchedBank(DemoBank):
 class NeverAsks:
     """A port (`identity.types.StepUp`) of sessions that have proven who is there; tests/identity asks."""
 
-    async def require(self, caller: Caller, act: Act, *, now: datetime) -> None:
-        assert (act, now.tzinfo is not None) == (Act.WITHDRAWAL, True), caller
+    async def require(self, caller: Caller, act: GuardedAct, *, now: datetime) -> None:
+        assert (act, now.tzinfo is not None) == (GuardedAct.WITHDRAWAL, True), caller
 
 
 @contextlib.asynccontextmanager

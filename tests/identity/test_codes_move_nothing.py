@@ -4,7 +4,7 @@ from typing import Any
 
 from tikiwallet.app import build_app
 from tikiwallet.identity.step_up import ACCEPTED
-from tikiwallet.identity.types import Act, Proof
+from tikiwallet.identity.types import GuardedAct, Proof
 from tikiwallet.platform.config import Settings
 from tikiwallet.platform.http import Operation
 
@@ -37,5 +37,11 @@ def test_no_route_that_moves_money_takes_a_code() -> None:
 
 
 def test_no_text_message_is_a_fresh_proof_for_money_or_for_another_way_in() -> None:
-    for act in (Act.PAYMENT, Act.WITHDRAWAL, Act.PASSKEYS, Act.RECOVERY_CODES, Act.PHONE_CHANGE):
+    for act in (
+        GuardedAct.PAYMENT,
+        GuardedAct.WITHDRAWAL,
+        GuardedAct.PASSKEYS,
+        GuardedAct.RECOVERY_CODES,
+        GuardedAct.PHONE_CHANGE,
+    ):
         assert Proof.TEXT_MESSAGE not in ACCEPTED[act], act

@@ -6,7 +6,7 @@ import re
 import asyncpg
 
 from tikiwallet.identity.recovery_codes import CODES
-from tikiwallet.identity.types import Act
+from tikiwallet.identity.types import GuardedAct
 from world import PASSWORD, Someone, World, body_of, refusal
 
 
@@ -78,7 +78,7 @@ async def test_paper_and_text_messages_move_no_money_and_make_no_keys(world: Wor
         assert refusal(await alice.post("/v1/withdrawals", order)) == (403, "step_up_required")
         assert refusal(await alice.post("/v1/recovery-codes")) == (403, "step_up_required")
         assert refusal(await alice.post("/v1/passkeys/challenge")) == (403, "step_up_required")
-        await world.identity.step_up.require(alice.caller(), Act.EXPORT, now=world.clock.now)
+        await world.identity.step_up.require(alice.caller(), GuardedAct.EXPORT, now=world.clock.now)
 
 
 async def test_a_code_by_text_message_is_for_who_asked_where_they_asked(world: World) -> None:

@@ -9,7 +9,7 @@ import pytest
 from httpx import Response
 
 from tikiwallet.identity.step_up import ACCEPTED, STRONG
-from tikiwallet.identity.types import Act, Proof, StepUpRequired
+from tikiwallet.identity.types import GuardedAct, Proof, StepUpRequired
 from tikiwallet.payments.new_payees import read_limits
 from tikiwallet.platform.config import ConfigError
 from world import PASSWORD, Someone, World, body_of, money, open_world, refusal
@@ -104,15 +104,18 @@ async def test_what_an_act_accepts_is_asked_act_by_act(world: World, database_ur
     for proof in Proof:
         async with world.identity.step_up._db.transaction() as tx:
             await step_up.record(tx, caller, proof, now=world.clock.now)
-        for act in Act:
+        for act in GuardedAct:
             if proof in ACCEPTED[act]:
                 await step_up.require(caller, act, now=world.clock.now)
             else:
                 with pytest.raises(StepUpRequired):
                     await step_up.require(caller, act, now=world.clock.now)
     # Money, and whatever could prove a payment later, is never moved by a text message.
-    assert {act for act in Act if Proof.TEXT_MESSAGE in ACCEPTED[act]} == {Act.EXPORT}
-    assert {ACCEPTED[act] for act in (Act.PAYMENT, Act.WITHDRAWAL, Act.PASSKEYS, Act.RECOVERY_CODES)} == {STRONG}
+    assert {act for act in GuardedAct if Proof.TEXT_MESSAGE in ACCEPTED[act]} == {GuardedAct.EXPORT}
+    assert {
+        ACCEPTED[act]
+        for act in (GuardedAct.PAYMENT, GuardedAct.WITHDRAWAL, GuardedAct.PASSKEYS, GuardedAct.RECOVERY_CODES)
+    } == {STRONG}
 
 
 async def test_small_payments_ask_for_nothing_more(world: World, monkeypatch: pytest.MonkeyPatch) -> None:

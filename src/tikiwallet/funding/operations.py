@@ -26,7 +26,7 @@ from tikiwallet.funding.types import (
     OperationState,
     StoredOperation,
 )
-from tikiwallet.identity.types import Act, Obstacle, ObstacleKind, OutgoingCap, PersonId, StepUp
+from tikiwallet.identity.types import GuardedAct, Obstacle, ObstacleKind, OutgoingCap, PersonId, StepUp
 from tikiwallet.ledger.types import LimitExceeded
 from tikiwallet.platform.db import COMMAND_TIMEOUT_SECONDS, Connection, Database, Queries
 from tikiwallet.platform.errors import Kind, Refused
@@ -146,7 +146,7 @@ class Operations:
         for _ in range(WAIT_STEPS_MAX):
             stored = await self._find(operation_id)
             if kind is OperationKind.WITHDRAWAL and (stored is None or stored.state is OperationState.REFUSED):
-                await self._step_up.require(caller, Act.WITHDRAWAL, now=now)
+                await self._step_up.require(caller, GuardedAct.WITHDRAWAL, now=now)
             if stored is None:
                 if kind is OperationKind.TOP_UP:
                     await self._books.require_room(person_id, order.amount)

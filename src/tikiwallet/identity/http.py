@@ -47,7 +47,7 @@ from tikiwallet.identity.sessions import (
 )
 from tikiwallet.identity.sms import SmsUnavailable
 from tikiwallet.identity.sms_budget import SmsPaused
-from tikiwallet.identity.types import Person, PersonFrozen, PersonId, PublicPerson
+from tikiwallet.identity.types import GuardedAct, Person, PersonFrozen, PersonId, PublicPerson, StepUpRequired
 from tikiwallet.platform import session_cookie
 from tikiwallet.platform.audit import By
 from tikiwallet.platform.config import Settings
@@ -299,9 +299,13 @@ async def keep_wallet(request: Request[Any, Any, Any]) -> Response[bytes]:
     return respond(found)
 
 
-@route("GET", "/v1/me/export", summary="Everything you hold of me", tag="identity", answer=Export)
+@route(
+    "GET", "/v1/me/export", summary="Everything you hold of me", tag="identity", answer=Export,
+    refusals=(StepUpRequired,),
+)  # fmt: skip
 async def export(request: Request[Any, Any, Any]) -> Response[bytes]:
-    """Answer everything that is held of the caller, as one JSON document to keep."""
+    """Answer everything that is held of the caller, as one JSON document to keep. Needs a fresh proof."""
+    await _identity(request).step_up.require(caller(request), GuardedAct.EXPORT, now=clock_now(request))
     exports = _identity(request).exports
     found = await exports.export(PersonId(caller(request).person_id), by=asking(request), now=clock_now(request))
     return respond(found, headers={"content-disposition": 'attachment; filename="tikiwallet-export.json"'})

@@ -23,7 +23,7 @@ import msgspec
 import structlog
 
 from tikiwallet.identity.queries import SQL
-from tikiwallet.identity.types import Act, PersonId, StepUp
+from tikiwallet.identity.types import GuardedAct, PersonId, StepUp
 from tikiwallet.platform.config import Settings
 from tikiwallet.platform.db import Database
 from tikiwallet.platform.errors import Kind, Refused
@@ -169,7 +169,7 @@ class Passkeys:
         assert (purpose is Purpose.SIGN_IN) == (caller is None), purpose
         party = self._party()
         if caller is not None and purpose is Purpose.REGISTER:
-            await self._step_up.require(caller, Act.PASSKEYS, now=now)
+            await self._step_up.require(caller, GuardedAct.PASSKEYS, now=now)
         rows = [] if caller is None else await self._db.pool.fetch(SQL["passkeys_of_person"], caller.person_id)
         if purpose is Purpose.REGISTER and len(rows) >= PASSKEYS_MAX:
             raise PasskeysTooMany
@@ -190,7 +190,7 @@ class Passkeys:
         `PasskeysTooMany`.
         """
         party = self._party()
-        await self._step_up.require(caller, Act.PASSKEYS, now=now)
+        await self._step_up.require(caller, GuardedAct.PASSKEYS, now=now)
         challenge = await self._take(new.client_data, Purpose.REGISTER, caller.session_id, now=now)
         made = await asyncio.to_thread(verify_new, new, party, challenge)
         try:
@@ -244,7 +244,7 @@ class Passkeys:
 
     async def remove(self, passkey_id: UUID, caller: Caller, *, now: datetime) -> None:
         """Remove a passkey of the caller: it opens nothing any more. Refusals: `StepUpRequired`, `PasskeyUnknown`."""
-        await self._step_up.require(caller, Act.PASSKEYS, now=now)
+        await self._step_up.require(caller, GuardedAct.PASSKEYS, now=now)
         if await self._db.pool.fetchval(SQL["delete_passkey"], passkey_id, caller.person_id) is None:
             raise PasskeyUnknown
 

@@ -18,7 +18,7 @@ from tikiwallet.identity.queries import SQL
 from tikiwallet.identity.registration import PhoneTaken
 from tikiwallet.identity.texts import TextMessages
 from tikiwallet.identity.throttling import Throttling
-from tikiwallet.identity.types import Act, PersonId, StepUp
+from tikiwallet.identity.types import GuardedAct, PersonId, StepUp
 from tikiwallet.identity.waiting_changes import WaitingChanges
 from tikiwallet.platform.db import Database
 from tikiwallet.platform.errors import Kind, Refused
@@ -93,7 +93,7 @@ class PhoneChanges:
         Refusals: `StepUpRequired`, `PhoneInvalid`, `PhoneCountryRefused`, `PhoneUnchanged`, `TooManyRequests`,
         `SmsPaused`, `SmsUnavailable`.
         """
-        await self._step_up.require(caller, Act.PHONE_CHANGE, now=now)
+        await self._step_up.require(caller, GuardedAct.PHONE_CHANGE, now=now)
         number = self._phones.for_sign_up(phone)
         old_number = await self._phone_of(caller)
         if number == old_number:

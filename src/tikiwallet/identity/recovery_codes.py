@@ -15,7 +15,7 @@ from typing import Final
 import msgspec
 
 from tikiwallet.identity.queries import SQL
-from tikiwallet.identity.types import Act, PersonId, StepUp
+from tikiwallet.identity.types import GuardedAct, PersonId, StepUp
 from tikiwallet.platform.db import Connection, Database
 from tikiwallet.platform.http import Caller
 
@@ -51,7 +51,7 @@ class RecoveryCodes:
         Refusal: `StepUpRequired`.
         """
         assert len(set(codes)) == CODES, "the edge makes ten different codes"
-        await self._step_up.require(caller, Act.RECOVERY_CODES, now=now)
+        await self._step_up.require(caller, GuardedAct.RECOVERY_CODES, now=now)
         person_id = PersonId(caller.person_id)
         async with self._db.transaction() as tx:
             # Locked, so that of two who make new ones at once only one set is left.

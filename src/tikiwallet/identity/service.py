@@ -60,83 +60,87 @@ class Identity:
         export_parts: ExportParts,
         sms: SmsSender | None = None,
     ) -> None:
+        self.database = db
         phones = PhoneRules(countries=settings.phone_countries, default_country=settings.phone_country)
         hasher = PasswordHasher(
             memory_kib=settings.password_memory_kib, passes=settings.password_passes, lanes=settings.password_lanes
         )
-        code_key = read_code_key(settings.data_dir, configured=settings.code_key)
-        self.database = db
-        self.throttle = Throttle(settings, key=code_key, table=TableCounts(db))
+        key = read_code_key(settings.data_dir, configured=settings.code_key)
+        codes = OneTimeCodes(db, key=key)
+        self.throttle = Throttle(settings, key=key, table=TableCounts(db))
         self.throttling = Throttling(self.throttle, settings, phones=phones)
+        self._put_texts_together(db, settings, sms=sms)
+        self.keys = KeyRing(db)
+        self.people = People(db, phones=phones)
+        self._put_proofs_together(db, settings, key=key, codes=codes, hasher=hasher)
+        self._put_sessions_together(db, settings, key=key, hasher=hasher, phones=phones)
+        self._put_recovery_together(db, settings, codes=codes, hasher=hasher, phones=phones)
+        self.registrations = Registrations(
+            db, codes=codes, sessions=self.sessions, hasher=hasher, phones=phones, texts=self.texts,
+            throttling=self.throttling, prepare_wallet=prepare_wallet,
+        )  # fmt: skip
+        self.operators = Operators(db, people=self.people)
+        self.verifications = Verifications(db, operators=self.operators)
+        self.closings = Closings(db, find_obstacles=find_obstacles, close_accounts=close_accounts)
+        self.exports = Exports(db, parts=export_parts)
+        self.forgetting = Forgetting(db)
+
+    def _put_texts_together(self, db: Database, settings: Settings, *, sms: SmsSender | None) -> None:
         reports = TextReports(db)
         sms = sms or make_sms_sender(settings, reports=reports)
         self.twilio_reports = TwilioReports(reports, sender=sms if isinstance(sms, TwilioSms) else None)
-        self.texts = TextMessages(
-            sender=sms,
-            throttling=self.throttling,
-            budget=SmsBudget(db, per_hour_max=settings.texts_per_hour_max, per_day_max=settings.texts_per_day_max),
-        )
-        self.keys = KeyRing(db)
-        self.people = People(db, phones=phones)
-        self.operators = Operators(db, people=self.people)
-        codes = OneTimeCodes(db, key=code_key)
+        budget = SmsBudget(db, per_hour_max=settings.texts_per_hour_max, per_day_max=settings.texts_per_day_max)
+        self.texts = TextMessages(sender=sms, throttling=self.throttling, budget=budget)
+
+    def _put_proofs_together(
+        self, db: Database, settings: Settings, *, key: bytes, codes: OneTimeCodes, hasher: PasswordHasher
+    ) -> None:
         texts = TextProofs(db, codes=codes, texts=self.texts, throttling=self.throttling)
         self.step_up = StepUps(db)
         self.passkeys = Passkeys(db, relying_party=relying_party(settings), step_up=self.step_up)
-        self.recovery_codes = RecoveryCodes(db, key=code_key, step_up=self.step_up)
+        self.recovery_codes = RecoveryCodes(db, key=key, step_up=self.step_up)
         self.second_proofs = SecondProofs(
             db, recovery_codes=self.recovery_codes, texts=texts, throttling=self.throttling
         )
-        self.forgetting = Forgetting(db)
+        self.proofs = Proofs(
+            db, hasher=hasher, passkeys=self.passkeys, recovery_codes=self.recovery_codes, texts=texts,
+            step_up=self.step_up, throttling=self.throttling,
+        )  # fmt: skip
+
+    def _put_sessions_together(
+        self, db: Database, settings: Settings, *, key: bytes, hasher: PasswordHasher, phones: PhoneRules
+    ) -> None:
         self.devices = KnownDevices(db)
         self.notices = Notices(db, texts=self.texts, throttling=self.throttling)
-        self.closings = Closings(db, find_obstacles=find_obstacles, close_accounts=close_accounts)
-        self.exports = Exports(db, parts=export_parts)
-        self.verifications = Verifications(db, operators=self.operators)
         self.waiting_changes = WaitingChanges(
             db, texts=self.texts, cap=timedelta(seconds=settings.outgoing_cap_seconds)
         )
+        lives = Lives(
+            session=timedelta(seconds=settings.session_ttl_seconds),
+            idle=timedelta(seconds=settings.session_idle_seconds),
+            access_token=timedelta(seconds=settings.access_token_seconds),
+        )
         self.sessions = Sessions(
             db, keys=self.keys, hasher=hasher, phones=phones, devices=self.devices, second_proofs=self.second_proofs,
-            notices=self.notices, waiting=self.waiting_changes,
-            lives=Lives(
-                session=timedelta(seconds=settings.session_ttl_seconds),
-                idle=timedelta(seconds=settings.session_idle_seconds),
-                access_token=timedelta(seconds=settings.access_token_seconds),
-            ),
+            notices=self.notices, waiting=self.waiting_changes, lives=lives,
         )  # fmt: skip
         self.refreshes = Refreshes(
-            db, sessions=self.sessions, notices=self.notices, throttling=self.throttling, key=code_key
+            db, sessions=self.sessions, notices=self.notices, throttling=self.throttling, key=key
         )
-        self.proofs = Proofs(
-            db,
-            hasher=hasher,
-            passkeys=self.passkeys,
-            recovery_codes=self.recovery_codes,
-            texts=texts,
-            step_up=self.step_up,
-            throttling=self.throttling,
-        )
+
+    def _put_recovery_together(
+        self, db: Database, settings: Settings, *, codes: OneTimeCodes, hasher: PasswordHasher, phones: PhoneRules
+    ) -> None:
         wait = timedelta(seconds=settings.recovery_wait_seconds)
         self.outgoing = OutgoingCaps(db, max_minor=read_caps(settings.outgoing_caps, currencies=settings.currencies))
+        self.password_changes = PasswordChanges(db, hasher=hasher, texts=self.texts, throttling=self.throttling)
         self.password_resets = PasswordResets(
             db, codes=codes, hasher=hasher, phones=phones, texts=self.texts, throttling=self.throttling, wait=wait
         )
-        self.password_changes = PasswordChanges(db, hasher=hasher, texts=self.texts, throttling=self.throttling)
         self.phone_changes = PhoneChanges(
             db, codes=codes, phones=phones, texts=self.texts, throttling=self.throttling, step_up=self.step_up,
             waiting=self.waiting_changes, wait=wait,
         )  # fmt: skip
-        self.registrations = Registrations(
-            db,
-            codes=codes,
-            sessions=self.sessions,
-            hasher=hasher,
-            phones=phones,
-            texts=self.texts,
-            throttling=self.throttling,
-            prepare_wallet=prepare_wallet,
-        )
 
     async def start(self, *, now: datetime) -> None:
         """Make the first signing key if there is none. Runs after the database is open, before the first request."""

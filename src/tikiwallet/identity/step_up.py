@@ -12,7 +12,7 @@ from typing import Final
 import msgspec
 
 from tikiwallet.identity.queries import SQL
-from tikiwallet.identity.types import Act, PersonId, Proof, StepUpRequired
+from tikiwallet.identity.types import GuardedAct, PersonId, Proof, StepUpRequired
 from tikiwallet.platform.db import Connection, Database
 from tikiwallet.platform.http import Caller, SessionInvalid
 
@@ -21,13 +21,13 @@ FRESH_FOR: Final = timedelta(minutes=5)
 # A phone number can be moved to another SIM card by talking to a shop: a text message never moves money, nor gives
 # anybody another way to prove who they are. A recovery code neither: on paper it lies beside the phone.
 STRONG: Final = (Proof.PASSKEY, Proof.PASSWORD)
-ACCEPTED: Final[Mapping[Act, tuple[Proof, ...]]] = {
-    Act.PAYMENT: STRONG,
-    Act.WITHDRAWAL: STRONG,
-    Act.PASSKEYS: STRONG,
-    Act.RECOVERY_CODES: STRONG,
-    Act.PHONE_CHANGE: (*STRONG, Proof.RECOVERY_CODE),
-    Act.EXPORT: (*STRONG, Proof.RECOVERY_CODE, Proof.TEXT_MESSAGE),
+ACCEPTED: Final[Mapping[GuardedAct, tuple[Proof, ...]]] = {
+    GuardedAct.PAYMENT: STRONG,
+    GuardedAct.WITHDRAWAL: STRONG,
+    GuardedAct.PASSKEYS: STRONG,
+    GuardedAct.RECOVERY_CODES: STRONG,
+    GuardedAct.PHONE_CHANGE: (*STRONG, Proof.RECOVERY_CODE),
+    GuardedAct.EXPORT: (*STRONG, Proof.RECOVERY_CODE, Proof.TEXT_MESSAGE),
 }
 
 
@@ -44,7 +44,7 @@ class StepUps:
     def __init__(self, db: Database) -> None:
         self._db = db
 
-    async def require(self, caller: Caller, act: Act, *, now: datetime) -> None:
+    async def require(self, caller: Caller, act: GuardedAct, *, now: datetime) -> None:
         """Return if the caller's session has proven lately who is there, in a way that counts for `act`.
 
         Refusal: `StepUpRequired`, with the ways that this person has.

@@ -135,7 +135,7 @@ class Proof(StrEnum):
     TEXT_MESSAGE = "text_message"
 
 
-class Act(StrEnum):
+class GuardedAct(StrEnum):
     """What is done only after a fresh proof. `step_up.ACCEPTED` says which proofs count for it."""
 
     PAYMENT = "payment"  # a large one, to somebody new
@@ -155,7 +155,7 @@ class StepUpRequired(Refused):
 class StepUp(Protocol):
     """Ask for a fresh proof before an act that would hurt if somebody else did it."""
 
-    async def require(self, caller: Caller, act: Act, *, now: datetime) -> None:
+    async def require(self, caller: Caller, act: GuardedAct, *, now: datetime) -> None:
         """Return if the caller's session has proven lately who is there, in a way that counts for `act`.
 
         Refusal: `StepUpRequired`, with the ways that this person has. Nothing may have happened before it.

@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Final
 
-from tikiwallet.identity.types import Act, PersonId, StepUp
+from tikiwallet.identity.types import GuardedAct, PersonId, StepUp
 from tikiwallet.ledger.types import STATEMENT_PAGE_MAX, Direction, Ledger, TransferKind
 from tikiwallet.payments.wallets import wallet_account_id
 from tikiwallet.platform.config import ConfigError
@@ -38,7 +38,7 @@ class NewPayees:
         if amount.amount_minor <= self._limits_minor[amount.currency]:
             return
         if not await self._has_paid(PersonId(payer.person_id), payee_id, amount.currency):
-            await self._step_up.require(payer, Act.PAYMENT, now=now)
+            await self._step_up.require(payer, GuardedAct.PAYMENT, now=now)
 
     async def _has_paid(self, payer_id: PersonId, payee_id: PersonId, currency: str) -> bool:
         payee_account_id = wallet_account_id(payee_id, currency)

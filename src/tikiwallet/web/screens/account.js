@@ -1,14 +1,15 @@
 // My account: what may still be sent, whether the wallet is frozen, everything that is held of me, and closing it.
-import * as api from "../api.js";
+import * as api from "../api-account.js";
 import { formatDay, formatMoney, hasText, t } from "../i18n.js";
 import { saveFile } from "../platform.js";
 import { go } from "../router.js";
 import { about, person, refresh } from "../state.js";
 import { Button, Failure, Icon, Notice, Screen, html, useEffect, useSignal } from "../ui.js";
+import { Proof, useProof } from "../ui/proof.js";
 import { signOut } from "../wallet/session.js";
 import { learnStanding } from "../wallet/standing.js";
 
-/** @import { Allowance, Closing, Span } from "../api.js" */
+/** @import { Allowance, Closing, Span } from "../api-account.js" */
 
 /** @param {string} code */
 const currencyOf = (code) => about.value.currencies.find((item) => item.code === code) ?? about.value.currencies[0];
@@ -22,15 +23,19 @@ export function Account() {
     learnStanding().then(refresh, (error) => (failure.value ??= error));
     api.allowances().then((said) => (items.value = said.items), (error) => (failure.value ??= error));
   }, []);
+  const { asked, run } = useProof();
   const save = async () => {
     failure.value = null;
     try {
-      const data = JSON.stringify(await api.exportData(), null, 2);
+      const data = JSON.stringify(await run(api.exportData), null, 2);
       saveFile(new Blob([data], { type: "application/json" }), "tikiwallet.json");
     } catch (error) {
       failure.value = error;
     }
   };
+  if (asked.value) {
+    return html`<${Screen} title=${t("account.data")} back="settings"><${Proof} ...${asked.value} /><//>`;
+  }
   const isClosing = person.value?.state === "closing";
   return html`<${Screen} title=${t("account")} back="settings">
     <${Failure} error=${failure.value} />

@@ -1,5 +1,5 @@
 // A new password for who knows the old one.
-import { changePassword } from "../api.js";
+import { changePassword } from "../api-account.js";
 import { t } from "../i18n.js";
 import { Field, Form, Notice, Screen, html, useSignal } from "../ui.js";
 

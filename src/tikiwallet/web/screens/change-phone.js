@@ -1,5 +1,6 @@
 // Another phone number: the password first, then the codes of both phones, or the new one's and a day of waiting.
-import { movePhone, prove, provePhone } from "../api.js";
+import { movePhone, provePhone } from "../api-account.js";
+import { prove } from "../api-proofs.js";
 import { formatTime, t } from "../i18n.js";
 import { person, refresh } from "../state.js";
 import { remember, write } from "../store.js";
@@ -11,7 +12,7 @@ export function ChangePhone() {
   const [phone, password, changeId] = [useSignal(""), useSignal(""), useSignal("")];
   const [newCode, oldCode, doneAt] = [useSignal(""), useSignal(""), useSignal("")];
   const begin = async () => {
-    await prove(password.value);
+    await prove({ password: password.value });
     changeId.value = (await movePhone(phone.value.trim())).change_id;
   };
   const finish = async () => {

@@ -1,5 +1,5 @@
 // A lost password: a code to the phone, and a new password that works a day later.
-import { askForReset, proveReset } from "../api.js";
+import { askForReset, proveReset } from "../api-account.js";
 import { formatTime, t } from "../i18n.js";
 import { person } from "../state.js";
 import { Field, Form, Notice, Screen, html, useSignal } from "../ui.js";

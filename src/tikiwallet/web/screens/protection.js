@@ -1,9 +1,9 @@
 // How I sign in: change it, see what waits, say no to it.
-import { cancelWaiting, protection } from "../api.js";
+import { cancelWaiting, protection } from "../api-account.js";
 import { formatTime, t } from "../i18n.js";
 import { Button, Failure, Icon, Notice, Screen, html, useEffect, useSignal } from "../ui.js";
 
-/** @import { Protection as Answer } from "../api.js" */
+/** @import { Protection as Answer } from "../api-account.js" */
 
 /** @type {[string, string, string][]} */
 const WAYS = [

@@ -1,5 +1,6 @@
 // Loaded by home when it is shown: does a new password or phone number wait, that perhaps somebody else asked for?
-import { Problem, Unreachable, protection } from "../api.js";
+import { protection } from "../api-account.js";
+import { Problem, Unreachable } from "../api.js";
 import { t } from "../i18n.js";
 import { Notice, html, useEffect, useSignal } from "../ui.js";
 
