@@ -146,13 +146,13 @@ def test_a_wallet_put_back_goes_on_with_a_new_key(people: Callable[..., list[Pho
 
 
 def test_a_lost_phone_is_retired_from_another_one(
-    people: Callable[..., list[Phone]], phone: Callable[[str], Phone]
+    people: Callable[..., list[Phone]], phone: Callable[[str], Phone], server: RunningServer
 ) -> None:
     (asha,) = people("asha")
     asha.does("load", "10")
     second = phone("second")
     second.env |= asha.env
-    second.does("login", asha.does("whoami")["phone"])
+    server.sign_in(second, asha.does("whoami")["phone"])
     second.does("sync")
     lost = next(
         item for item in second.does("phones")["items"] if item["device_id"] == asha.does("status")["device_id"]

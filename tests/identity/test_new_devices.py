@@ -2,15 +2,12 @@
 
 import asyncio
 from typing import Any
-from uuid import uuid4
 
 import pytest
 from httpx import Response
 
 from authenticator import Authenticator
 from tikiwallet.identity.known_devices import make_device_secret
-from tikiwallet.identity.operators import Change
-from tikiwallet.identity.types import PersonState
 from world import PASSWORD, Someone, World, body_of, refusal
 
 REQUIRED = (403, "second_proof_required")
@@ -124,10 +121,8 @@ async def test_a_passkey_signs_in_anywhere_without_a_password(world: World) -> N
     authenticator.sign_count = 1
     assert refusal(await by_passkey(world, authenticator)) == (409, "passkey_copied")
     authenticator.sign_count = 100
-    await world.identity.operators.set_state(
-        "alice", PersonState.FROZEN, change=Change(uuid4(), "olga", world.clock.now)
-    )
-    assert refusal(await by_passkey(world, authenticator)) == (403, "person_frozen")
+    body_of(await alice.post("/v1/me/closing"), 200)
+    assert refusal(await by_passkey(world, authenticator)) == (403, "account_closed")
 
 
 @pytest.mark.parametrize("path", ["/v1/sessions/challenge", "/v1/sessions/text-message"])

@@ -156,7 +156,7 @@ async def test_a_long_password_counts_to_its_last_letter() -> None:
     [
         ("seven77", "A password has 8 to 128 characters."), ("x y z 1 " * 17, "A password has 8 to 128 characters."),
         ("password1", "Many people use this password; choose another one."),
-        ("my TikiWallet 7", "A password must not contain the name of this wallet."),
+        ("my TikiWallet 7", "A password must not contain the wallet's name."),
         ("it is asha herself", "A password must not contain the username."),
         ("call 91234567 now", "A password must not contain the phone number."),
     ],

@@ -2,12 +2,9 @@
 
 import asyncio
 from pathlib import Path
-from uuid import uuid4
 
 import asyncpg
 
-from tikiwallet.identity.operators import Change
-from tikiwallet.identity.types import PersonState
 from world import Someone, World, body_of, open_world, refusal
 
 OUT = (401, "session_invalid")
@@ -148,7 +145,7 @@ async def test_two_exchanges_of_one_token_at_the_same_moment_end_it(world: World
     await connection.close()
 
 
-async def test_a_session_that_was_ended_or_frozen_is_not_refreshed(world: World) -> None:
+async def test_a_session_that_was_ended_or_closed_is_not_refreshed(world: World) -> None:
     alice, ben = await world.people("alice", "ben")
     other, third = await world.sign_in_again(alice), await world.sign_in_again(alice)
     assert (await alice.delete("/v1/sessions/others")).status_code == 204
@@ -158,8 +155,7 @@ async def test_a_session_that_was_ended_or_frozen_is_not_refreshed(world: World)
     alice.take(await alice.refresh())
     await alice.delete("/v1/sessions/current")
     assert refusal(await alice.refresh()) == OUT
-    change = Change(uuid4(), "olga", world.clock.now)
-    await world.identity.operators.set_state("ben", PersonState.FROZEN, change=change)
+    body_of(await ben.post("/v1/me/closing"), 200)
     assert refusal(await ben.refresh()) == OUT
 
 

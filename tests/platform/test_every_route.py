@@ -76,7 +76,7 @@ async def test_what_moves_money_needs_a_key_everywhere(world: World) -> None:
 async def test_an_id_that_is_not_mine_is_an_id_of_nothing(world: World) -> None:
     (alice,) = await world.people("alice")
     for method, path, operation in operations(world):
-        if operation.signed_in and re.search(r"/[0-9a-f-]{36}", path):
+        if operation.signed_in and re.search(r"/[0-9a-f-]{36}", path) and not path.startswith("/v1/statements/"):
             headers: dict[str, Any] = signed_in(alice, idempotency_key=uuid4().hex)
             body = msgspec.json.encode(operation.example) if operation.body else b""
             status, code = await ask(world, method, path, body, **headers)

@@ -55,6 +55,7 @@ class Things:
         self.world, self.owner, self.other = world, callers.owner, callers.other
         self._phones = 0
         self._kept: dict[str, Phone] = {}
+        self._authenticator: Authenticator | None = None
 
     async def call(self, route: str) -> Call:
         """A call of a route that works for the owner."""
@@ -83,17 +84,55 @@ class Things:
 
     async def notice(self) -> Call:
         """Somebody signed in on a device that wasn't seen before."""
-        await self.world.sign_in_again(self.owner)
+        new_device = secrets.token_urlsafe(32)
+        body_of(await self.world.sign_in_anywhere(self.owner.phone, tikiwallet_device=new_device), 201)
         (newest, *_) = body_of(await self.owner.get("/v1/notices"), 200)["items"]
         return Call({"notice_id": newest["notice_id"]})
 
     async def proof(self) -> Call:
         return Call(body=lambda _: {"password": PASSWORD})
 
+    async def lost_password(self) -> Call:
+        started = body_of(await self.world.http.post("/v1/password-resets", json={"phone": self.owner.phone}), 202)
+        order = {"code": self.world.code_sent_to(self.owner.phone), "password": "three yellow kettles"}
+        return Call({"reset_id": started["reset_id"]}, lambda _: order)
+
+    async def waiting_password(self) -> Call:
+        call = await self.lost_password()
+        path = f"/v1/password-resets/{call.ids['reset_id']}/verification"
+        body_of(await self.world.http.post(path, json=call.body({}) if call.body else None), 200)
+        return Call()
+
+    async def same_password(self) -> Call:
+        return Call(body=lambda _: {"old_password": PASSWORD, "new_password": PASSWORD})
+
+    async def phone_change(self) -> Call:
+        phone = self.world.new_phone()
+        started = body_of(await self.owner.post("/v1/me/phone-changes", {"phone": phone}), 202)
+        order = {"new_code": self.world.code_sent_to(phone), "old_code": ""}
+        return Call({"change_id": started["change_id"]}, lambda _: order)
+
+    async def waiting_phone(self) -> Call:
+        call = await self.phone_change()
+        path = f"/v1/me/phone-changes/{call.ids['change_id']}/verification"
+        body_of(await self.owner.post(path, call.body({}) if call.body else None), 200)
+        return Call()
+
+    async def month(self) -> Call:
+        return Call({"month": f"{self.world.clock.now:%Y-%m}"})
+
     async def new_passkey(self) -> Call:
         challenge = body_of(await self.owner.post("/v1/passkeys/challenge"), 201)
         made = Authenticator().make(challenge)
         return Call(body=lambda _: made)
+
+    async def passkey_sign_in(self) -> Call:
+        if self._authenticator is None:
+            self._authenticator = Authenticator()
+            made = self._authenticator.make(body_of(await self.owner.post("/v1/passkeys/challenge"), 201))
+            body_of(await self.owner.post("/v1/passkeys", made), 201)
+        signed = self._authenticator.sign(body_of(await self.world.http.post("/v1/sessions/challenge"), 201))
+        return Call(body=lambda _: signed)
 
     async def passkey(self) -> Call:
         call = await self.new_passkey()
@@ -171,14 +210,25 @@ MAKERS: dict[str, Callable[[Things], Awaitable[Call]]] = {
     "POST /v1/registrations/{registration_id}/verification": Things.registration,
     "DELETE /v1/sessions/{session_id}": Things.session,
     "POST /v1/text-messages/{message_id}/status": Things.text_message,
+    "POST /v1/sessions/passkey": Things.passkey_sign_in,
     "POST /v1/sessions/refresh": Things.refresh,
     "POST /v1/notices/{notice_id}/dismissal": Things.notice,
     "POST /v1/proofs": Things.proof,
+    "POST /v1/password-resets/{reset_id}/code": Things.lost_password,
+    "POST /v1/password-resets/{reset_id}/verification": Things.lost_password,
+    "DELETE /v1/me/waiting-password": Things.waiting_password,
+    "POST /v1/me/password": Things.same_password,
+    "POST /v1/me/phone-changes/{change_id}/verification": Things.phone_change,
+    "DELETE /v1/me/waiting-phone": Things.waiting_phone,
     "POST /v1/passkeys": Things.new_passkey,
     "PATCH /v1/passkeys/{passkey_id}": Things.passkey,
     "DELETE /v1/passkeys/{passkey_id}": Things.passkey,
     "GET /v1/people": Things.person,
+    "GET /v1/statements/{month}": Things.month,
+    "GET /v1/statements/{month}/pdf": Things.month,
+    "GET /v1/statements/{month}/csv": Things.month,
     "GET /v1/transfers/{transfer_id}": Things.transfer,
+    "GET /v1/transfers/{transfer_id}/pdf": Things.transfer,
     "GET /v1/requests/{request_id}": Things.request_to_owner,
     "POST /v1/requests/{request_id}/payment": Things.request_to_owner,
     "POST /v1/requests/{request_id}/decline": Things.request_to_owner,

@@ -111,7 +111,9 @@ async def expect(asked: Asked, column: str, cell: str, call: Call) -> tuple[bool
 @pytest.fixture
 async def patient_world(database_url: str, data_dir: Path) -> AsyncIterator[World]:
     """A wallet that one phone number may ask more often than there are columns."""
-    async with open_world(database_url, data_dir, sign_ups_per_phone_max=100, texts_per_phone_max=100) as opened:
+    async with open_world(
+        database_url, data_dir, sign_ups_per_phone_max=100, texts_per_phone_max=100, sign_ins_per_phone_max=100
+    ) as opened:
         yield opened
 
 

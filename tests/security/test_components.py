@@ -26,13 +26,18 @@ OTHER_CLIENTS = re.compile(
     r"^\s*(?:import|from) (urllib3|urllib\.request|httpx|aiohttp|requests|smtplib|ftplib|http\.client|stripe|twilio)\b",
     re.MULTILINE,
 )
-OTHER_TALKERS: set[str] = set()
+# A GET that leaves a line in the audit log: everything that is held of a person was handed out.
+AUDITED = {"GET /v1/me/export"}
+# Patterns put together of our own constants: at set-up on our own files, and of the letters of scripts.
+MADE_OF_CONSTANTS = {"web/setup.py", "payments/pdf_text.py"}
+OTHER_TALKERS = {"identity/twilio_sms.py"}
 
 
 def server_files() -> Iterator[tuple[str, str]]:
     for path in sorted(SRC.rglob("*.py")):
         name = str(path.relative_to(SRC))
-        if not name.startswith("cli/"):  # a client, which talks to the server
+        # A client, which talks to the server; and a program for trying things out, which never runs beside real money.
+        if not name.startswith(("cli/", "stripe_standin/")):
             yield name, path.read_text()
 
 
@@ -53,7 +58,7 @@ def test_no_pattern_is_made_of_what_people_write() -> None:
     made = [
         f"{name}:{node.lineno}"
         for name, text in server_files()
-        if name != "web/setup.py"  # runs once, at set-up, on our own files
+        if name not in MADE_OF_CONSTANTS
         for node in ast.walk(ast.parse(text))
         if isinstance(node, ast.Call)
         and isinstance(node.func, ast.Attribute)
@@ -68,7 +73,8 @@ def test_cryptography_is_by_libraries() -> None:
     """Only these modules of ours touch primitives, and none of them is one."""
     primitive = re.compile(r"^\s*(?:import|from) (cryptography|joserfc|argon2|hmac|ssl)\b", re.MULTILINE)
     allowed = {
-        "identity/codes.py", "identity/keys.py", "identity/passwords.py", "identity/tokens.py",
+        "identity/codes.py", "identity/keys.py", "identity/passwords.py", "identity/recovery_codes.py",
+        "identity/refresh.py", "identity/tokens.py", "identity/twilio_sms.py",
         "offline/issuer.py", "offline/key_folder.py", "platform/local_certificate.py", "platform/serving.py",
     }  # fmt: skip
     assert {name for name, text in server_files() if primitive.search(text)} <= allowed
@@ -98,7 +104,8 @@ def test_no_secret_travels_in_an_address(world: World) -> None:
 async def test_no_safe_method_changes_anything(world: World, database_url: str) -> None:
     """No GET writes, but for when a session was last seen."""
     (alice,) = await world.people(alice="50.00")
-    paths = [name.split(" ")[1] for name in operations(world) if name.split(" ")[0] in SAFE_METHODS]
+    safe = [name for name in operations(world) if name.split(" ")[0] in SAFE_METHODS]
+    paths = [name.split(" ")[1] for name in safe if name not in AUDITED]
     for path in paths:  # whatever is made when somebody looks for the first time
         await alice.get(re.sub(r"\{\w+\}", str(alice.person_id), path))
     owner = await asyncpg.connect(database_url)
