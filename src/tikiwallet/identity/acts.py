@@ -30,7 +30,11 @@ class Act(StrEnum):
     SIGNED_OUT = "signed_out"
     SESSION_ENDED = "session_ended"  # another one of the person's: which
     PASSWORD_CHANGED = "password_changed"  # noqa: S105  (a word, no password)
+    PASSWORD_RESET_PROVEN = "password_reset_proven"  # noqa: S105  it works later: from when
     PHONE_CHANGED = "phone_changed"
+    PHONE_CHANGE_PROVEN = "phone_change_proven"  # it moves later: from when
+    CHANGE_CANCELLED = "change_cancelled"  # which: of the password or the phone
+    RECOVERY_CODES_MADE = "recovery_codes_made"
     PASSKEY_ADDED = "passkey_added"
     PASSKEY_REMOVED = "passkey_removed"
     PERSON_VERIFIED = "person_verified"  # how, by which document of which country, valid until

@@ -9,6 +9,7 @@ from litestar.handlers import HTTPRouteHandler
 from litestar.params import FromPath
 
 from tikiwallet.identity.codes import CodeAttemptsUsedUp, CodeExpired, CodeUsed, CodeWrong, make_code
+from tikiwallet.identity.http import asking
 from tikiwallet.identity.passkeys import (
     Assertion,
     NewPasskey,
@@ -125,7 +126,9 @@ async def passkey_challenge(request: AnyRequest) -> Response[bytes]:
 async def add_passkey(request: AnyRequest) -> Response[bytes]:
     """Keep the public half of what an authenticator has made."""
     new = await read(request, NewPasskey)
-    added = await _identity(request).passkeys.add(caller(request), new, passkey_id=uuid4(), now=clock_now(request))
+    added = await _identity(request).passkeys.add(
+        caller(request), new, passkey_id=uuid4(), by=asking(request), now=clock_now(request)
+    )
     return respond(added, status=201)
 
 
@@ -145,7 +148,7 @@ async def rename_passkey(request: AnyRequest, passkey_id: FromPath[UUID]) -> Res
 )  # fmt: skip
 async def remove_passkey(request: AnyRequest, passkey_id: FromPath[UUID]) -> Response[None]:
     """Forget one of the caller's passkeys: it opens nothing any more."""
-    await _identity(request).passkeys.remove(passkey_id, caller(request), now=clock_now(request))
+    await _identity(request).passkeys.remove(passkey_id, caller(request), by=asking(request), now=clock_now(request))
     return no_content()
 
 
@@ -165,7 +168,7 @@ async def recovery_codes_left(request: AnyRequest) -> Response[bytes]:
 async def make_new_recovery_codes(request: AnyRequest) -> Response[bytes]:
     """Make ten codes, shown this once; those from before stop working."""
     codes = make_recovery_codes()
-    await _identity(request).recovery_codes.replace(caller(request), codes, now=clock_now(request))
+    await _identity(request).recovery_codes.replace(caller(request), codes, by=asking(request), now=clock_now(request))
     return respond(RecoveryCodesMade(codes=codes), status=201)
 
 

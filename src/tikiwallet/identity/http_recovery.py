@@ -16,7 +16,7 @@ from tikiwallet.identity.codes import (
     CodeWrong,
     make_code,
 )
-from tikiwallet.identity.http import Code, Password, Phone, address_of
+from tikiwallet.identity.http import Code, Password, Phone, address_of, asking, label_in
 from tikiwallet.identity.password_resets import NewReset, ResetProven, ResetStarted, ResetUnknown
 from tikiwallet.identity.passwords import PasswordRefused
 from tikiwallet.identity.phone_changes import (
@@ -34,6 +34,7 @@ from tikiwallet.identity.sms import SmsUnavailable
 from tikiwallet.identity.sms_budget import SmsPaused
 from tikiwallet.identity.types import StepUpRequired
 from tikiwallet.identity.waiting_changes import NothingWaits, Protection
+from tikiwallet.platform.audit import By
 from tikiwallet.platform.http import caller, clock_now, no_content, read, respond, route
 from tikiwallet.platform.throttle import TooManyRequests
 
@@ -122,7 +123,8 @@ async def prove_reset(request: AnyRequest, reset_id: FromPath[UUID]) -> Response
     order, now = await read(request, ResetProofOrder), clock_now(request)
     await _identity(request).throttling.code(address=address_of(request), now=now)
     resets = _identity(request).password_resets
-    return respond(await resets.prove(reset_id, code=order.code, password=order.password, now=now))
+    by = By.nobody(address=address_of(request), label=label_in(request))
+    return respond(await resets.prove(reset_id, code=order.code, password=order.password, by=by, now=now))
 
 
 @route(
@@ -134,7 +136,11 @@ async def change_password(request: AnyRequest) -> Response[None]:
     """Change it at once and end every other session."""
     order = await read(request, PasswordOrder)
     await _identity(request).password_changes.change(
-        caller(request), old_password=order.old_password, new_password=order.new_password, now=clock_now(request)
+        caller(request),
+        old_password=order.old_password,
+        new_password=order.new_password,
+        by=asking(request),
+        now=clock_now(request),
     )
     return no_content()
 
@@ -164,7 +170,7 @@ async def prove_phone_change(request: AnyRequest, change_id: FromPath[UUID]) -> 
     order, now = await read(request, PhoneProofOrder), clock_now(request)
     await _identity(request).throttling.code(address=address_of(request), now=now)
     proven = await _identity(request).phone_changes.prove(
-        change_id, caller(request), new_code=order.new_code, old_code=order.old_code, now=now
+        change_id, caller(request), new_code=order.new_code, old_code=order.old_code, by=asking(request), now=now
     )
     return respond(proven)
 
@@ -184,7 +190,9 @@ async def show_protection(request: AnyRequest) -> Response[bytes]:
 )  # fmt: skip
 async def cancel_password(request: AnyRequest) -> Response[None]:
     """Cancel a new password that waits."""
-    await _identity(request).waiting_changes.cancel_password(caller(request), now=clock_now(request))
+    await _identity(request).waiting_changes.cancel_password(
+        caller(request), by=asking(request), now=clock_now(request)
+    )
     return no_content()
 
 
@@ -194,7 +202,7 @@ async def cancel_password(request: AnyRequest) -> Response[None]:
 )  # fmt: skip
 async def cancel_phone(request: AnyRequest) -> Response[None]:
     """Cancel a new phone number that waits."""
-    await _identity(request).waiting_changes.cancel_phone(caller(request), now=clock_now(request))
+    await _identity(request).waiting_changes.cancel_phone(caller(request), by=asking(request), now=clock_now(request))
     return no_content()
 
 

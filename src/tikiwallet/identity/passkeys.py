@@ -22,8 +22,10 @@ import asyncpg
 import msgspec
 import structlog
 
+from tikiwallet.identity.acts import AUDIT, Act
 from tikiwallet.identity.queries import SQL
 from tikiwallet.identity.types import GuardedAct, PersonId, StepUp
+from tikiwallet.platform.audit import By
 from tikiwallet.platform.config import Settings
 from tikiwallet.platform.db import Database
 from tikiwallet.platform.errors import Kind, Refused
@@ -183,7 +185,7 @@ class Passkeys:
             credential_ids=[_text(row["credential_id"]) for row in rows],
         )  # fmt: skip
 
-    async def add(self, caller: Caller, new: NewPasskey, *, passkey_id: UUID, now: datetime) -> Passkey:
+    async def add(self, caller: Caller, new: NewPasskey, *, passkey_id: UUID, by: By, now: datetime) -> Passkey:
         """Add the passkey that an authenticator made for the caller's challenge.
 
         Refusals: `PasskeysUnavailable`, `StepUpRequired`, `PasskeyChallengeUnknown`, `PasskeyRefused`, `PasskeyTaken`,
@@ -201,12 +203,15 @@ class Passkeys:
                     SQL["insert_passkey"], passkey_id, caller.person_id, PASSKEYS_MAX, made.credential_id,
                     made.public_key, made.sign_count, new.name, now,
                 )  # fmt: skip
+                if added is None:
+                    raise PasskeysTooMany
+                await AUDIT.record(
+                    tx, Act.PASSKEY_ADDED, by=by, about=caller.person_id, now=now, passkey=str(passkey_id)
+                )
         except asyncpg.UniqueViolationError as error:
             if error.constraint_name != "credential_of_one_passkey":
                 raise
             raise PasskeyTaken from error
-        if added is None:
-            raise PasskeysTooMany
         return Passkey(passkey_id=passkey_id, name=new.name, created_at=now, last_used_at=None)
 
     async def recognise(self, answer: Assertion, purpose: Purpose, caller: Caller | None, *, now: datetime) -> PersonId:
@@ -242,11 +247,13 @@ class Passkeys:
             raise PasskeyUnknown
         return _passkey(row)
 
-    async def remove(self, passkey_id: UUID, caller: Caller, *, now: datetime) -> None:
+    async def remove(self, passkey_id: UUID, caller: Caller, *, by: By, now: datetime) -> None:
         """Remove a passkey of the caller: it opens nothing any more. Refusals: `StepUpRequired`, `PasskeyUnknown`."""
         await self._step_up.require(caller, GuardedAct.PASSKEYS, now=now)
-        if await self._db.pool.fetchval(SQL["delete_passkey"], passkey_id, caller.person_id) is None:
-            raise PasskeyUnknown
+        async with self._db.transaction() as tx:
+            if await tx.fetchval(SQL["delete_passkey"], passkey_id, caller.person_id) is None:
+                raise PasskeyUnknown
+            await AUDIT.record(tx, Act.PASSKEY_REMOVED, by=by, about=caller.person_id, now=now, passkey=str(passkey_id))
 
     def _party(self) -> RelyingParty:
         if self._relying_party is None:

@@ -6,6 +6,7 @@ forgotten the password and has a passkey signs in by that, or shows it again, wh
 
 from datetime import datetime
 
+from tikiwallet.identity.acts import AUDIT, Act
 from tikiwallet.identity.passwords import PasswordHasher, check_password
 from tikiwallet.identity.proofs import ProofWrong
 from tikiwallet.identity.queries import SQL
@@ -13,6 +14,7 @@ from tikiwallet.identity.step_up import FRESH_FOR
 from tikiwallet.identity.texts import TextMessages
 from tikiwallet.identity.throttling import Throttling
 from tikiwallet.identity.types import PersonId, Proof
+from tikiwallet.platform.audit import By
 from tikiwallet.platform.db import Database
 from tikiwallet.platform.http import Caller
 
@@ -26,7 +28,7 @@ class PasswordChanges:
         self._texts = texts
         self._throttling = throttling
 
-    async def change(self, caller: Caller, *, old_password: str, new_password: str, now: datetime) -> None:
+    async def change(self, caller: Caller, *, old_password: str, new_password: str, by: By, now: datetime) -> None:
         """Set the password, end every other session, and forget a new one that waits.
 
         Refusals: `ProofWrong` (the old password; "" counts after a fresh proof by passkey), `PasswordRefused`,
@@ -44,6 +46,7 @@ class PasswordChanges:
             await tx.execute(SQL["set_password"], caller.person_id, password_hash)
             await tx.execute(SQL["end_waiting_password_reset"], caller.person_id, now, "replaced")
             await tx.execute(SQL["revoke_sessions_of_person"], caller.person_id, caller.session_id, now)
+            await AUDIT.record(tx, Act.PASSWORD_CHANGED, by=by, about=caller.person_id, now=now)
         text = "The password of your TikiWallet was changed. If it wasn't you, ask for a new one and tell the operator."
         await self._texts.tell(person["phone"], text, now=now)
 

@@ -12,12 +12,14 @@ from uuid import UUID
 import asyncpg
 import msgspec
 
+from tikiwallet.identity.acts import AUDIT, Act
 from tikiwallet.identity.codes import LIFETIME, CodeRequest, CodeWrong, OneTimeCodes
 from tikiwallet.identity.passwords import PasswordHasher, check_password
 from tikiwallet.identity.phones import PhoneRules
 from tikiwallet.identity.queries import SQL
 from tikiwallet.identity.texts import TextMessages, Ticket
 from tikiwallet.identity.throttling import Throttling
+from tikiwallet.platform.audit import By
 from tikiwallet.platform.db import Database
 from tikiwallet.platform.errors import Kind, Refused
 
@@ -109,7 +111,7 @@ class PasswordResets:
         await self._send(ticket, code, is_known=row["person_id"] is not None, now=now)
         return ResetStarted(reset_id=reset_id, code_expires_at=code_expires_at)
 
-    async def prove(self, reset_id: UUID, *, code: str, password: str, now: datetime) -> ResetProven:
+    async def prove(self, reset_id: UUID, *, code: str, password: str, by: By, now: datetime) -> ResetProven:
         """Let `password` wait for its time, for whose phone received `code`; one that waited before is replaced.
 
         Refusals: `ResetUnknown`, `PasswordRefused`, `CodeWrong`, `CodeExpired`, `CodeUsed`, `CodeAttemptsUsedUp`,
@@ -128,6 +130,9 @@ class PasswordResets:
             await self._codes.consume(tx, request, code, now=now)
             await tx.execute(SQL["end_waiting_password_reset"], row["person_id"], now, "replaced")
             await tx.execute(SQL["prove_password_reset"], reset_id, now, effective_at, password_hash)
+            await AUDIT.record(
+                tx, Act.PASSWORD_RESET_PROVEN, by=by, about=row["person_id"], now=now, since=effective_at.isoformat()
+            )
         text = (
             f"Your TikiWallet takes a new password from {effective_at:%d.%m. %H:%M} UTC. If it wasn't you, sign in "
             "with the old one and cancel it."

@@ -12,6 +12,7 @@ from uuid import UUID
 import asyncpg
 import msgspec
 
+from tikiwallet.identity.acts import AUDIT, Act
 from tikiwallet.identity.codes import LIFETIME, CodeRequest, OneTimeCodes
 from tikiwallet.identity.phones import PhoneRules, mask
 from tikiwallet.identity.queries import SQL
@@ -20,6 +21,7 @@ from tikiwallet.identity.texts import TextMessages
 from tikiwallet.identity.throttling import Throttling
 from tikiwallet.identity.types import GuardedAct, PersonId, StepUp
 from tikiwallet.identity.waiting_changes import WaitingChanges
+from tikiwallet.platform.audit import By
 from tikiwallet.platform.db import Database
 from tikiwallet.platform.errors import Kind, Refused
 from tikiwallet.platform.http import Caller
@@ -115,7 +117,7 @@ class PhoneChanges:
         return PhoneChangeStarted(change_id=new.change_id, code_expires_at=code_expires_at)
 
     async def prove(
-        self, change_id: UUID, caller: Caller, *, new_code: str, old_code: str, now: datetime
+        self, change_id: UUID, caller: Caller, *, new_code: str, old_code: str, by: By, now: datetime
     ) -> PhoneChangeProven:
         """Change the number at once with both codes; with the new one alone ("") let it wait.
 
@@ -141,6 +143,11 @@ class PhoneChanges:
                     await tx.execute(SQL["set_phone"], caller.person_id, row["new_phone"])
                     await tx.execute(SQL["end_waiting_phone_change"], caller.person_id, now, "applied")
                     await self._waiting.close(tx, caller.person_id, now=now, but=caller.session_id)
+                act = Act.PHONE_CHANGED if old_code else Act.PHONE_CHANGE_PROVEN
+                await AUDIT.record(
+                    tx, act, by=by, about=caller.person_id, now=now, since=effective_at.isoformat(),
+                    phone=mask(row["new_phone"]),
+                )  # fmt: skip
         except asyncpg.UniqueViolationError as error:
             if error.constraint_name != "phone_of_one_person":
                 raise

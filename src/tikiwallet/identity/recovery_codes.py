@@ -14,8 +14,10 @@ from typing import Final
 
 import msgspec
 
+from tikiwallet.identity.acts import AUDIT, Act
 from tikiwallet.identity.queries import SQL
 from tikiwallet.identity.types import GuardedAct, PersonId, StepUp
+from tikiwallet.platform.audit import By
 from tikiwallet.platform.db import Connection, Database
 from tikiwallet.platform.http import Caller
 
@@ -45,7 +47,7 @@ class RecoveryCodes:
         self._key = key
         self._step_up = step_up
 
-    async def replace(self, caller: Caller, codes: Sequence[str], *, now: datetime) -> RecoveryCodesLeft:
+    async def replace(self, caller: Caller, codes: Sequence[str], *, by: By, now: datetime) -> RecoveryCodesLeft:
         """Put `codes` in the place of those that the caller had, which open nothing any more.
 
         Refusal: `StepUpRequired`.
@@ -58,6 +60,7 @@ class RecoveryCodes:
             await tx.fetchrow(SQL["lock_person"], person_id)
             await tx.execute(SQL["delete_recovery_codes"], person_id)
             await tx.execute(SQL["insert_recovery_codes"], person_id, [self._hash(person_id, c) for c in codes], now)
+            await AUDIT.record(tx, Act.RECOVERY_CODES_MADE, by=by, about=person_id, now=now)
         return RecoveryCodesLeft(left=CODES, made_at=now)
 
     async def left(self, caller: Caller) -> RecoveryCodesLeft:

@@ -13,9 +13,11 @@ import asyncpg
 import msgspec
 import structlog
 
+from tikiwallet.identity.acts import AUDIT, Act
 from tikiwallet.identity.phones import mask
 from tikiwallet.identity.queries import SQL
 from tikiwallet.identity.texts import TextMessages
+from tikiwallet.platform.audit import SYSTEM, By
 from tikiwallet.platform.db import Connection, Database
 from tikiwallet.platform.errors import Kind, Refused
 from tikiwallet.platform.http import Caller
@@ -102,31 +104,38 @@ class WaitingChanges:
                 await tx.execute(SQL["end_waiting_phone_change"], person_id, now, "applied")
             if password is not None or phone is not None:
                 await self.close(tx, person_id, now=now)
+            if password is not None:
+                await AUDIT.record(tx, Act.PASSWORD_CHANGED, by=SYSTEM, about=person_id, now=now)
+            if phone is not None:
+                await AUDIT.record(tx, Act.PHONE_CHANGED, by=SYSTEM, about=person_id, now=now)
 
     async def close(self, tx: Connection, person_id: UUID, *, now: datetime, but: UUID | None = None) -> None:
         """End the person's sessions (all but one) and cap what leaves the wallet, in the transaction of the change."""
         await tx.execute(SQL["revoke_sessions_of_person"], person_id, but, now)
         await tx.execute(SQL["cap_outgoing"], person_id, now + self._cap)
 
-    async def cancel_password(self, caller: Caller, *, now: datetime) -> None:
+    async def cancel_password(self, caller: Caller, *, by: By, now: datetime) -> None:
         """Keep the old password. Refusal: `NothingWaits`, also when the new one is true already."""
-        await self._cancel("end_waiting_password_reset", caller, now)
+        await self._cancel("end_waiting_password_reset", caller, by, now)
         await self._tell(
             caller.person_id, "The new password of your TikiWallet was cancelled; the old one works.", now=now
         )
 
-    async def cancel_phone(self, caller: Caller, *, now: datetime) -> None:
+    async def cancel_phone(self, caller: Caller, *, by: By, now: datetime) -> None:
         """Keep the old phone number. Refusal: `NothingWaits`."""
-        (row,) = await self._cancel("end_waiting_phone_change", caller, now)
+        (row,) = await self._cancel("end_waiting_phone_change", caller, by, now)
         await self._tell(
             caller.person_id, f"Your TikiWallet stays with this phone, not {mask(row['new_phone'])}.", now=now
         )
 
-    async def _cancel(self, statement: str, caller: Caller, now: datetime) -> Sequence[asyncpg.Record]:
+    async def _cancel(self, statement: str, caller: Caller, by: By, now: datetime) -> Sequence[asyncpg.Record]:
         await self.settle(phone="", person_id=caller.person_id, now=now)
-        ended: Sequence[asyncpg.Record] = await self._db.pool.fetch(SQL[statement], caller.person_id, now, "cancelled")
-        if not ended:
-            raise NothingWaits
+        async with self._db.transaction() as tx:
+            ended: Sequence[asyncpg.Record] = await tx.fetch(SQL[statement], caller.person_id, now, "cancelled")
+            if not ended:
+                raise NothingWaits
+            what = statement.removeprefix("end_waiting_")
+            await AUDIT.record(tx, Act.CHANGE_CANCELLED, by=by, about=caller.person_id, now=now, which=what)
         return ended
 
     async def _tell(self, person_id: UUID, text: str, *, now: datetime) -> None:
