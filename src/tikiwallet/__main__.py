@@ -11,10 +11,11 @@ from pathlib import Path
 import click
 
 from tikicash.messages import to_code
-from tikiwallet.app import CONTEXTS, Parts, build_app
+from tikiwallet.app import CONTEXTS, JOB_CONTEXTS, Parts, build_app
 from tikiwallet.bank_command import reconcile_bank
 from tikiwallet.cli.problems import PictureUnwritable
 from tikiwallet.cli.problems_of_copies import FileUnwritable
+from tikiwallet.commands_operators import operator_commands
 from tikiwallet.commands_people import PEOPLE_COMMANDS
 from tikiwallet.commands_sessions import rotate_session_key
 from tikiwallet.ledger.reconcile import Reconciliation, reconcile
@@ -35,7 +36,6 @@ from tikiwallet.platform.serving import StartError
 from tikiwallet.stripe_standin.command import stripe_standin
 
 CANNOT_START = (ConfigError, StartError, EmbeddedPostgresError, MigrationError)  # each is one sentence
-JOB_CONTEXTS = ("payments", "funding", "offline")
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
@@ -246,8 +246,7 @@ def jobs_command(context: click.Context) -> None:
     async def collect(parts: Parts) -> list[str]:
         lines = [
             f"{name}/{job.job_id}  {job.name} {job.key}, parked {job.parked_at:%Y-%m-%d %H:%M}: {job.error}"
-            for name in JOB_CONTEXTS
-            for job in await Jobs(name).parked(parts.databases[name].driver_pool)
+            for name, job in await parts.parked_jobs()
         ]
         return lines + [
             f"close of voucher {item.voucher_id}, failed {item.failure_count} times since "
@@ -342,6 +341,7 @@ def _in_address(host: str) -> str:
     return f"[{host}]" if ":" in host else host
 
 
+commands.add_command(operator_commands)
 for _command in PEOPLE_COMMANDS:
     commands.add_command(_command)
 commands.add_command(rotate_session_key(with_parts))

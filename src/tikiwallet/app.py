@@ -11,33 +11,44 @@ from litestar import Litestar, Request, Response, get
 from litestar.datastructures import State
 from litestar.exceptions import HTTPException
 
+from tikiwallet.console import http as console_http
+from tikiwallet.console import http_money as console_http_money
+from tikiwallet.console import http_sign_in as console_http_sign_in
+from tikiwallet.console.service import Console
+from tikiwallet.console.stuck import Stuck
 from tikiwallet.funding import http as funding_http
 from tikiwallet.funding.service import Funding
+from tikiwallet.funding.underway import OperationsUnderway
 from tikiwallet.identity import http as identity_http
 from tikiwallet.identity import http_proofs, http_recovery, http_sessions, http_sign_in, http_texts
 from tikiwallet.identity.service import Identity
 from tikiwallet.identity.types import Obstacle, PersonId
+from tikiwallet.ledger.corrections import Corrections
 from tikiwallet.ledger.service import PostgresLedger
 from tikiwallet.ledger.totals import owed_to_people, totals
 from tikiwallet.ledger.types import Ledger
 from tikiwallet.offline import http as offline_http
 from tikiwallet.offline.gauges import ABOUT, gauges
 from tikiwallet.offline.service import Offline
+from tikiwallet.offline.waiting import OfflineWaiting
 from tikiwallet.payments import http as payments_http
 from tikiwallet.payments.service import Payments
 from tikiwallet.payments.tiers import read_tiers
+from tikiwallet.payments.underway import PaymentsUnderway
 from tikiwallet.platform import http, openapi
 from tikiwallet.platform.browsers import answer_headers
 from tikiwallet.platform.config import Settings
 from tikiwallet.platform.db import Database
 from tikiwallet.platform.errors import Refused
 from tikiwallet.platform.http import route
+from tikiwallet.platform.jobs import Jobs, Parked
 from tikiwallet.platform.metrics import metrics_port
 from tikiwallet.platform.money import Balance
 from tikiwallet.platform.thin import Application
 from tikiwallet.web import http as web_http
 
 CONTEXTS = ("ledger", "identity", "payments", "offline", "funding")
+JOB_CONTEXTS = ("payments", "funding", "offline")
 
 
 class Health(msgspec.Struct, frozen=True, kw_only=True):
@@ -84,6 +95,21 @@ class Parts:
             step_up=self.identity.step_up, outgoing=self.identity.outgoing, owed=self.owed_to_people,
         )  # fmt: skip
         self.offline = Offline(self.databases["offline"], settings, ledger=self.ledger, directory=self.identity.people)
+        self.console = self._make_console()
+
+    def _make_console(self) -> Console:
+        databases = self.databases
+        stuck = Stuck(
+            directory=self.identity.people,
+            operations=OperationsUnderway(databases["funding"]),
+            payments=PaymentsUnderway(databases["payments"]),
+            offline=OfflineWaiting(databases["offline"], currency=self.offline.policy.currency),
+            parked_jobs=self.parked_jobs,
+        )
+        return Console(
+            identity=self.identity, payments=self.payments, funding=self.funding, offline=self.offline,
+            ledger=self.ledger, corrections=Corrections(databases["ledger"]), stuck=stuck,
+        )  # fmt: skip
 
     @contextlib.asynccontextmanager
     async def open(self, *, now: datetime) -> AsyncIterator[None]:
@@ -105,6 +131,14 @@ class Parts:
     async def prepare_wallet(self, person_id: PersonId) -> None:
         """Open the accounts that a person needs before they exist. Repeatable."""
         await self.payments.wallets.prepare(person_id)
+
+    async def parked_jobs(self) -> list[tuple[str, Parked]]:
+        """Return every job that was given up, with its context."""
+        return [
+            (context, job)
+            for context in JOB_CONTEXTS
+            for job in await Jobs(context).parked(self.databases[context].driver_pool)
+        ]
 
     async def owed_to_people(self) -> list[Balance]:
         """Return what people are owed in each currency, by the books of one instant."""
@@ -159,7 +193,7 @@ class Parts:
 
 CONTEXT_ROUTES = (
     identity_http, http_proofs, http_recovery, http_sessions, http_sign_in, http_texts, payments_http, funding_http,
-    offline_http,
+    offline_http, console_http, console_http_money, console_http_sign_in,
 )  # fmt: skip
 
 
@@ -200,6 +234,7 @@ def build_app(settings: Settings, *, database_url: str, clock: http.Clock = http
                 "funding": parts.funding,
                 "offline": parts.offline,
                 "outgoing": parts.identity.outgoing,
+                "console": parts.console,
                 "can_serve": parts.can_serve,
             }
         ),

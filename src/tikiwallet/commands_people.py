@@ -13,11 +13,12 @@ from tikiwallet.app import Parts
 from tikiwallet.identity.acts import AUDIT
 from tikiwallet.identity.types import FreezeReason, Tier
 from tikiwallet.identity.verification import DocumentKind, Evidence, SeenByOperator
+from tikiwallet.ledger.corrections import AUDIT as LEDGER_AUDIT
 from tikiwallet.operating import with_parts
 from tikiwallet.platform.audit import PAGE_SIZE, By, Entry, Head, Verification
 from tikiwallet.platform.http import utc_now
 
-AUDITED = {"identity": AUDIT}  # every context with an audit log
+AUDITED = {"identity": AUDIT, "ledger": LEDGER_AUDIT}  # every context with an audit log
 
 by_option: Callable[[Any], Any] = click.option(
     "--by", "operator", default=getpass.getuser, show_default="you", help="Who decides this; it is recorded."

@@ -107,7 +107,7 @@ async def test_offline_money_and_corrections_have_a_plain_word(world: World, dat
     assert refusal(await alice.get(f"/v1/transfers/{fee}")) == (404, "transfer_unknown")
     items = body_of(await alice.get("/v1/history"), 200)["items"]
     assert [(item["kind"], item["counterparty"], item["memo"]) for item in items] == [
-        ("correction", "operator", ""), ("payment", "operator", "a word of its own"),
+        ("correction", "operator", "a word of its own"), ("payment", "operator", "a word of its own"),
         ("release", "offline", ""), ("load", "offline", ""), ("top_up", "bank", ""),
     ]  # fmt: skip
 

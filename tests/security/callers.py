@@ -5,8 +5,10 @@ import json
 
 from joserfc import jws
 
+from operators import SignedInOperator, an_operator
 from world import Someone, World, body_of
 
+ROLES = ("support", "risk", "finance", "admin")
 OWNER, OTHER = "olu", "mallory"
 # Names and number of the examples in the description, so that the examples work.
 OTHERS_IN_EXAMPLES = ("alice", "bob")
@@ -20,10 +22,13 @@ def bearer(token: str) -> dict[str, str]:
 class Callers:
     """Everybody who appears, signed in where that is possible; `headers` by column of the matrix."""
 
-    def __init__(self, owner: Someone, other: Someone, headers: dict[str, dict[str, str]]) -> None:
+    def __init__(
+        self, owner: Someone, other: Someone, headers: dict[str, dict[str, str]], operators: list[SignedInOperator]
+    ) -> None:
         self.owner = owner
         self.other = other
-        self.headers = headers
+        self.operators = {operator.name: operator for operator in operators}  # each has the name of its role
+        self.headers = headers | {operator.name: operator.headers for operator in operators}
 
 
 async def sign_in_everybody(world: World) -> Callers:
@@ -42,7 +47,7 @@ async def sign_in_everybody(world: World) -> Callers:
         "wrong_audience": bearer(await for_another_audience(world, owner)),
         "owner": bearer(owner.token), "other": bearer(other.token),
     }  # fmt: skip
-    return Callers(owner, other, headers)
+    return Callers(owner, other, headers, [await an_operator(world, role, role) for role in ROLES])
 
 
 async def for_another_audience(world: World, someone: Someone) -> str:

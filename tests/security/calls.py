@@ -13,6 +13,7 @@ import msgspec
 
 from authenticator import Authenticator
 from offline.phone import Phone
+from operators import REASON, SignedInOperator, an_operator, make_operator
 from security.callers import PHONE_IN_EXAMPLES, Callers
 from tikiwallet.platform.http import Operation
 from world import PASSWORD, Someone, World, body_of, money
@@ -53,6 +54,8 @@ class Things:
 
     def __init__(self, world: World, callers: Callers) -> None:
         self.world, self.owner, self.other = world, callers.owner, callers.other
+        self.callers = callers
+        self._proposer: SignedInOperator | None = None
         self._phones = 0
         self._kept: dict[str, Phone] = {}
         self._authenticator: Authenticator | None = None
@@ -203,6 +206,37 @@ class Things:
     async def person(self) -> Call:
         return Call(query=f"?phone=%2B{PHONE_IN_EXAMPLES[1:]}")
 
+    async def link(self) -> Call:
+        """The link of an operator who was just made, and what a browser answers with it."""
+        key, token = Authenticator(), await make_operator(self.world, f"made-{secrets.token_hex(4)}", ["support"])
+        asked = body_of(await self.world.http.post("/v1/operator/enrolments/challenge", json={"token": token}), 201)
+        passkey = key.make(asked["challenge"])
+        return Call({"token": token}, lambda ids: {**ids, "passkey": passkey})
+
+    async def only_link(self) -> Call:
+        return Call({"token": await make_operator(self.world, f"made-{secrets.token_hex(4)}", ["support"])}, dict)
+
+    async def operators_answer(self) -> Call:
+        asked = body_of(await self.world.http.post("/v1/operator/sessions/challenge"), 201)
+        answer = self.callers.operators["support"].key.sign(asked)
+        return Call({}, lambda _: answer)
+
+    async def another_person(self) -> Call:
+        return Call({"person_id": str(self.world.person("alice").person_id)})
+
+    async def another_operator(self) -> Call:
+        name = f"made-{secrets.token_hex(4)}"
+        await make_operator(self.world, name, ["support"])
+        return Call({"operator_id": str((await self.world.identity.operator_accounts.find(name)).operator_id)})
+
+    async def correction(self) -> Call:
+        if self._proposer is None:
+            self._proposer = await an_operator(self.world, "proposer", "finance")
+        order = {
+            "debit": {"own": "bank"}, "credit": {"person": "alice"}, "amount": money("1.00"), "reason": REASON,
+        }  # fmt: skip
+        return Call({"correction_id": body_of(await self._proposer.post("/corrections", order), 201)["correction_id"]})
+
 
 SHOWN = "/v1/shown-requests/{reference}"
 MAKERS: dict[str, Callable[[Things], Awaitable[Call]]] = {
@@ -244,4 +278,14 @@ MAKERS: dict[str, Callable[[Things], Awaitable[Call]]] = {
     "POST /v1/offline/devices/{device_id}/retirement": Things.to_retire,
     "POST /v1/offline/vouchers": Things.voucher,
     "POST /v1/offline/sync": Things.sync,
+    "POST /v1/operator/enrolments/challenge": Things.only_link,
+    "POST /v1/operator/enrolments": Things.link,
+    "POST /v1/operator/sessions": Things.operators_answer,
+    "POST /v1/operator/people/{person_id}/sign-out": Things.another_person,
+    "POST /v1/operator/people/{person_id}/freeze": Things.another_person,
+    "POST /v1/operator/people/{person_id}/unfreeze": Things.another_person,
+    "POST /v1/operator/operators/{operator_id}/roles": Things.another_operator,
+    "POST /v1/operator/operators/{operator_id}/disable": Things.another_operator,
+    "POST /v1/operator/corrections/{correction_id}/approval": Things.correction,
+    "POST /v1/operator/corrections/{correction_id}/rejection": Things.correction,
 }

@@ -2,12 +2,11 @@
 
 What a cell says:
   open        answered to anybody, session or not
-  401         refused: nobody is signed in, or the session has ended
+  401         refused: nobody is signed in, the session has ended, or it is of people where operators are asked for
   own         takes nobody's id: done for the caller, with what is the caller's own
   yes         done, with a thing of the owner's
   hidden      refused exactly as if the thing didn't exist: the whole answer is compared
   403 code    refused with this status and code
-  -           nobody can be this yet; only in a column that `callers.py` can't sign in
 To add a route: one line here, and in `calls.py` how to make what its path names, if that is new. To add a role: a
 column here, and in `callers.py` how it signs in.
 """

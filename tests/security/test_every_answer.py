@@ -10,6 +10,7 @@ import msgspec
 import pytest
 from httpx import Response
 
+from operators import PAGE, an_operator
 from security.callers import bearer
 from security.matrix import served_routes
 from security.test_access_matrix import operations
@@ -102,11 +103,16 @@ async def test_no_other_site_may_ask_anything(world: World) -> None:
 
 async def test_what_another_sites_page_sends_is_refused_wherever_it_could_change_something(world: World) -> None:
     (alice,) = await world.people(alice="50.00")
-    body_of(await world.sign_in_anywhere(alice.phone, tikiwallet_client="web"), 201)  # the cookie stays in the client
+    body_of(await world.sign_in_anywhere(alice.phone, tikiwallet_client="web"), 201)
+    kept = dict(world.http.cookies)
     browser = {"tikiwallet-client": "web", "idempotency-key": "k"}
     unsafe = {name: op for name, op in operations(world).items() if name.split(" ")[0] not in SAFE_METHODS}
     assert len(unsafe) > 15
+    operator = await an_operator(world, "olivia", "support", "risk", "finance", "admin")
+    world.http.cookies.update({**kept, "tikiwallet-operator": operator.token})
+    people = browser
     for name, operation in unsafe.items():
+        browser = people | (PAGE if operation.scheme == "operator" else {})
         method, path = name.split(" ")
         path = re.sub(r"\{\w+\}", str(uuid4()), path)
         body = msgspec.json.encode(operation.example) if operation.body else b""
@@ -127,7 +133,7 @@ async def test_what_another_sites_page_sends_is_refused_wherever_it_could_change
             assert refusal(answer) == (401, "session_missing"), name
     for own in ({"sec-fetch-site": "same-origin"}, {"sec-fetch-site": "none"}, {"origin": "http://wallet.test"}):
         order = {"amount": {"amount_minor": 100, "currency": "SGD"}}
-        answer = await world.http.post("/v1/top-ups", json=order, headers={**browser, **own, "idempotency-key": "own"})
+        answer = await world.http.post("/v1/top-ups", json=order, headers={**people, **own, "idempotency-key": "own"})
         assert answer.status_code == 201, own
     assert await world.balances() == {"alice": "51.00"}
 

@@ -42,3 +42,17 @@ class Act(StrEnum):
     STATE_CHANGED = "state_changed"  # before, after, reason
     DATA_EXPORTED = "data_exported"
     ERASED = "erased"
+
+    # Of operators: what they are, and what they did that changes nothing. What they change has its act above.
+    OPERATOR_ADDED = "operator_added"  # operator, roles
+    OPERATOR_ROLES_CHANGED = "operator_roles_changed"  # operator, before, after, reason
+    OPERATOR_DISABLED = "operator_disabled"  # operator, reason
+    OPERATOR_LINK_MADE = "operator_link_made"  # operator; the key and the sessions before it are gone
+    OPERATOR_ENROLLED = "operator_enrolled"
+    OPERATOR_SIGNED_IN = "operator_signed_in"
+    OPERATOR_SIGN_IN_REFUSED = "operator_sign_in_refused"  # reason: the code of the refusal
+    OPERATOR_SIGNED_OUT = "operator_signed_out"
+    OPERATOR_REFUSED = "operator_refused"  # what: a right that none of the operator's roles has
+    OPERATOR_LOOKED_AT = "operator_looked_at"  # what: a list
+    PERSON_LOOKED_UP = "person_looked_up"  # reason
+    SESSIONS_ENDED_BY_OPERATOR = "sessions_ended_by_operator"  # reason

@@ -181,8 +181,8 @@ class Passkeys:
             await tx.execute(SQL["insert_passkey_challenge"], challenge, purpose, session_id, now, expires_at)
             await tx.execute(SQL["forget_passkey_challenges"], now, FORGOTTEN_AT_ONCE_MAX)
         return PasskeyChallenge(
-            challenge=_text(challenge), rp_id=party.rp_id, expires_at=expires_at,
-            credential_ids=[_text(row["credential_id"]) for row in rows],
+            challenge=to_text(challenge), rp_id=party.rp_id, expires_at=expires_at,
+            credential_ids=[to_text(row["credential_id"]) for row in rows],
         )  # fmt: skip
 
     async def add(self, caller: Caller, new: NewPasskey, *, passkey_id: UUID, by: By, now: datetime) -> Passkey:
@@ -223,10 +223,10 @@ class Passkeys:
         party = self._party()
         session_id = None if caller is None else caller.session_id
         challenge = await self._take(answer.client_data, purpose, session_id, now=now)
-        row = await self._db.pool.fetchrow(SQL["passkey_by_credential"], _bytes(answer.credential_id))
+        row = await self._db.pool.fetchrow(SQL["passkey_by_credential"], to_bytes(answer.credential_id))
         if row is None or (caller is not None and row["person_id"] != caller.person_id):
             raise PasskeyRefused("This wallet doesn't know that passkey, or not any more.")
-        if answer.user_handle and _bytes(answer.user_handle) != row["person_id"].bytes:
+        if answer.user_handle and to_bytes(answer.user_handle) != row["person_id"].bytes:
             raise PasskeyRefused
         sign_count = await asyncio.to_thread(verify_use, answer, party, challenge, row["public_key"])
         # One statement, so that of two answers with one count the second finds it used.
@@ -262,7 +262,7 @@ class Passkeys:
 
     async def _take(self, client_data: str, purpose: Purpose, session_id: UUID | None, *, now: datetime) -> bytes:
         """Return the challenge that an answer carries, which is gone with that."""
-        challenge = _challenge_in(_bytes(client_data))
+        challenge = challenge_in(to_bytes(client_data))
         if await self._db.pool.fetchval(SQL["take_passkey_challenge"], challenge, purpose, session_id, now) is None:
             raise PasskeyChallengeUnknown
         return challenge
@@ -295,10 +295,10 @@ def verify_new(new: NewPasskey, party: RelyingParty, challenge: bytes) -> Verifi
         made = verify_registration_response(
             credential=RegistrationCredential(
                 id=new.credential_id,
-                raw_id=_bytes(new.credential_id),
+                raw_id=to_bytes(new.credential_id),
                 response=AuthenticatorAttestationResponse(
-                    client_data_json=_bytes(new.client_data),
-                    attestation_object=_without_attestation(_bytes(new.authenticator_data)),
+                    client_data_json=to_bytes(new.client_data),
+                    attestation_object=_without_attestation(to_bytes(new.authenticator_data)),
                 ),
             ),
             expected_challenge=challenge,
@@ -334,11 +334,11 @@ def verify_use(answer: Assertion, party: RelyingParty, challenge: bytes, public_
         used = verify_authentication_response(
             credential=AuthenticationCredential(
                 id=answer.credential_id,
-                raw_id=_bytes(answer.credential_id),
+                raw_id=to_bytes(answer.credential_id),
                 response=AuthenticatorAssertionResponse(
-                    client_data_json=_bytes(answer.client_data),
-                    authenticator_data=_bytes(answer.authenticator_data),
-                    signature=_bytes(answer.signature),
+                    client_data_json=to_bytes(answer.client_data),
+                    authenticator_data=to_bytes(answer.authenticator_data),
+                    signature=to_bytes(answer.signature),
                 ),
             ),
             expected_challenge=challenge,
@@ -359,18 +359,21 @@ def _passkey(row: asyncpg.Record) -> Passkey:
     )
 
 
-def _challenge_in(client_data: bytes) -> bytes:
+def challenge_in(client_data: bytes) -> bytes:
+    """Return the challenge that the browser says was signed. Refusal: `PasskeyRefused`."""
     try:
-        return _bytes(msgspec.json.decode(client_data, type=_ClientData).challenge)
+        return to_bytes(msgspec.json.decode(client_data, type=_ClientData).challenge)
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise PasskeyRefused from error
 
 
-def _text(value: bytes) -> str:
+def to_text(value: bytes) -> str:
+    """Return bytes as base64url without padding, as browsers have them."""
     return base64.urlsafe_b64encode(value).rstrip(b"=").decode()
 
 
-def _bytes(text: str) -> bytes:
+def to_bytes(text: str) -> bytes:
+    """Return what `to_text` wrote. Refusal: `PasskeyRefused`."""
     try:
         return base64.b64decode(text + "=" * (-len(text) % 4), altchars=b"-_", validate=True)
     except (binascii.Error, ValueError) as error:

@@ -10,6 +10,9 @@ from tikiwallet.identity.forgetting import Forgetting
 from tikiwallet.identity.keys import KeyRing, make_signing_key
 from tikiwallet.identity.known_devices import KnownDevices
 from tikiwallet.identity.notices import Notices
+from tikiwallet.identity.operator_accounts import OperatorAccounts
+from tikiwallet.identity.operator_sessions import OperatorSessions
+from tikiwallet.identity.operator_traces import OperatorTraces
 from tikiwallet.identity.operators import Operators
 from tikiwallet.identity.outgoing import OutgoingCaps, read_caps
 from tikiwallet.identity.passkeys import Passkeys, relying_party
@@ -80,6 +83,9 @@ class Identity:
             throttling=self.throttling, prepare_wallet=prepare_wallet,
         )  # fmt: skip
         self.operators = Operators(db, people=self.people)
+        self.operator_accounts = OperatorAccounts(db)
+        self.operator_sessions = OperatorSessions(db, relying_party=relying_party(settings))
+        self.operator_traces = OperatorTraces(db, sessions=self.sessions)
         self.verifications = Verifications(db, operators=self.operators)
         self.closings = Closings(db, find_obstacles=find_obstacles, close_accounts=close_accounts)
         self.exports = Exports(db, parts=export_parts)

@@ -23,6 +23,7 @@ async def change_state(
     by: By,
     now: datetime,
     reason: FreezeReason | None = None,
+    note: str = "",
 ) -> None:
     """Write the state of a person whose row (`lock_person`) is locked; nothing if it stands so already.
 
@@ -35,5 +36,10 @@ async def change_state(
     await tx.execute(SQL["set_person_state"], person_id, after, because, closed_at)
     await AUDIT.record(
         tx, Act.STATE_CHANGED, by=by, about=person_id, now=now, before=before["state"], after=after.value,
-        reason=because,
+        reason=because, **noted(note),
     )  # fmt: skip
+
+
+def noted(note: str) -> dict[str, str]:
+    """Return what an operator says about an act as a detail of its entry; none if nothing was said."""
+    return {"note": note} if note else {}

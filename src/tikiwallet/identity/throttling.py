@@ -83,7 +83,7 @@ class Throttling:
         await self._throttle.count(self._proof_text_phone, number, now=now)
 
     async def passkey(self, *, address: str, now: datetime) -> None:
-        """Somebody who isn't signed in wants to sign in by passkey."""
+        """Somebody who isn't signed in wants to sign in by passkey, as a person or as an operator."""
         await self._throttle.count(self._sign_in_address, address, now=now)
 
     async def proof(self, person_id: PersonId, *, now: datetime) -> None:

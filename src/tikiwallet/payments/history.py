@@ -19,6 +19,7 @@ COUNTERPARTIES = {
     TransferKind.SETTLEMENT: Counterparty.OFFLINE,
     TransferKind.CORRECTION: Counterparty.OPERATOR,
 }
+WITH_WORDS_FOR_PEOPLE = frozenset({TransferKind.PAYMENT, TransferKind.CORRECTION})
 
 
 class History:
@@ -65,6 +66,6 @@ def _item(posting: Posting, currency: str, person: PublicPerson | None) -> Histo
         balance=Balance(amount_minor=posting.balance_minor, currency=currency),
         counterparty=person or COUNTERPARTIES[posting.kind],
         # The note of any other kind is a word between its context and the ledger.
-        memo=posting.note if posting.kind is TransferKind.PAYMENT else "",
+        memo=posting.note if posting.kind in WITH_WORDS_FOR_PEOPLE else "",
         at=posting.posted_at,
     )

@@ -47,9 +47,9 @@ class By(NamedTuple):
         return cls(f"person:{person_id}", address, session_id, label)
 
     @classmethod
-    def operator(cls, name: str) -> "By":
-        """An operator, by the name that the command was given."""
-        return cls(f"operator:{_clean(name)[:ACTOR_LENGTH_MAX]}")
+    def operator(cls, name: str, *, address: str = "", session_id: UUID | None = None, label: str = "") -> "By":
+        """An operator: by the name that a command was given, or one who is signed in."""
+        return cls(f"operator:{_clean(name)[:ACTOR_LENGTH_MAX]}", address, session_id, label)
 
     @classmethod
     def nobody(cls, *, address: str, label: str = "") -> "By":

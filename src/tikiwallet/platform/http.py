@@ -126,6 +126,7 @@ class Caller(msgspec.Struct, frozen=True, kw_only=True):
     outgoing_capped_until: datetime | None = None  # only little may leave the wallet until then
 
 
+Guard = Callable[[ASGIConnection[Any, Any, Any, Any], BaseRouteHandler], Awaitable[None]]
 Authenticate = Callable[[str], Awaitable[Caller]]
 Clock = Callable[[], datetime]
 
@@ -161,6 +162,7 @@ class Operation(msgspec.Struct, frozen=True, kw_only=True):
     query: tuple[tuple[str, str], ...]
     example: object = None
     file_type: str = ""
+    scheme: str = "session"  # what shows who is asking; one of `openapi.SECURITY_SCHEMES`
 
 
 def route(
@@ -179,6 +181,8 @@ def route(
     query: Sequence[tuple[str, str]] = (),
     example: object = None,
     file_type: str = "",
+    guard: Guard | None = None,
+    scheme: str = "session",
 ) -> Callable[[Callable[..., Awaitable[Response[Any]]]], HTTPRouteHandler]:
     """Declare a route.
 
@@ -186,17 +190,18 @@ def route(
     `thin` lets `platform/thin.py` serve it, for what is asked all day; then the handler takes the request alone.
     `file_type` is the media type of an answer that is a file (`respond_file`) instead of JSON;
     `query` holds (name, description) pairs; `example` is a body that works, shown in the description.
+    `guard` finds out who is asking instead of `require_session`, by what the `scheme` of the description says.
     """
     operation = Operation(
         summary=summary, tag=tag, body=body, answer=answer, status=status, refusals=tuple(refusals),
         signed_in=signed_in, idempotent=idempotent, query=tuple(query), example=example,
-        file_type=file_type,
+        file_type=file_type, scheme=scheme,
     )  # fmt: skip
     return HTTPRouteHandler(
         path,
         http_method=method,  # type: ignore[arg-type]
         status_code=status,
-        guards=[_require_session] if signed_in else None,
+        guards=[guard or _require_session] if signed_in else None,
         opt={"operation": operation, "thin": thin},
     )
 
@@ -229,7 +234,7 @@ def utc_now() -> datetime:
     return datetime.now(UTC)
 
 
-def clock_now(request: Request[Any, Any, Any]) -> datetime:
+def clock_now(request: ASGIConnection[Any, Any, Any, Any]) -> datetime:
     """Return the time by the application's clock (UTC), which tests move. Use cases take `now` as an argument."""
     clock: Clock = request.app.state.clock
     return clock()

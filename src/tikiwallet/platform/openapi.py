@@ -22,6 +22,10 @@ PATH_SCHEMAS: dict[str, dict[str, Any]] = {
     "uuid": {"type": "string", "format": "uuid"},
     "str": {"type": "string", "minLength": 1},
 }
+SECURITY_SCHEMES: dict[str, dict[str, str]] = {
+    "session": {"type": "http", "scheme": "bearer", "bearerFormat": "JWT"},
+    "operator": {"type": "apiKey", "in": "cookie", "name": "__Host-tikiwallet-operator"},
+}
 
 
 def describe(app: Litestar, *, version: str) -> dict[str, Any]:
@@ -47,7 +51,7 @@ def describe(app: Litestar, *, version: str) -> dict[str, Any]:
         "paths": paths,
         "components": {
             "schemas": components,
-            "securitySchemes": {"session": {"type": "http", "scheme": "bearer", "bearerFormat": "JWT"}},
+            "securitySchemes": SECURITY_SCHEMES,
         },
     }
 
@@ -70,7 +74,7 @@ def _describe_operation(
         "operationId": _operation_id(path, method),
         "parameters": _parameters(path, operation),
         "responses": _responses(method, operation, by_type),
-        "security": [{"session": []}] if operation.signed_in else [],
+        "security": [{operation.scheme: []}] if operation.signed_in else [],
     }
     if operation.body is not None:
         content: dict[str, Any] = {"schema": by_type[operation.body]}

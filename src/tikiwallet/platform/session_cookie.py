@@ -6,6 +6,8 @@ Forgery Prevention Cheat Sheet, "custom request headers"), and `SameSite=Strict`
 name begins with `__Host-`: no other host and no plain HTTP can set it (RFC 6265bis, section 4.1.3.2). That needs
 `Path=/`, so that the refresh token comes with every request; only its own route looks at it.
 
+Operators have a cookie of their own, which counts only beside another word in that header.
+
 A third cookie outlives the session: the secret by which a browser is known again (identity/known_devices.py).
 """
 
@@ -19,6 +21,7 @@ from tikiwallet.platform.config import Settings
 
 CLIENT_HEADER: Final = "tikiwallet-client"
 BROWSER: Final = "web"
+OPERATOR: Final = "operator"  # the operators' page
 DEVICE_HEADER: Final = "tikiwallet-device"  # of clients that keep no cookies
 DEVICE_KEPT: Final = timedelta(days=400)  # no browser keeps a cookie for longer
 
@@ -61,6 +64,18 @@ def keep_refresh_token(connection: Connection, answer: Answer, token: str, *, un
 def keep_device(connection: Connection, answer: Answer, device: str) -> None:
     """Let a browser keep the secret by which it is known again."""
     _set(connection, answer, "-device", device, life=DEVICE_KEPT)
+
+
+def operator_token_of(connection: Connection) -> str:
+    """Return an operator's token in its cookie; "" if there is none, or the operators' page didn't send it."""
+    if connection.headers.get(CLIENT_HEADER) != OPERATOR:
+        return ""
+    return connection.cookies.get(_name(_settings(connection), "-operator"), "")
+
+
+def keep_operator_token(connection: Connection, answer: Answer, token: str, *, life: timedelta) -> None:
+    """Let a browser keep an operator's token; a life of zero forgets it."""
+    _set(connection, answer, "-operator", token, life=life)
 
 
 def forget(connection: Connection, answer: Answer) -> None:

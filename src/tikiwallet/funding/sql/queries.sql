@@ -41,3 +41,14 @@ UPDATE funding.operation SET leased_until = NULL WHERE operation_id = $1 AND att
 
 -- operations_underway --
 SELECT operation_id FROM funding.operation WHERE state NOT IN ('refused', 'settled', 'declined', 'returned');
+
+-- operations_underway_of_person --
+SELECT * FROM funding.operation
+WHERE person_id = $1 AND state NOT IN ('refused', 'settled', 'declined', 'returned')
+ORDER BY created_at, operation_id LIMIT $2;
+
+-- operations_waiting --
+-- Those that have waited longest. Reads the whole table: a person asks it now and then, no program does.
+SELECT * FROM funding.operation
+WHERE state NOT IN ('refused', 'settled', 'declined', 'returned')
+ORDER BY changed_at, operation_id LIMIT $1;

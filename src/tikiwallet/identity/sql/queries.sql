@@ -503,3 +503,98 @@ DELETE FROM identity.capped_order WHERE order_id = $1;
 
 -- give_capped_outgoing_back --
 UPDATE identity.capped_outgoing SET out_minor = out_minor - $3 WHERE person_id = $1 AND currency = $2;
+
+-- insert_operator --
+INSERT INTO identity.operator (operator_id, name, roles, created_at) VALUES ($1, $2, $3, $4);
+
+-- operators --
+-- Those who still are operators first. There are a few dozen at most.
+SELECT o.operator_id, o.name, o.roles, o.created_at, o.disabled_at, k.operator_id IS NOT NULL AS has_passkey,
+    (SELECT max(s.last_seen_at) FROM identity.operator_session AS s WHERE s.operator_id = o.operator_id) AS last_seen_at
+FROM identity.operator AS o
+LEFT JOIN identity.operator_passkey AS k USING (operator_id)
+ORDER BY o.disabled_at IS NOT NULL, o.name;
+
+-- lock_operator_named --
+SELECT operator_id, name, roles, disabled_at FROM identity.operator WHERE name = $1 FOR NO KEY UPDATE;
+
+-- lock_operator --
+SELECT operator_id, name, roles, disabled_at FROM identity.operator WHERE operator_id = $1 FOR NO KEY UPDATE;
+
+-- hold_enabled_operator --
+-- Shared: many may sign in at once, and none of them while the operator is being disabled.
+SELECT true FROM identity.operator WHERE operator_id = $1 AND disabled_at IS NULL FOR SHARE;
+
+-- set_operator_roles --
+UPDATE identity.operator SET roles = $2 WHERE operator_id = $1;
+
+-- disable_operator --
+UPDATE identity.operator SET disabled_at = greatest($2, created_at) WHERE operator_id = $1;
+
+-- delete_operator_passkey --
+DELETE FROM identity.operator_passkey WHERE operator_id = $1;
+
+-- delete_operator_enrolment --
+DELETE FROM identity.operator_enrolment WHERE operator_id = $1;
+
+-- end_operator_sessions --
+UPDATE identity.operator_session SET ended_at = greatest($2, issued_at) WHERE operator_id = $1 AND ended_at IS NULL;
+
+-- insert_operator_enrolment --
+INSERT INTO identity.operator_enrolment (operator_id, token_hash, made_at, expires_at) VALUES ($1, $2, $3, $4);
+
+-- operator_enrolment --
+SELECT e.operator_id, o.name FROM identity.operator_enrolment AS e
+JOIN identity.operator AS o USING (operator_id)
+WHERE e.token_hash = $1 AND e.expires_at > $2;
+
+-- take_operator_enrolment --
+DELETE FROM identity.operator_enrolment WHERE token_hash = $1 AND expires_at > $2 RETURNING operator_id;
+
+-- insert_operator_challenge --
+INSERT INTO identity.operator_challenge (challenge, operator_id, created_at, expires_at) VALUES ($1, $2, $3, $4);
+
+-- forget_operator_challenges --
+DELETE FROM identity.operator_challenge WHERE challenge IN (
+    SELECT challenge FROM identity.operator_challenge WHERE expires_at < $1
+    ORDER BY expires_at LIMIT $2 FOR UPDATE SKIP LOCKED
+);
+
+-- take_operator_challenge --
+DELETE FROM identity.operator_challenge
+WHERE challenge = $1 AND operator_id IS NOT DISTINCT FROM $2 AND expires_at > $3
+RETURNING challenge;
+
+-- insert_operator_passkey --
+INSERT INTO identity.operator_passkey (operator_id, credential_id, public_key, sign_count, created_at)
+VALUES ($1, $2, $3, $4, $5);
+
+-- operator_passkey_by_credential --
+SELECT k.operator_id, k.public_key, o.name FROM identity.operator_passkey AS k
+JOIN identity.operator AS o USING (operator_id)
+WHERE k.credential_id = $1 AND o.disabled_at IS NULL;
+
+-- count_operator_passkey_use --
+-- As `count_passkey_use`: a count that isn't higher than before comes from a copy of the key.
+UPDATE identity.operator_passkey SET sign_count = $2, last_used_at = greatest($3, created_at, last_used_at)
+WHERE operator_id = $1 AND (sign_count < $2 OR (sign_count = 0 AND $2 = 0)) RETURNING operator_id;
+
+-- insert_operator_session --
+INSERT INTO identity.operator_session (
+    session_id, operator_id, token_hash, label, issued_at, last_seen_at, expires_at
+) VALUES ($1, $2, $3, $4, $5, $5, $6);
+
+-- operator_session --
+SELECT s.session_id, s.operator_id, s.last_seen_at, s.expires_at, o.name, o.roles
+FROM identity.operator_session AS s
+JOIN identity.operator AS o USING (operator_id)
+WHERE s.token_hash = $1 AND s.ended_at IS NULL AND o.disabled_at IS NULL;
+
+-- see_operator_session --
+-- Never backwards, and nothing if it has ended meanwhile.
+UPDATE identity.operator_session SET last_seen_at = greatest($2, last_seen_at)
+WHERE session_id = $1 AND ended_at IS NULL;
+
+-- end_operator_session --
+UPDATE identity.operator_session SET ended_at = greatest($2, issued_at)
+WHERE session_id = $1 AND ended_at IS NULL RETURNING session_id;

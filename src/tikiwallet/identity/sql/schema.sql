@@ -1,6 +1,28 @@
 -- Made by `make schema`. The source is sql/migrations/.
 CREATE SCHEMA identity;
 
+CREATE FUNCTION identity.a_disabled_operator_stays_disabled() RETURNS trigger
+    LANGUAGE plpgsql
+    AS $$
+BEGIN
+    IF OLD.disabled_at IS NOT NULL THEN
+        RAISE EXCEPTION 'operator % is disabled', OLD.name
+            USING ERRCODE = 'check_violation', CONSTRAINT = 'a_disabled_operator_stays_disabled';
+    END IF;
+    RETURN NEW;
+END $$;
+
+CREATE FUNCTION identity.an_ended_operator_session_stays_ended() RETURNS trigger
+    LANGUAGE plpgsql
+    AS $$
+BEGIN
+    IF OLD.ended_at IS NOT NULL OR NEW.last_seen_at >= OLD.last_seen_at + interval '30 minutes' THEN
+        RAISE EXCEPTION 'an operator''s session that has ended stays ended'
+            USING ERRCODE = 'check_violation', CONSTRAINT = 'an_ended_operator_session_stays_ended';
+    END IF;
+    RETURN NEW;
+END $$;
+
 CREATE FUNCTION identity.an_ended_session_stays_ended() RETURNS trigger
     LANGUAGE plpgsql
     AS $$
@@ -56,6 +78,18 @@ BEGIN
     DELETE FROM identity.one_time_code USING old WHERE purpose = 'registration' AND request_id = old.registration_id;
     RETURN true;
 END $_$;
+
+CREATE FUNCTION identity.only_for_an_enabled_operator() RETURNS trigger
+    LANGUAGE plpgsql
+    AS $$
+BEGIN
+    PERFORM FROM identity.operator WHERE operator_id = NEW.operator_id AND disabled_at IS NULL FOR SHARE;
+    IF NOT FOUND THEN
+        RAISE EXCEPTION 'operator % is disabled', NEW.operator_id
+            USING ERRCODE = 'check_violation', CONSTRAINT = TG_NAME;
+    END IF;
+    RETURN NEW;
+END $$;
 
 CREATE FUNCTION identity.person_state_follows_the_rules() RETURNS trigger
     LANGUAGE plpgsql
@@ -199,6 +233,63 @@ CREATE TABLE identity.one_time_code (
     CONSTRAINT code_purpose_known CHECK ((purpose = ANY (ARRAY['registration'::text, 'sign_in'::text, 'step_up'::text, 'password_reset'::text, 'old_phone'::text, 'new_phone'::text]))),
     CONSTRAINT code_sends_within_max CHECK (((sends >= 1) AND (sends <= sends_max))),
     CONSTRAINT code_used_while_valid CHECK (((consumed_at IS NULL) OR (consumed_at < expires_at)))
+);
+
+CREATE TABLE identity.operator (
+    operator_id uuid NOT NULL,
+    name text NOT NULL,
+    roles text[] NOT NULL,
+    created_at timestamp with time zone NOT NULL,
+    disabled_at timestamp with time zone,
+    CONSTRAINT operator_disabled_after_it_was_made CHECK ((disabled_at >= created_at)),
+    CONSTRAINT operator_name_is_a_word CHECK ((name ~ '^[a-z][a-z0-9._-]{1,39}$'::text)),
+    CONSTRAINT operator_roles_known CHECK (((cardinality(roles) > 0) AND (roles <@ ARRAY['support'::text, 'risk'::text, 'finance'::text, 'admin'::text])))
+);
+
+CREATE TABLE identity.operator_challenge (
+    challenge bytea NOT NULL,
+    operator_id uuid,
+    created_at timestamp with time zone NOT NULL,
+    expires_at timestamp with time zone NOT NULL,
+    CONSTRAINT operator_challenge_length CHECK ((octet_length(challenge) = 32)),
+    CONSTRAINT operator_challenge_lives_five_minutes CHECK (((expires_at > created_at) AND (expires_at <= (created_at + '00:05:00'::interval))))
+);
+
+CREATE TABLE identity.operator_enrolment (
+    operator_id uuid NOT NULL,
+    token_hash bytea NOT NULL,
+    made_at timestamp with time zone NOT NULL,
+    expires_at timestamp with time zone NOT NULL,
+    CONSTRAINT enrolment_lives_fifteen_minutes CHECK (((expires_at > made_at) AND (expires_at <= (made_at + '00:15:00'::interval)))),
+    CONSTRAINT enrolment_token_is_hashed CHECK ((octet_length(token_hash) = 32))
+);
+
+CREATE TABLE identity.operator_passkey (
+    operator_id uuid NOT NULL,
+    credential_id bytea NOT NULL,
+    public_key bytea NOT NULL,
+    sign_count bigint NOT NULL,
+    created_at timestamp with time zone NOT NULL,
+    last_used_at timestamp with time zone,
+    CONSTRAINT operator_credential_length CHECK (((octet_length(credential_id) >= 16) AND (octet_length(credential_id) <= 1023))),
+    CONSTRAINT operator_passkey_used_after_it_was_made CHECK ((last_used_at >= created_at)),
+    CONSTRAINT operator_sign_count_is_32_bits CHECK (((sign_count >= 0) AND (sign_count <= '4294967295'::bigint)))
+);
+
+CREATE TABLE identity.operator_session (
+    session_id uuid NOT NULL,
+    operator_id uuid NOT NULL,
+    token_hash bytea NOT NULL,
+    label text NOT NULL,
+    issued_at timestamp with time zone NOT NULL,
+    last_seen_at timestamp with time zone NOT NULL,
+    expires_at timestamp with time zone NOT NULL,
+    ended_at timestamp with time zone,
+    CONSTRAINT operator_label_is_short CHECK ((char_length(label) <= 40)),
+    CONSTRAINT operator_session_ends_after_it_begins CHECK ((ended_at >= issued_at)),
+    CONSTRAINT operator_session_lives_six_hours CHECK (((expires_at > issued_at) AND (expires_at <= (issued_at + '06:00:00'::interval)))),
+    CONSTRAINT operator_session_seen_after_it_begins CHECK ((last_seen_at >= issued_at)),
+    CONSTRAINT operator_token_is_hashed CHECK ((octet_length(token_hash) = 32))
 );
 
 CREATE TABLE identity.passkey (
@@ -405,11 +496,17 @@ ALTER TABLE ONLY identity.capped_order
 ALTER TABLE ONLY identity.passkey_challenge
     ADD CONSTRAINT challenge_once PRIMARY KEY (challenge);
 
+ALTER TABLE ONLY identity.operator_passkey
+    ADD CONSTRAINT credential_of_one_operator UNIQUE (credential_id);
+
 ALTER TABLE ONLY identity.passkey
     ADD CONSTRAINT credential_of_one_passkey UNIQUE (credential_id);
 
 ALTER TABLE ONLY identity.known_device
     ADD CONSTRAINT device_once PRIMARY KEY (person_id, device_hash);
+
+ALTER TABLE ONLY identity.operator_enrolment
+    ADD CONSTRAINT enrolment_token_once UNIQUE (token_hash);
 
 ALTER TABLE ONLY identity.notice
     ADD CONSTRAINT notice_once PRIMARY KEY (notice_id);
@@ -423,8 +520,29 @@ ALTER TABLE ONLY identity.capped_outgoing
 ALTER TABLE ONLY identity.one_time_code
     ADD CONSTRAINT one_code_per_request PRIMARY KEY (purpose, request_id);
 
+ALTER TABLE ONLY identity.operator_enrolment
+    ADD CONSTRAINT one_enrolment_of_an_operator PRIMARY KEY (operator_id);
+
+ALTER TABLE ONLY identity.operator_passkey
+    ADD CONSTRAINT one_passkey_of_an_operator PRIMARY KEY (operator_id);
+
 ALTER TABLE ONLY identity.sms_budget
     ADD CONSTRAINT one_sms_budget_per_period PRIMARY KEY (period, begins_at);
+
+ALTER TABLE ONLY identity.operator_challenge
+    ADD CONSTRAINT operator_challenge_once PRIMARY KEY (challenge);
+
+ALTER TABLE ONLY identity.operator
+    ADD CONSTRAINT operator_name_once UNIQUE (name);
+
+ALTER TABLE ONLY identity.operator
+    ADD CONSTRAINT operator_once PRIMARY KEY (operator_id);
+
+ALTER TABLE ONLY identity.operator_session
+    ADD CONSTRAINT operator_session_once PRIMARY KEY (session_id);
+
+ALTER TABLE ONLY identity.operator_session
+    ADD CONSTRAINT operator_token_once UNIQUE (token_hash);
 
 ALTER TABLE ONLY identity.passkey
     ADD CONSTRAINT passkey_number_of_a_person UNIQUE (person_id, passkey_no);
@@ -497,6 +615,10 @@ CREATE UNIQUE INDEX one_signing_key_at_work ON identity.signing_key USING btree 
 
 CREATE INDEX one_time_code_by_expiry ON identity.one_time_code USING btree (expires_at) WHERE (purpose <> 'registration'::text);
 
+CREATE INDEX operator_challenge_by_expiry ON identity.operator_challenge USING btree (expires_at);
+
+CREATE INDEX operator_session_of_operator ON identity.operator_session USING btree (operator_id) WHERE (ended_at IS NULL);
+
 CREATE INDEX passkey_challenge_by_expiry ON identity.passkey_challenge USING btree (expires_at);
 
 CREATE INDEX password_reset_by_expiry ON identity.password_reset USING btree (expires_at);
@@ -527,6 +649,10 @@ CREATE INDEX tried_count_by_end ON identity.tried_count USING btree (forgotten_a
 
 CREATE UNIQUE INDEX username_of_one_person ON identity.person USING btree (lower((username COLLATE "C")));
 
+CREATE TRIGGER a_disabled_operator_stays_disabled BEFORE UPDATE ON identity.operator FOR EACH ROW EXECUTE FUNCTION identity.a_disabled_operator_stays_disabled();
+
+CREATE TRIGGER an_ended_operator_session_stays_ended BEFORE UPDATE OF last_seen_at, ended_at ON identity.operator_session FOR EACH ROW EXECUTE FUNCTION identity.an_ended_operator_session_stays_ended();
+
 CREATE TRIGGER an_ended_session_stays_ended BEFORE UPDATE OF revoked_at, last_seen_at ON identity.session FOR EACH ROW EXECUTE FUNCTION identity.an_ended_session_stays_ended();
 
 CREATE TRIGGER audit_entry_is_chained BEFORE INSERT ON identity.audit_entry FOR EACH ROW EXECUTE FUNCTION identity.chain_audit_entry();
@@ -535,9 +661,15 @@ CREATE TRIGGER audit_head_stays BEFORE DELETE OR TRUNCATE ON identity.audit_head
 
 CREATE TRIGGER audit_is_append_only BEFORE DELETE OR UPDATE OR TRUNCATE ON identity.audit_entry FOR EACH STATEMENT EXECUTE FUNCTION identity.refuse_audit_change();
 
+CREATE TRIGGER enrolment_only_of_the_enabled BEFORE INSERT ON identity.operator_enrolment FOR EACH ROW EXECUTE FUNCTION identity.only_for_an_enabled_operator();
+
+CREATE TRIGGER passkey_only_of_the_enabled BEFORE INSERT ON identity.operator_passkey FOR EACH ROW EXECUTE FUNCTION identity.only_for_an_enabled_operator();
+
 CREATE TRIGGER person_state_follows_the_rules BEFORE UPDATE OF state ON identity.person FOR EACH ROW WHEN ((old.state IS DISTINCT FROM new.state)) EXECUTE FUNCTION identity.person_state_follows_the_rules();
 
 CREATE TRIGGER session_deleted_after_its_end BEFORE DELETE ON identity.session FOR EACH ROW EXECUTE FUNCTION identity.session_deleted_after_its_end();
+
+CREATE TRIGGER session_only_of_the_enabled BEFORE INSERT ON identity.operator_session FOR EACH ROW EXECUTE FUNCTION identity.only_for_an_enabled_operator();
 
 CREATE TRIGGER text_message_goes_forward BEFORE UPDATE ON identity.text_message FOR EACH ROW EXECUTE FUNCTION identity.text_message_goes_forward();
 
@@ -550,14 +682,23 @@ ALTER TABLE ONLY identity.capped_outgoing
 ALTER TABLE ONLY identity.passkey_challenge
     ADD CONSTRAINT challenge_of_a_session FOREIGN KEY (session_id) REFERENCES identity.session(session_id) ON DELETE CASCADE;
 
+ALTER TABLE ONLY identity.operator_challenge
+    ADD CONSTRAINT challenge_of_an_operator FOREIGN KEY (operator_id) REFERENCES identity.operator(operator_id);
+
 ALTER TABLE ONLY identity.known_device
     ADD CONSTRAINT device_of_a_person FOREIGN KEY (person_id) REFERENCES identity.person(person_id);
+
+ALTER TABLE ONLY identity.operator_enrolment
+    ADD CONSTRAINT enrolment_of_an_operator FOREIGN KEY (operator_id) REFERENCES identity.operator(operator_id);
 
 ALTER TABLE ONLY identity.notice
     ADD CONSTRAINT notice_of_a_person FOREIGN KEY (person_id) REFERENCES identity.person(person_id);
 
 ALTER TABLE ONLY identity.passkey
     ADD CONSTRAINT passkey_of_a_person FOREIGN KEY (person_id) REFERENCES identity.person(person_id);
+
+ALTER TABLE ONLY identity.operator_passkey
+    ADD CONSTRAINT passkey_of_an_operator FOREIGN KEY (operator_id) REFERENCES identity.operator(operator_id);
 
 ALTER TABLE ONLY identity.password_reset
     ADD CONSTRAINT password_reset_of_a_person FOREIGN KEY (person_id) REFERENCES identity.person(person_id);
@@ -576,6 +717,9 @@ ALTER TABLE ONLY identity.refresh_token
 
 ALTER TABLE ONLY identity.session
     ADD CONSTRAINT session_of_a_person FOREIGN KEY (person_id) REFERENCES identity.person(person_id);
+
+ALTER TABLE ONLY identity.operator_session
+    ADD CONSTRAINT session_of_an_operator FOREIGN KEY (operator_id) REFERENCES identity.operator(operator_id);
 
 GRANT USAGE ON SCHEMA identity TO tikiwallet_identity;
 
@@ -641,6 +785,30 @@ GRANT UPDATE(attempts) ON TABLE identity.one_time_code TO tikiwallet_identity;
 GRANT UPDATE(sends) ON TABLE identity.one_time_code TO tikiwallet_identity;
 
 GRANT UPDATE(consumed_at) ON TABLE identity.one_time_code TO tikiwallet_identity;
+
+GRANT SELECT,INSERT ON TABLE identity.operator TO tikiwallet_identity;
+
+GRANT UPDATE(roles) ON TABLE identity.operator TO tikiwallet_identity;
+
+GRANT UPDATE(disabled_at) ON TABLE identity.operator TO tikiwallet_identity;
+
+GRANT SELECT,INSERT,DELETE ON TABLE identity.operator_challenge TO tikiwallet_identity;
+
+GRANT UPDATE(operator_id) ON TABLE identity.operator_challenge TO tikiwallet_identity;
+
+GRANT SELECT,INSERT,DELETE ON TABLE identity.operator_enrolment TO tikiwallet_identity;
+
+GRANT SELECT,INSERT,DELETE ON TABLE identity.operator_passkey TO tikiwallet_identity;
+
+GRANT UPDATE(sign_count) ON TABLE identity.operator_passkey TO tikiwallet_identity;
+
+GRANT UPDATE(last_used_at) ON TABLE identity.operator_passkey TO tikiwallet_identity;
+
+GRANT SELECT,INSERT ON TABLE identity.operator_session TO tikiwallet_identity;
+
+GRANT UPDATE(last_seen_at) ON TABLE identity.operator_session TO tikiwallet_identity;
+
+GRANT UPDATE(ended_at) ON TABLE identity.operator_session TO tikiwallet_identity;
 
 GRANT SELECT,INSERT,DELETE ON TABLE identity.passkey TO tikiwallet_identity;
 

@@ -162,3 +162,38 @@ SELECT kind, currency, sum(balance_minor) AS balance_minor
 FROM ledger.account
 GROUP BY kind, currency
 ORDER BY currency, kind;
+
+-- insert_correction --
+INSERT INTO ledger.correction (
+    correction_id, debit_account_id, credit_account_id, amount_minor, currency, reason, proposed_by, proposed_at
+) VALUES ($1, $2, $3, $4, $5, $6, $7, $8)
+ON CONFLICT (correction_id) DO NOTHING RETURNING true;
+
+-- correction --
+SELECT * FROM ledger.correction WHERE correction_id = $1;
+
+-- lock_correction --
+SELECT * FROM ledger.correction WHERE correction_id = $1 FOR UPDATE;
+
+-- corrections --
+-- Newest first.
+SELECT * FROM ledger.correction ORDER BY proposed_at DESC, correction_id LIMIT $1;
+
+-- decide_correction --
+UPDATE ledger.correction SET state = $2, decided_by = $3, decided_at = $4 WHERE correction_id = $1;
+
+-- insert_audit_entry --
+-- The trigger gives it its number and its place in the chain.
+INSERT INTO ledger.audit_entry (at, act, actor, subject, address, session_id, label, detail)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8);
+
+-- audit_entries_after --
+SELECT entry_no, at, act, actor, subject, address, session_id, label, detail, previous_hash, entry_hash
+FROM ledger.audit_entry WHERE entry_no > $1 ORDER BY entry_no LIMIT $2;
+
+-- audit_entries_about --
+SELECT entry_no, at, act, actor, subject, address, session_id, label, detail, previous_hash, entry_hash
+FROM ledger.audit_entry WHERE subject = $1 AND entry_no > $2 ORDER BY entry_no LIMIT $3;
+
+-- audit_head --
+SELECT entry_count, head_hash FROM ledger.audit_head;

@@ -1,6 +1,50 @@
 -- Made by `make schema`. The source is sql/migrations/.
 CREATE SCHEMA ledger;
 
+CREATE FUNCTION ledger.chain_audit_entry() RETURNS trigger
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+DECLARE
+    v_fields text[];
+    v_text text;
+BEGIN
+    SELECT entry_count + 1, head_hash INTO STRICT NEW.entry_no, NEW.previous_hash
+    FROM ledger.audit_head FOR UPDATE;
+    v_fields := ARRAY[
+        NEW.entry_no::text, to_char(NEW.at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"'), NEW.act, NEW.actor,
+        coalesce(NEW.subject::text, ''), NEW.address, coalesce(NEW.session_id::text, ''), NEW.label, NEW.detail
+    ];
+    SELECT string_agg(octet_length(convert_to(field, 'UTF8')) || ':' || field, ',' ORDER BY place) INTO v_text
+    FROM unnest(v_fields) WITH ORDINALITY AS f (field, place);
+    NEW.entry_hash := sha256(NEW.previous_hash || convert_to(v_text, 'UTF8'));
+    UPDATE ledger.audit_head SET entry_count = NEW.entry_no, head_hash = NEW.entry_hash;
+    RETURN NEW;
+END $$;
+
+CREATE FUNCTION ledger.correction_is_decided_once() RETURNS trigger
+    LANGUAGE plpgsql
+    AS $$
+BEGIN
+    RAISE EXCEPTION 'correction % was decided', OLD.correction_id
+        USING ERRCODE = 'check_violation', CONSTRAINT = 'correction_is_decided_once';
+END $$;
+
+CREATE FUNCTION ledger.correction_never_touches_promised_money() RETURNS trigger
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+BEGIN
+    PERFORM FROM ledger.account
+    WHERE account_id IN (NEW.debit_account_id, NEW.credit_account_id)
+        AND (kind NOT IN ('wallet', 'bank', 'guarantee') OR currency <> NEW.currency);
+    IF FOUND THEN
+        RAISE EXCEPTION 'a correction is between wallets and accounts of the operator, in one currency'
+            USING ERRCODE = 'check_violation', CONSTRAINT = 'correction_never_touches_promised_money';
+    END IF;
+    RETURN NEW;
+END $$;
+
 CREATE FUNCTION ledger.post_batch(p_transfer_ids uuid[], p_debit_ids uuid[], p_credit_ids uuid[], p_amounts_minor bigint[], p_currencies text[], p_kinds text[], p_notes text[], p_linked boolean, OUT outcomes text[], OUT posted_ats timestamp with time zone[]) RETURNS record
     LANGUAGE plpgsql
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -490,6 +534,23 @@ BEGIN
     WHERE account_id = p_credit_id;
 END $$;
 
+CREATE FUNCTION ledger.posted_correction_is_in_the_books() RETURNS trigger
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    SET enable_seqscan TO 'off'
+    AS $$
+BEGIN
+    PERFORM FROM ledger.posting AS p
+    WHERE p.transfer_id = NEW.correction_id AND p.amount_minor < 0
+        AND (p.account_id, p.other_account_id, -p.amount_minor, p.kind, p.note)
+        = (NEW.debit_account_id, NEW.credit_account_id, NEW.amount_minor, 'correction', NEW.reason);
+    IF NOT FOUND THEN
+        RAISE EXCEPTION 'correction % is not in the books', NEW.correction_id
+            USING ERRCODE = 'check_violation', CONSTRAINT = 'posted_correction_is_in_the_books';
+    END IF;
+    RETURN NULL;
+END $$;
+
 CREATE FUNCTION ledger.posting_no_at(p_account_id uuid, p_instant timestamp with time zone) RETURNS bigint
     LANGUAGE plpgsql STABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -510,6 +571,14 @@ BEGIN
         END IF;
     END LOOP;
     RETURN v_low;
+END $$;
+
+CREATE FUNCTION ledger.refuse_audit_change() RETURNS trigger
+    LANGUAGE plpgsql
+    AS $$
+BEGIN
+    RAISE EXCEPTION 'the audit log is only ever added to'
+        USING ERRCODE = 'integrity_constraint_violation', CONSTRAINT = 'audit_is_append_only';
 END $$;
 
 CREATE FUNCTION ledger.refuse_past_limit() RETURNS trigger
@@ -550,6 +619,57 @@ CREATE TABLE ledger.account (
 )
 WITH (fillfactor='50');
 
+CREATE TABLE ledger.audit_entry (
+    entry_no bigint NOT NULL,
+    at timestamp with time zone NOT NULL,
+    act text NOT NULL,
+    actor text NOT NULL,
+    subject uuid,
+    address text NOT NULL,
+    session_id uuid,
+    label text NOT NULL,
+    detail text NOT NULL,
+    previous_hash bytea NOT NULL,
+    entry_hash bytea NOT NULL,
+    CONSTRAINT audit_act_is_a_word CHECK ((act ~ '^[a-z][a-z_]{2,39}$'::text)),
+    CONSTRAINT audit_address_is_short CHECK ((char_length(address) <= 64)),
+    CONSTRAINT audit_detail_is_an_object CHECK ((jsonb_typeof((detail)::jsonb) = 'object'::text)),
+    CONSTRAINT audit_has_an_actor CHECK ((actor ~ '^(person|operator|nobody|system)(:.{1,80})?$'::text)),
+    CONSTRAINT audit_label_is_short CHECK ((char_length(label) <= 40)),
+    CONSTRAINT audit_names_no_phone CHECK ((((((actor || ' '::text) || label) || ' '::text) || detail) !~ '\+[1-9][0-9]{6,14}'::text))
+);
+
+CREATE TABLE ledger.audit_head (
+    is_only boolean DEFAULT true NOT NULL,
+    entry_count bigint NOT NULL,
+    head_hash bytea NOT NULL,
+    CONSTRAINT audit_counts_up CHECK ((entry_count >= 0)),
+    CONSTRAINT audit_head_is_a_hash CHECK ((octet_length(head_hash) = 32)),
+    CONSTRAINT audit_head_is_one CHECK (is_only)
+);
+
+CREATE TABLE ledger.correction (
+    correction_id uuid NOT NULL,
+    debit_account_id uuid NOT NULL,
+    credit_account_id uuid NOT NULL,
+    amount_minor bigint NOT NULL,
+    currency text NOT NULL,
+    reason text NOT NULL,
+    proposed_by uuid NOT NULL,
+    proposed_at timestamp with time zone NOT NULL,
+    state text DEFAULT 'proposed'::text NOT NULL,
+    decided_by uuid,
+    decided_at timestamp with time zone,
+    CONSTRAINT correction_amount_in_range CHECK (((amount_minor >= 1) AND (amount_minor <= '1000000000000000'::bigint))),
+    CONSTRAINT correction_between_two_accounts CHECK ((debit_account_id <> credit_account_id)),
+    CONSTRAINT correction_currency_is_a_code CHECK ((currency ~ '^[A-Z]{3}$'::text)),
+    CONSTRAINT correction_decided_by_somebody CHECK ((((state = 'proposed'::text) = (decided_by IS NULL)) AND ((state = 'proposed'::text) = (decided_at IS NULL)))),
+    CONSTRAINT correction_expires_after_a_day CHECK (((state <> 'posted'::text) OR (decided_at < (proposed_at + '24:00:00'::interval)))),
+    CONSTRAINT correction_has_a_reason CHECK (((char_length(reason) >= 8) AND (char_length(reason) <= 140))),
+    CONSTRAINT correction_needs_two_people CHECK (((state <> 'posted'::text) OR (decided_by <> proposed_by))),
+    CONSTRAINT correction_state_known CHECK ((state = ANY (ARRAY['proposed'::text, 'posted'::text, 'rejected'::text])))
+);
+
 CREATE TABLE ledger.posting (
     account_id uuid NOT NULL,
     posting_no bigint NOT NULL,
@@ -570,16 +690,50 @@ CREATE TABLE ledger.posting (
 ALTER TABLE ONLY ledger.account
     ADD CONSTRAINT account_opened_once PRIMARY KEY (account_id);
 
+ALTER TABLE ONLY ledger.audit_entry
+    ADD CONSTRAINT audit_entry_follows_one UNIQUE (entry_hash);
+
+ALTER TABLE ONLY ledger.audit_entry
+    ADD CONSTRAINT audit_entry_once PRIMARY KEY (entry_no);
+
+ALTER TABLE ONLY ledger.correction
+    ADD CONSTRAINT correction_once PRIMARY KEY (correction_id);
+
+ALTER TABLE ONLY ledger.audit_head
+    ADD CONSTRAINT one_audit_head PRIMARY KEY (is_only);
+
 ALTER TABLE ONLY ledger.posting
     ADD CONSTRAINT posting_numbered_once PRIMARY KEY (account_id, posting_no);
 
+CREATE INDEX audit_entry_about ON ledger.audit_entry USING btree (subject, entry_no);
+
+CREATE INDEX correction_by_time ON ledger.correction USING btree (proposed_at DESC, correction_id);
+
 CREATE UNIQUE INDEX transfer_posted_once ON ledger.posting USING btree (transfer_id) WHERE (amount_minor < 0);
 
+CREATE TRIGGER audit_entry_is_chained BEFORE INSERT ON ledger.audit_entry FOR EACH ROW EXECUTE FUNCTION ledger.chain_audit_entry();
+
+CREATE TRIGGER audit_head_stays BEFORE DELETE OR TRUNCATE ON ledger.audit_head FOR EACH STATEMENT EXECUTE FUNCTION ledger.refuse_audit_change();
+
+CREATE TRIGGER audit_is_append_only BEFORE DELETE OR UPDATE OR TRUNCATE ON ledger.audit_entry FOR EACH STATEMENT EXECUTE FUNCTION ledger.refuse_audit_change();
+
 CREATE TRIGGER balance_not_above_max BEFORE UPDATE OF balance_minor ON ledger.account FOR EACH ROW WHEN (((new.balance_minor > old.balance_minor) AND (new.balance_minor > new.balance_max_minor))) EXECUTE FUNCTION ledger.refuse_past_limit();
+
+CREATE TRIGGER correction_is_decided_once BEFORE UPDATE ON ledger.correction FOR EACH ROW WHEN ((old.state <> 'proposed'::text)) EXECUTE FUNCTION ledger.correction_is_decided_once();
+
+CREATE TRIGGER correction_never_touches_promised_money BEFORE INSERT ON ledger.correction FOR EACH ROW EXECUTE FUNCTION ledger.correction_never_touches_promised_money();
 
 CREATE TRIGGER out_per_day_not_above_max BEFORE UPDATE OF out_day_minor ON ledger.account FOR EACH ROW WHEN (((new.out_day_minor > new.out_per_day_max_minor) AND ((new.out_day IS DISTINCT FROM old.out_day) OR (new.out_day_minor > old.out_day_minor)))) EXECUTE FUNCTION ledger.refuse_past_limit();
 
 CREATE TRIGGER out_per_month_not_above_max BEFORE UPDATE OF out_month_minor ON ledger.account FOR EACH ROW WHEN (((new.out_month_minor > new.out_per_month_max_minor) AND ((new.out_month_minor > old.out_month_minor) OR (date_trunc('month'::text, (new.out_day)::timestamp without time zone) IS DISTINCT FROM date_trunc('month'::text, (old.out_day)::timestamp without time zone))))) EXECUTE FUNCTION ledger.refuse_past_limit();
+
+CREATE CONSTRAINT TRIGGER posted_correction_is_in_the_books AFTER INSERT OR UPDATE ON ledger.correction DEFERRABLE INITIALLY DEFERRED FOR EACH ROW WHEN ((new.state = 'posted'::text)) EXECUTE FUNCTION ledger.posted_correction_is_in_the_books();
+
+ALTER TABLE ONLY ledger.correction
+    ADD CONSTRAINT correction_from_an_account FOREIGN KEY (debit_account_id) REFERENCES ledger.account(account_id);
+
+ALTER TABLE ONLY ledger.correction
+    ADD CONSTRAINT correction_to_an_account FOREIGN KEY (credit_account_id) REFERENCES ledger.account(account_id);
 
 GRANT USAGE ON SCHEMA ledger TO tikiwallet_ledger;
 
@@ -624,5 +778,33 @@ GRANT UPDATE(closed_at) ON TABLE ledger.account TO tikiwallet_ledger;
 GRANT INSERT(out_per_month_max_minor),UPDATE(out_per_month_max_minor) ON TABLE ledger.account TO tikiwallet_ledger;
 
 GRANT UPDATE(out_month_minor) ON TABLE ledger.account TO tikiwallet_ledger;
+
+GRANT SELECT ON TABLE ledger.audit_entry TO tikiwallet_ledger;
+
+GRANT INSERT(at) ON TABLE ledger.audit_entry TO tikiwallet_ledger;
+
+GRANT INSERT(act) ON TABLE ledger.audit_entry TO tikiwallet_ledger;
+
+GRANT INSERT(actor) ON TABLE ledger.audit_entry TO tikiwallet_ledger;
+
+GRANT INSERT(subject) ON TABLE ledger.audit_entry TO tikiwallet_ledger;
+
+GRANT INSERT(address) ON TABLE ledger.audit_entry TO tikiwallet_ledger;
+
+GRANT INSERT(session_id) ON TABLE ledger.audit_entry TO tikiwallet_ledger;
+
+GRANT INSERT(label) ON TABLE ledger.audit_entry TO tikiwallet_ledger;
+
+GRANT INSERT(detail) ON TABLE ledger.audit_entry TO tikiwallet_ledger;
+
+GRANT SELECT ON TABLE ledger.audit_head TO tikiwallet_ledger;
+
+GRANT SELECT,INSERT ON TABLE ledger.correction TO tikiwallet_ledger;
+
+GRANT UPDATE(state) ON TABLE ledger.correction TO tikiwallet_ledger;
+
+GRANT UPDATE(decided_by) ON TABLE ledger.correction TO tikiwallet_ledger;
+
+GRANT UPDATE(decided_at) ON TABLE ledger.correction TO tikiwallet_ledger;
 
 GRANT SELECT,INSERT ON TABLE ledger.posting TO tikiwallet_ledger;

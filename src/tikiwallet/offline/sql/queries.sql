@@ -784,3 +784,26 @@ FROM (
     SELECT count(*) AS waiting, coalesce(sum(amount_minor), 0)::bigint AS minor
     FROM offline.payout WHERE posted_at IS NULL
 ) AS payouts;
+
+-- vouchers_waiting_of_person --
+-- What isn't spent and closed: on its way in, past its time, being closed.
+SELECT voucher_id, person_id, state, amount_minor, currency, issued_at, spend_by, claim_until, failure_count,
+    first_failed_at, error
+FROM offline.voucher LEFT JOIN offline.close_failure USING (voucher_id)
+WHERE person_id = $1 AND (state IN ('draft', 'closing') OR (state = 'open' AND spend_by < $2))
+ORDER BY issued_at, voucher_id LIMIT $3;
+
+-- payouts_waiting_of_person --
+-- Also those to keys that this person has registered.
+SELECT voucher_id, amount_minor, recorded_at FROM offline.payout
+WHERE posted_at IS NULL AND (
+    person_id = $1 OR key_id IN (SELECT device.key_id FROM offline.device WHERE device.person_id = $1)
+)
+ORDER BY recorded_at, transfer_id LIMIT $2;
+
+-- vouchers_due --
+SELECT voucher_id, person_id, state, amount_minor, currency, issued_at, spend_by, claim_until, failure_count,
+    first_failed_at, error
+FROM offline.voucher LEFT JOIN offline.close_failure USING (voucher_id)
+WHERE state IN ('open', 'closing') AND (state = 'closing' OR claim_until < $1)
+ORDER BY claim_by, voucher_id LIMIT $2;

@@ -104,3 +104,7 @@ SELECT * FROM payments.request WHERE reference = $1 AND state IN ('accepted', 'p
 
 -- cancel_shown_request --
 UPDATE payments.shown_request SET cancelled_at = $2 WHERE reference = $1 AND cancelled_at IS NULL;
+
+-- requests_being_paid_of_person --
+SELECT request_id, payer_id, amount_minor, currency, changed_at FROM payments.request
+WHERE state = 'accepted' AND (payer_id = $1 OR payee_id = $1) ORDER BY changed_at, request_id LIMIT $2;
