@@ -13,6 +13,7 @@ from litestar.exceptions import HTTPException
 
 from tikiwallet.console import http as console_http
 from tikiwallet.console import http_money as console_http_money
+from tikiwallet.console import http_pages as console_http_pages
 from tikiwallet.console import http_sign_in as console_http_sign_in
 from tikiwallet.console.service import Console
 from tikiwallet.console.stuck import Stuck
@@ -193,7 +194,7 @@ class Parts:
 
 CONTEXT_ROUTES = (
     identity_http, http_proofs, http_recovery, http_sessions, http_sign_in, http_texts, payments_http, funding_http,
-    offline_http, console_http, console_http_money, console_http_sign_in,
+    offline_http, console_http, console_http_money, console_http_pages, console_http_sign_in,
 )  # fmt: skip
 
 

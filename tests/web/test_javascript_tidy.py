@@ -11,6 +11,8 @@ from web.shell import SHELL_BYTES_MAX, shell_bytes
 ROOT = Path(__file__).parents[2]
 WEB = ROOT / "src" / "tikiwallet" / "web"
 OURS = sorted(path for path in WEB.rglob("*.js") if not {"vendor", "dist"} & set(path.parts))
+CONSOLE = ROOT / "src" / "tikiwallet" / "console" / "page"
+MARKUP = r"innerHTML|outerHTML|insertAdjacentHTML|document\.write|\beval\(|new Function|style="
 TESTS = sorted(Path(__file__).parent.glob("*.js"))
 FILE_LINES_MAX = 400
 SCREEN_LINES_MAX = 200
@@ -51,7 +53,20 @@ def test_only_one_file_fetches_stores_or_knows_the_device() -> None:
 
 
 def test_nothing_can_become_code_or_markup() -> None:
-    assert only_in(r"innerHTML|outerHTML|insertAdjacentHTML|document\.write|\beval\(|new Function|style=") == []
+    assert only_in(MARKUP) == []
+
+
+def test_the_operators_page_keeps_the_same_rules() -> None:
+    sources = {path.name: path.read_text() for path in CONSOLE.glob("*.js")}
+    assert len(sources) > 5
+    for name, text in sources.items():
+        lines = text.splitlines()
+        assert text.startswith("// "), name
+        assert len(lines) <= SCREEN_LINES_MAX, name
+        assert max(map(len, lines)) <= LINE_LENGTH_MAX, name
+        assert not re.search(MARKUP, text), name
+        assert name == "api.js" or "fetch(" not in text, name
+        assert not re.search(r"\blocalStorage\b|\bindexedDB\b|\bdocument\.cookie\b", text), name
 
 
 def test_every_text_on_a_screen_is_in_the_catalogue_and_none_is_left_over() -> None:

@@ -104,9 +104,9 @@ def _worker(pages: Mapping[str, Page]) -> bytes:
     return f'const VERSION = "{version}";\nconst FILES = {json.dumps(files)};\n'.encode() + code
 
 
-def routes(pages: Mapping[str, Page], *, index: str = INDEX) -> list[HTTPRouteHandler]:
-    """Return a route for each file, and "/" for the file `index`."""
-    by_address = {"/": pages[index], **{f"/{path}": page for path, page in pages.items()}}
+def routes(pages: Mapping[str, Page], *, index: str = INDEX, below: str = "") -> list[HTTPRouteHandler]:
+    """Return a route for each file below an address ("/operator"), and the address itself for the file `index`."""
+    by_address = {below or "/": pages[index], **{f"{below}/{path}": page for path, page in pages.items()}}
 
     async def serve(request: Request[Any, Any, Any]) -> Response[bytes]:
         return by_address[request.scope["path"]].answer(request)

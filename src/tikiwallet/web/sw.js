@@ -36,11 +36,12 @@ async function answer(request) {
   return kept ?? fetch(request);
 }
 
-// "/start.html" and the API's description are pages of the server, not of the wallet.
+// "/start.html", the API's description and the operators' page are pages of the server, not of the wallet.
 const isOurs = (request, { origin, pathname }) =>
   request.method === "GET" &&
   origin === location.origin &&
   !pathname.startsWith("/v1/") &&
+  !/^\/operator(\/|$)/.test(pathname) &&
   !["/start.html", "/start.css", "/openapi.json"].includes(pathname);
 
 self.addEventListener("install", (event) => event.waitUntil(keep()));
