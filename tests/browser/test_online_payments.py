@@ -9,7 +9,6 @@ import pytest
 from playwright.sync_api import Route, expect
 
 from browser.phones import SHOWN_CODES, Phone
-from world import PASSWORD
 
 MakePhone = Callable[[str], Phone]
 
@@ -134,8 +133,7 @@ def test_a_refusal_is_a_sentence_and_moves_nothing(two: tuple[Phone, Phone]) -> 
 def pay_elsewhere(payer: Phone, payee: Phone, amount_minor: int) -> None:
     """Pay from another device of the payer."""
     server = payer.server.address.rstrip("/")
-    signed_in = httpx.post(f"{server}/v1/sessions", json={"phone": payer.number, "password": PASSWORD})
-    headers = {"authorization": f"Bearer {signed_in.json()['token']}", "idempotency-key": "elsewhere"}
+    headers = {"authorization": f"Bearer {payer.token_elsewhere()}", "idempotency-key": "elsewhere"}
     order = {"to": {"username": payee.name}, "amount": {"amount_minor": amount_minor, "currency": "SGD"}}
     assert httpx.post(f"{server}/v1/transfers", json=order, headers=headers).status_code == 201
 
