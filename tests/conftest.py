@@ -140,6 +140,12 @@ async def sound_books(database_url: str) -> AsyncIterator[None]:
             "WHERE kind = 'withdrawal' AND state IN ('reserved', 'pending', 'confirmed', 'returning')"
         )
         assert in_flight == underway
+        forgotten = await connection.fetchval(
+            "SELECT count(*) FROM funding.operation WHERE state NOT IN ('refused', 'settled', 'declined', 'returned') "
+            "AND NOT EXISTS (SELECT FROM funding_jobs.pgqueuer WHERE entrypoint = 'continue_operation' "
+            "AND convert_from(payload, 'UTF8') LIKE operation_id || ':%')"
+        )
+        assert forgotten == 0, "an operation that isn't over has no promise"
     finally:
         await connection.close()
 

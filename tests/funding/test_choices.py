@@ -2,8 +2,9 @@
 
 import pytest
 
-from tikiwallet.funding.demo_bank import DemoBank, choose_bank
-from tikiwallet.funding.operations import SENTENCES
+from tikiwallet.funding.banks import choose_bank
+from tikiwallet.funding.demo_bank import DemoBank
+from tikiwallet.funding.sentences import SENTENCES
 from tikiwallet.funding.types import OperationKind, OperationState
 from tikiwallet.platform.config import ConfigError, Settings, read_settings
 

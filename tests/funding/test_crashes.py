@@ -14,7 +14,7 @@ from tikiwallet.funding import operations
 from tikiwallet.funding.books import Books
 from tikiwallet.funding.demo_bank import PENDING_SECONDS, DemoBank
 from tikiwallet.funding.operations import LeaseLost, Operations
-from tikiwallet.funding.types import BankAnswer, BankOrder, OperationKind, OperationOrder
+from tikiwallet.funding.types import BankAnswer, BankOrder, Decision, OperationKind, TopUpOrder, WithdrawalOrder
 from tikiwallet.identity.outgoing import OutgoingCaps
 from tikiwallet.identity.types import GuardedAct, PersonId
 from tikiwallet.ledger.types import Limits
@@ -44,8 +44,9 @@ class WatchedBank(DemoBank):
         await self._ask("pay_out")
         return await super().pay_out(order, now=now)
 
-    async def give_back(self, order: BankOrder) -> None:
+    async def give_back(self, order: BankOrder, *, now: datetime) -> BankAnswer:
         await self._ask("give_back")
+        return await super().give_back(order, now=now)
 
     async def _ask(self, what: str) -> None:
         self.asked.append(what)
@@ -89,8 +90,8 @@ async def another_process(
 
 
 async def start(process: Operations, kind: OperationKind, someone: Someone, text: str, now: datetime):
-    order = OperationOrder(amount=Amount(**money(text)))
-    return await process.start(kind, order, caller=someone.caller(), key="k", now=now)
+    order = (TopUpOrder if kind is TOP_UP else WithdrawalOrder)(amount=Amount(**money(text)))
+    return await process.start(order, caller=someone.caller(), key="k", now=now)
 
 
 async def promise_of(database_url: str) -> bytes:
@@ -213,7 +214,7 @@ async def test_who_lost_the_lease_writes_nothing(world: World, database_url: str
             world.clock.move(seconds=operations.LEASE_SECONDS)
             answer = await alice.post("/v1/withdrawals", {"amount": money("20.00")}, key="k")
             assert body_of(answer, 201)["state"] == "settled"
-            return BankAnswer.DECLINED
+            return BankAnswer(decision=Decision.DECLINED)
 
     async with another_process(database_url, bank=SlowBank()) as slow:
         with pytest.raises(LeaseLost):
@@ -233,7 +234,7 @@ async def test_who_lost_the_lease_writes_nothing_even_when_nothing_changed(world
             async with another_process(database_url, bank=silent) as other:
                 with pytest.raises(TimeoutError):
                     await start(other, WITHDRAWAL, alice, "20.00", world.clock.now)
-            return BankAnswer.DECLINED
+            return BankAnswer(decision=Decision.DECLINED)
 
     async with another_process(database_url, bank=SlowBank()) as slow:
         with pytest.raises(LeaseLost):

@@ -36,10 +36,15 @@ BANK_OWNER_ID = UUID("7bde1a3e-6d9c-4e3b-9a51-0c8f5e0b7a01")
 TRANSFER_KINDS = {OperationKind.TOP_UP: TransferKind.TOP_UP, OperationKind.WITHDRAWAL: TransferKind.WITHDRAWAL}
 
 
+# Owns the accounts of what the operator earns by withdrawals.
+FEES_OWNER_ID = UUID("7bde1a3e-6d9c-4e3b-9a51-0c8f5e0b7a02")
+
+
 class Place(StrEnum):
     """Where the money of an operation can stand."""
 
     BANK = "bank"
+    FEES = "fees"
     IN_FLIGHT = "in_flight"
     WALLET = "wallet"
 
@@ -49,6 +54,8 @@ def account_of(place: Place, operation: StoredOperation) -> AccountId:
     match place:
         case Place.BANK:
             return bank_account_id(operation.currency)
+        case Place.FEES:
+            return derive_account_id(FEES_OWNER_ID, AccountKind.GUARANTEE, operation.currency)
         case Place.IN_FLIGHT:
             return derive_account_id(operation.operation_id, AccountKind.IN_FLIGHT, operation.currency)
         case Place.WALLET:
@@ -68,11 +75,17 @@ class Books:
         self._prepare_wallet = prepare_wallet
 
     async def open_bank_accounts(self, currencies: Sequence[str]) -> None:
-        """Open the account of the world outside in each currency."""
+        """Open the accounts of the world outside, and of the operator's own money in it, in each currency."""
         for currency in currencies:
             await self._ledger.open_account(
                 bank_account_id(currency),
                 kind=AccountKind.BANK,
+                currency=currency,
+                limits=Limits(balance_min_minor=None),
+            )
+            await self._ledger.open_account(
+                derive_account_id(FEES_OWNER_ID, AccountKind.GUARANTEE, currency),
+                kind=AccountKind.GUARANTEE,
                 currency=currency,
                 limits=Limits(balance_min_minor=None),
             )
@@ -105,7 +118,7 @@ class Books:
 
         A wallet that isn't open yet in this currency is opened.
         """
-        transfer = _transfer(operation, of=of, to=to)
+        transfer = self._transfer(operation, of=of, to=to, amount_minor=operation.amount_minor)
         result = await self._ledger.post(transfer)
         if result.outcome is PostOutcome.ACCOUNT_UNKNOWN:
             await self._prepare_wallet(operation.person_id)
@@ -114,17 +127,30 @@ class Books:
 
     async def refusal(self, operation: StoredOperation, outcome: PostOutcome, *, now: datetime) -> Refused:
         """Return what to tell a person whose wallet didn't let the money go."""
-        transfer = _transfer(operation, of=Place.WALLET, to=Place.IN_FLIGHT)
+        transfer = self._transfer(
+            operation, of=Place.WALLET, to=Place.IN_FLIGHT, amount_minor=operation.amount_minor
+        )  # fmt: skip
         return await refusal_for(self._ledger, transfer, outcome, now=now)
 
+    async def pay_out(self, operation: StoredOperation) -> None:
+        """Book a withdrawal out: what arrived to the world outside, and the fee to the operator, both or neither."""
+        out = self._transfer(
+            operation, of=Place.IN_FLIGHT, to=Place.BANK, amount_minor=operation.arriving.amount_minor
+        )  # fmt: skip
+        if operation.fee_minor == 0:
+            results = [await self._ledger.post(out)]
+        else:
+            fee = self._transfer(operation, of=Place.IN_FLIGHT, to=Place.FEES, amount_minor=operation.fee_minor)
+            results = await self._ledger.post_linked([out, fee])
+        assert all(result.is_posted for result in results), (operation.operation_id, results)
 
-def _transfer(operation: StoredOperation, *, of: Place, to: Place) -> Transfer:
-    return Transfer(
-        transfer_id=derive_transfer_id(operation.operation_id, f"{of}-{to}"),
-        debit_account_id=account_of(of, operation),
-        credit_account_id=account_of(to, operation),
-        amount_minor=operation.amount_minor,
-        currency=operation.currency,
-        kind=TRANSFER_KINDS[operation.kind],
-        note=f"operation {operation.operation_id}",
-    )
+    def _transfer(self, operation: StoredOperation, *, of: Place, to: Place, amount_minor: int) -> Transfer:
+        return Transfer(
+            transfer_id=derive_transfer_id(operation.operation_id, f"{of}-{to}"),
+            debit_account_id=account_of(of, operation),
+            credit_account_id=account_of(to, operation),
+            amount_minor=amount_minor,
+            currency=operation.currency,
+            kind=TRANSFER_KINDS[operation.kind],
+            note=f"operation {operation.operation_id}",
+        )

@@ -2,7 +2,8 @@
 
 Record, then call, then repeat until it is true: an operation is recorded together with the promise (a job) to carry
 it on; each step calls the bank or the ledger with an id that makes the call repeatable, and its result is recorded
-before the next. A crash leaves a step to be repeated, never money in no place.
+before the next. A crash leaves a step to be repeated, never money in no place. Until an operation is over there is
+always a promise for it: one that ends makes the next in a transaction of its own before it does.
 
 One process at a time has an operation to itself (a lease), because a "no" of the ledger isn't remembered
 and must not be acted upon while another process may be getting a "yes".
@@ -16,51 +17,38 @@ from uuid import UUID, uuid5
 import msgspec
 
 from tikiwallet.funding.books import Books
-from tikiwallet.funding.demo_bank import DemoBank
-from tikiwallet.funding.steps import Steps
+from tikiwallet.funding.card_testing import CardTesting
+from tikiwallet.funding.queries import SQL
+from tikiwallet.funding.sentences import shown
+from tikiwallet.funding.steps import Step, Steps
 from tikiwallet.funding.types import (
     Bank,
     Operation,
     OperationKind,
-    OperationOrder,
     OperationState,
+    Quote,
+    Reason,
     StoredOperation,
+    Through,
+    TopUpOrder,
+    WithdrawalOrder,
 )
 from tikiwallet.identity.types import GuardedAct, Obstacle, ObstacleKind, OutgoingCap, PersonId, StepUp
 from tikiwallet.ledger.types import LimitExceeded
-from tikiwallet.platform.db import COMMAND_TIMEOUT_SECONDS, Connection, Database, Queries
+from tikiwallet.platform.db import COMMAND_TIMEOUT_SECONDS, Connection, Database
 from tikiwallet.platform.errors import Kind, Refused
-from tikiwallet.platform.http import Caller, IdempotencyKeyReused
+from tikiwallet.platform.http import Caller, IdempotencyKeyReused, RequestInvalid
 from tikiwallet.platform.jobs import Jobs, NotYet
 from tikiwallet.platform.money import Amount, Balance, exponent, format_decimal, require_offered
 
 JOB_NAME = "continue_operation"
+LOOK_JOB_NAME = "look_at_operation"  # once, because something was heard; the promise above goes on beside it
 JOB_DELAY_SECONDS = 5  # the request that recorded the operation usually carries it through at once
+ASK_AGAIN_SECONDS_MAX = 3600  # how long a provider that hasn't decided is left alone
 LEASE_SECONDS = 4 * COMMAND_TIMEOUT_SECONDS  # far longer than any one call lasts
 WAIT_STEP_SECONDS = 0.05
 WAIT_STEPS_MAX = 100
 OPERATION_UNITS_MAX = 10_000  # of one operation, in whole units of the currency
-
-SQL = Queries("tikiwallet.funding")
-
-K, S = OperationKind, OperationState
-SENTENCES: Mapping[tuple[OperationKind, OperationState], str] = {
-    (K.TOP_UP, S.REQUESTED): "We are asking your bank.",
-    (K.TOP_UP, S.PENDING): "Your bank hasn't decided yet; we keep asking.",
-    (K.TOP_UP, S.CONFIRMED): "Your bank has paid; the money is about to be in your wallet.",
-    (K.TOP_UP, S.SETTLED): "The money is in your wallet.",
-    (K.TOP_UP, S.DECLINED): "Your bank said no; nothing has moved.",
-    (K.TOP_UP, S.RETURNING): "Your wallet couldn't take the money; it is on its way back to your bank.",
-    (K.TOP_UP, S.RETURNED): "Your wallet couldn't take the money; your bank has it back.",
-    (K.WITHDRAWAL, S.REQUESTED): "We are setting the money aside.",
-    (K.WITHDRAWAL, S.REFUSED): "Your wallet couldn't give the money; nothing has moved.",
-    (K.WITHDRAWAL, S.RESERVED): "The money is set aside; we are asking your bank.",
-    (K.WITHDRAWAL, S.PENDING): "The money is set aside; your bank hasn't decided yet.",
-    (K.WITHDRAWAL, S.CONFIRMED): "Your bank has the money; we are closing our books on it.",
-    (K.WITHDRAWAL, S.SETTLED): "The money is in your bank account.",
-    (K.WITHDRAWAL, S.RETURNING): "Your bank said no; the money is on its way back to your wallet.",
-    (K.WITHDRAWAL, S.DECLINED): "Your bank said no; the money is back in your wallet.",
-}
 
 
 EXPORTED_MAX = 100_000  # a person who has more gets the newest of them
@@ -90,8 +78,54 @@ class OperationUnderway(Refused):
     code, kind = "operation_underway", Kind.UNAVAILABLE
 
 
+class OperationOver(Refused):
+    """This is over, so that it can't be cancelled any more."""
+
+    code, kind = "operation_over", Kind.CONFLICT
+
+
+class CheckoutExpired(Refused):
+    """The page on which to pay has closed and nothing has moved; start again."""
+
+    code, kind = "checkout_expired", Kind.UNPROCESSABLE
+
+
+class FeeDiffers(Refused):
+    """The fee of this withdrawal isn't what you agreed to; look at it again, then confirm."""
+
+    code, kind = "fee_differs", Kind.CONFLICT
+
+
 class LeaseLost(Exception):
     """Another process took the operation over; what this one did is repeated or already true."""
+
+
+class Wanted(msgspec.Struct, frozen=True, kw_only=True):
+    """What somebody orders; the same under the same key, or refused."""
+
+    kind: OperationKind
+    amount: Amount
+    fee_minor: int = 0
+    through: Through = Through.PAGE
+    method_id: str = ""
+
+    @classmethod
+    def of(cls, order: TopUpOrder | WithdrawalOrder) -> "Wanted":
+        """Read an order."""
+        if isinstance(order, WithdrawalOrder):
+            return cls(kind=OperationKind.WITHDRAWAL, amount=order.amount, fee_minor=order.fee_minor)
+        if (order.through is Through.SAVED) != bool(order.method_id):
+            raise RequestInvalid("A saved card is named, and only a saved card.", field="method_id")
+        return cls(
+            kind=OperationKind.TOP_UP, amount=order.amount, through=order.through, method_id=order.method_id
+        )  # fmt: skip
+
+    def is_wanted_by(self, stored: StoredOperation) -> bool:
+        """Whether the operation that stands under the same key is this one."""
+        return self == Wanted(
+            kind=stored.kind, amount=stored.amount, fee_minor=stored.fee_minor, through=stored.through,
+            method_id=stored.method_id,
+        )  # fmt: skip
 
 
 class Operations:
@@ -107,6 +141,7 @@ class Operations:
         currencies: Sequence[str],
         step_up: StepUp,
         outgoing: OutgoingCap,
+        card_testing: CardTesting | None = None,
     ) -> None:
         self._db = db
         self._outgoing = outgoing
@@ -115,43 +150,44 @@ class Operations:
         self._books = books
         self._bank = bank
         self._currencies = tuple(currencies)
+        self._card_testing = card_testing or CardTesting(db)
 
     async def start(
-        self, kind: OperationKind, order: OperationOrder, *, caller: Caller, key: str, now: datetime
+        self, order: TopUpOrder | WithdrawalOrder, *, caller: Caller, key: str, now: datetime, address: str = ""
     ) -> Operation:
         """Top up or withdraw, at most once for each `key`; a retry gets the operation as it stands.
 
         Refusals: `FundingUnavailable`, `CurrencyNotOffered`, `LimitExceeded`, `InsufficientFunds`, `WalletClosed`,
-        `DeclinedByBank`, `IdempotencyKeyReused`, `OperationUnderway`; `StepUpRequired` and `OutgoingCapped` before a
-        withdrawal begins.
+        `DeclinedByBank`, `CheckoutExpired`, `IdempotencyKeyReused`, `OperationUnderway`, `TooManyTopUps`,
+        `PayoutAccountMissing`, `FeeDiffers`; `StepUpRequired` and `OutgoingCapped` before a withdrawal begins.
         """
+        wanted = Wanted.of(order)
         self._require_bank()
-        require_offered(order.amount.currency, self._currencies)
-        _check_size(order.amount)
-        operation_id = uuid5(caller.person_id, f"{kind}/{key}")
-        if kind is OperationKind.TOP_UP or caller.outgoing_capped_until is None:
-            return await self._start(operation_id, kind, order, caller=caller, now=now)
+        require_offered(wanted.amount.currency, self._currencies)
+        _check_size(wanted.amount)
+        operation_id = uuid5(caller.person_id, f"{wanted.kind}/{key}")
+        if wanted.kind is OperationKind.TOP_UP or caller.outgoing_capped_until is None:
+            return await self._start(operation_id, wanted, caller=caller, address=address, now=now)
 
         async def is_set_aside() -> bool:
             stored = await self._find(operation_id)
             return stored is not None and stored.state not in {OperationState.REQUESTED, OperationState.REFUSED}
 
-        async with self._outgoing.held(caller, operation_id, order.amount, is_done=is_set_aside, now=now):
-            return await self._start(operation_id, kind, order, caller=caller, now=now)
+        async with self._outgoing.held(caller, operation_id, wanted.amount, is_done=is_set_aside, now=now):
+            return await self._start(operation_id, wanted, caller=caller, address=address, now=now)
 
     async def _start(
-        self, operation_id: UUID, kind: OperationKind, order: OperationOrder, *, caller: Caller, now: datetime
+        self, operation_id: UUID, wanted: Wanted, *, caller: Caller, address: str, now: datetime
     ) -> Operation:
         person_id, bank = PersonId(caller.person_id), self._require_bank()
         for _ in range(WAIT_STEPS_MAX):
             stored = await self._find(operation_id)
-            if kind is OperationKind.WITHDRAWAL and (stored is None or stored.state is OperationState.REFUSED):
+            if wanted.kind is OperationKind.WITHDRAWAL and (stored is None or stored.state is OperationState.REFUSED):
                 await self._step_up.require(caller, GuardedAct.WITHDRAWAL, now=now)
             if stored is None:
-                if kind is OperationKind.TOP_UP:
-                    await self._books.require_room(person_id, order.amount)
-                leased = await self._record(operation_id, kind, order.amount, person_id=person_id, now=now)
-            elif stored.amount != order.amount:
+                origin = await self._check(wanted, bank, person_id=person_id, address=address, now=now)
+                leased = await self._record(operation_id, wanted, person_id=person_id, origin=origin, now=now)
+            elif not wanted.is_wanted_by(stored):
                 raise IdempotencyKeyReused
             elif stored.state is OperationState.REFUSED:
                 leased = await self._request_again(operation_id, now)
@@ -160,12 +196,36 @@ class Operations:
             else:
                 leased = await self._lease(operation_id, now)
             if leased is not None:
-                over, refusal = await self._advance(leased, bank, now)
-                if refusal is not None:
-                    raise refusal
-                return _answer(over)
+                over, last = await self._advance(leased, bank, now)
+                if last.refusal is not None:
+                    raise last.refusal
+                return _answer(over, client_secret=last.client_secret)
             await asyncio.sleep(WAIT_STEP_SECONDS)
         raise OperationUnderway(retry_after_seconds=1)
+
+    def quote(self, amount: Amount) -> Quote:
+        """Return what a withdrawal costs. Refusals: `FundingUnavailable`, `CurrencyNotOffered`, `LimitExceeded`."""
+        bank = self._require_bank()
+        require_offered(amount.currency, self._currencies)
+        _check_size(amount)
+        fee_minor = _fee_minor(bank, amount)
+        arriving = Amount(amount_minor=amount.amount_minor - fee_minor, currency=amount.currency)
+        return Quote(amount=amount, fee_minor=fee_minor, arriving=arriving)
+
+    async def cancel(self, kind: OperationKind, operation_id: UUID, *, person_id: PersonId, now: datetime) -> Operation:
+        """Undo an operation if that can still be; otherwise it goes on, and the answer says so.
+
+        Refusals: `OperationUnknown`, `OperationOver`, `FundingUnavailable`.
+        """
+        self._require_bank()
+        await self.get(kind, operation_id, reader_id=person_id)
+        async with self._db.transaction() as tx:
+            if await tx.fetchrow(SQL["cancel_operation"], operation_id, person_id, kind) is None:
+                raise OperationOver
+            await self._jobs.enqueue(tx, LOOK_JOB_NAME, key=str(operation_id), after_seconds=JOB_DELAY_SECONDS)
+        if (leased := await self._lease(operation_id, now)) is not None:
+            await self._advance(leased, self._require_bank(), now)
+        return await self.get(kind, operation_id, reader_id=person_id)
 
     async def get(self, kind: OperationKind, operation_id: UUID, *, reader_id: PersonId) -> Operation:
         """Return an operation to its owner. Refusal: `OperationUnknown`."""
@@ -185,13 +245,48 @@ class Operations:
         return [dict(row) for row in rows]
 
     async def keep_promise(self, key: bytes, now: datetime) -> None:
-        """Carry an operation on (job handler; `key` is what was enqueued). Raises `NotYet` until it is over."""
-        bank = self._require_bank()
-        operation_id = UUID(key.decode().partition(":")[0])
-        leased = await self._lease(operation_id, now)
-        stored = (await self._advance(leased, bank, now))[0] if leased else await self._find(operation_id)
-        if stored is not None and not stored.is_over:
+        """Carry an operation on (job handler; `key` is what was enqueued).
+
+        Raises `NotYet` while somebody else is at it or the wallet has no room. A provider that hasn't decided may take
+        days, and is asked again by a promise of its own.
+        """
+        name, _, times = key.decode().partition("#")
+        stored = await self.look_at(UUID(name.partition(":")[0]), now)
+        if stored is None or stored.is_over:
+            return
+        if not stored.waits_for_bank:
             raise NotYet(f"the operation is {stored.state}")
+        time = int(times or 0) + 1
+        async with self._db.transaction() as tx:
+            delay = min(JOB_DELAY_SECONDS * 2**time, ASK_AGAIN_SECONDS_MAX)
+            await self._jobs.enqueue(tx, JOB_NAME, key=f"{name}#{time}", after_seconds=delay)
+
+    async def look_at(self, operation_id: UUID, now: datetime) -> StoredOperation | None:
+        """Take the steps that an operation can take now; None if there is no such operation.
+
+        Raises `NotYet` while another process has it.
+        """
+        bank = self._require_bank()
+        leased = await self._lease(operation_id, now)
+        if leased is not None:
+            return (await self._advance(leased, bank, now))[0]
+        stored = await self._find(operation_id)
+        if stored is not None and not stored.is_over:
+            raise NotYet(f"somebody is at the operation, which is {stored.state}")
+        return stored
+
+    async def _check(
+        self, wanted: Wanted, bank: Bank, *, person_id: PersonId, address: str, now: datetime
+    ) -> bytes | None:
+        """Refuse what needn't be recorded. Returns whence a top-up comes, to be counted."""
+        if wanted.kind is OperationKind.WITHDRAWAL:
+            if wanted.fee_minor != _fee_minor(bank, wanted.amount):
+                raise FeeDiffers(field="fee_minor")
+            await bank.require_payee(person_id)
+            return None
+        origin = await self._card_testing.check(person_id, address, now=now) if bank.takes_cards else None
+        await self._books.require_room(person_id, wanted.amount)
+        return origin
 
     def _require_bank(self) -> Bank:
         if self._bank is None:
@@ -202,14 +297,14 @@ class Operations:
         return _stored(await self._db.pool.fetchrow(SQL["operation_by_id"], operation_id))
 
     async def _record(
-        self, operation_id: UUID, kind: OperationKind, amount: Amount, *, person_id: PersonId, now: datetime
+        self, operation_id: UUID, wanted: Wanted, *, person_id: PersonId, origin: bytes | None, now: datetime
     ) -> StoredOperation | None:
         """Record a new operation and the promise to carry it on; None if somebody with the same key was faster."""
-        bank = self._require_bank()
+        bank, amount = self._require_bank(), wanted.amount
         async with self._db.transaction() as tx:
             row = await tx.fetchrow(
-                SQL["insert_operation"], operation_id, person_id, kind, amount.amount_minor, amount.currency, bank.name,
-                now, _lease_end(now),
+                SQL["insert_operation"], operation_id, person_id, wanted.kind, amount.amount_minor, amount.currency,
+                bank.name, now, _lease_end(now), wanted.through, wanted.method_id, wanted.fee_minor, origin,
             )  # fmt: skip
             return await self._promise(tx, _stored(row))
 
@@ -229,56 +324,62 @@ class Operations:
         """Take over an operation that nobody is at; None if there is nothing to take over."""
         return _stored(await self._db.pool.fetchrow(SQL["lease_operation"], operation_id, now, _lease_end(now)))
 
-    async def _advance(
-        self, leased: StoredOperation, bank: Bank, now: datetime
-    ) -> tuple[StoredOperation, Refused | None]:
-        """Take steps until the operation is over or has to wait; with the refusal if the wallet said no."""
+    async def _advance(self, leased: StoredOperation, bank: Bank, now: datetime) -> tuple[StoredOperation, Step]:
+        """Take steps until the operation is over or has to wait; with the last of them."""
         steps = Steps(books=self._books, bank=bank)
-        stored, refusal = leased, None
+        stored, made = leased, await self._made(leased.operation_id)
         try:
-            while not stored.is_over:
-                step = await steps.take(stored, now)
-                waits = step.state in {stored.state, OperationState.PENDING}
-                if step.state is not stored.state:
-                    stored, refusal = await self._move(stored, step.state, now), step.refusal
-                if waits:
+            while True:
+                step = await steps.take(stored, made, now)
+                stored = await self._move(stored, step, now)
+                if step.made is not None:
+                    made[step.made.step] = step.made.object_id
+                if stored.is_over or not step.goes_on:
                     break
         except Refused:  # the ledger was too busy: that step hasn't happened, so the next may try at once
             await self._release(stored)
             raise
         await self._release(stored)
-        return stored, refusal
+        return stored, step
 
-    async def _move(self, stored: StoredOperation, state: OperationState, now: datetime) -> StoredOperation:
-        row = await self._db.pool.fetchrow(
-            SQL["move_operation"], stored.operation_id, stored.attempt, stored.state, state, now
-        )
-        if (moved := _stored(row)) is None:
-            raise LeaseLost(stored.operation_id)
+    async def _made(self, operation_id: UUID) -> dict[str, str]:
+        return {
+            row["step"]: row["object_id"]
+            for row in await self._db.pool.fetch(SQL["provider_objects_of"], operation_id)
+        }  # fmt: skip
+
+    async def _move(self, stored: StoredOperation, step: Step, now: datetime) -> StoredOperation:
+        """Write down what a step led to: where the operation stands, and what the provider made."""
+        async with self._db.transaction() as tx:
+            row = await tx.fetchrow(
+                SQL["move_operation"], stored.operation_id, stored.attempt, stored.state, step.state, now, step.reason,
+                step.go_to_url, step.expires_at, step.expected_by or stored.expected_by,
+            )  # fmt: skip
+            if (moved := _stored(row)) is None:
+                raise LeaseLost(stored.operation_id)
+            if step.made is not None:
+                await tx.execute(
+                    SQL["insert_provider_object"], stored.operation_id, step.made.step, step.made.object_id, now
+                )
         return moved
 
     async def _release(self, stored: StoredOperation) -> None:
         await self._db.pool.execute(SQL["release_operation"], stored.operation_id, stored.attempt)
 
 
-def shown(stored: StoredOperation) -> Operation:
-    """Return an operation as its owner sees it."""
-    return Operation(
-        operation_id=stored.operation_id,
-        kind=stored.kind,
-        amount=stored.amount,
-        state=stored.state,
-        sentence=SENTENCES[stored.kind, stored.state],
-        is_demo=stored.bank == DemoBank.name,
-        created_at=stored.created_at,
-        changed_at=stored.changed_at,
-    )
-
-
-def _answer(stored: StoredOperation) -> Operation:
-    if stored.state is OperationState.DECLINED:
+def _answer(stored: StoredOperation, *, client_secret: str = "") -> Operation:
+    if stored.state is OperationState.DECLINED and stored.reason is Reason.EXPIRED:
+        raise CheckoutExpired
+    if stored.state is OperationState.DECLINED and stored.reason is Reason.NONE:
         raise DeclinedByBank
-    return shown(stored)
+    return shown(stored, client_secret=client_secret)
+
+
+def _fee_minor(bank: Bank, amount: Amount) -> int:
+    fee_minor = bank.fee_minor(amount)
+    if fee_minor >= amount.amount_minor:
+        raise LimitExceeded("That is no more than the fee.", field="amount")
+    return fee_minor
 
 
 def _stored(row: Mapping[str, object] | None) -> StoredOperation | None:

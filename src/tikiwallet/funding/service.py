@@ -3,18 +3,20 @@
 import contextlib
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from datetime import datetime, timedelta
+from uuid import UUID
 
 import structlog
 
+from tikiwallet.funding.banks import choose_bank
 from tikiwallet.funding.books import Books
-from tikiwallet.funding.demo_bank import choose_bank
-from tikiwallet.funding.operations import JOB_NAME, SQL, Operations
+from tikiwallet.funding.operations import JOB_NAME, LOOK_JOB_NAME, Operations
+from tikiwallet.funding.queries import SQL
 from tikiwallet.funding.reconciliation import BankReconciliation, Entry, Provider, reconcile_bank
 from tikiwallet.identity.types import OutgoingCap, PersonId, StepUp
 from tikiwallet.ledger.types import Ledger
 from tikiwallet.platform.config import Settings
 from tikiwallet.platform.db import Database
-from tikiwallet.platform.jobs import Jobs
+from tikiwallet.platform.jobs import Handler, Jobs
 from tikiwallet.platform.money import Balance
 
 RECONCILE_JOB_NAME = "reconcile_bank"
@@ -100,10 +102,17 @@ class Funding:
         async def continue_operation(key: bytes) -> None:
             await self.operations.keep_promise(key, clock())
 
+        async def look_at_operation(key: bytes) -> None:
+            await self.operations.look_at(UUID(key.decode()), clock())
+
         async def reconcile(_: bytes) -> None:
             await self.reconcile_daily(clock())
 
-        handlers = {JOB_NAME: continue_operation, RECONCILE_JOB_NAME: reconcile}
+        handlers: dict[str, Handler] = {
+            JOB_NAME: continue_operation,
+            LOOK_JOB_NAME: look_at_operation,
+            RECONCILE_JOB_NAME: reconcile,
+        }
         if self.provider is not None:
             await self._promise_reconciliation(clock())
         async with self._jobs.worker(self._db.driver_pool, handlers):

@@ -12,7 +12,17 @@ from typing import TypeAlias
 import msgspec
 
 from tikiwallet.funding.books import Books, Place
-from tikiwallet.funding.types import Bank, BankAnswer, BankOrder, OperationKind, OperationState, StoredOperation
+from tikiwallet.funding.types import (
+    Bank,
+    BankAnswer,
+    BankOrder,
+    Decision,
+    Made,
+    OperationKind,
+    OperationState,
+    Reason,
+    StoredOperation,
+)
 from tikiwallet.ledger.types import PostOutcome
 from tikiwallet.platform.errors import Refused
 
@@ -24,9 +34,16 @@ class Step(msgspec.Struct, frozen=True):
 
     state: OperationState
     refusal: Refused | None = None
+    goes_on: bool = True  # whether the next step can be taken at once
+    made: Made | None = None
+    reason: Reason = Reason.NONE
+    go_to_url: str = ""
+    client_secret: str = ""
+    expires_at: datetime | None = None
+    expected_by: datetime | None = None
 
 
-TakeStep: TypeAlias = Callable[[StoredOperation, datetime], Awaitable[Step]]
+TakeStep: TypeAlias = Callable[[StoredOperation, Mapping[str, str], datetime], Awaitable[Step]]
 
 
 class Steps:
@@ -47,17 +64,15 @@ class Steps:
             (K.WITHDRAWAL, S.RETURNING): self._return,
         }
 
-    async def take(self, operation: StoredOperation, now: datetime) -> Step:
+    async def take(self, operation: StoredOperation, made: Mapping[str, str], now: datetime) -> Step:
         """Take the next step of an operation that isn't over. The state stays the same while the bank thinks."""
-        return await self._by_state[operation.kind, operation.state](operation, now)
+        return await self._by_state[operation.kind, operation.state](operation, made, now)
 
-    async def _collect(self, operation: StoredOperation, now: datetime) -> Step:
-        answer = await self._bank.collect(_order(operation), now=now)
-        return Step(
-            {BankAnswer.CONFIRMED: S.CONFIRMED, BankAnswer.DECLINED: S.DECLINED, BankAnswer.PENDING: S.PENDING}[answer]
-        )
+    async def _collect(self, operation: StoredOperation, made: Mapping[str, str], now: datetime) -> Step:
+        answer = await self._bank.collect(_order(operation, made), now=now)
+        return _said(operation, answer, confirmed=S.CONFIRMED, declined=S.DECLINED, pending=S.PENDING)
 
-    async def _credit(self, operation: StoredOperation, _: datetime) -> Step:
+    async def _credit(self, operation: StoredOperation, _made: Mapping[str, str], _: datetime) -> Step:
         await self._books.open_in_flight(operation)
         collected = await self._books.move(operation, of=Place.BANK, to=Place.IN_FLIGHT)
         assert collected.is_posted, (operation.operation_id, collected.outcome)
@@ -69,41 +84,70 @@ class Steps:
         assert returned.is_posted, (operation.operation_id, credited.outcome, returned.outcome)
         return Step(S.RETURNING)
 
-    async def _give_back(self, operation: StoredOperation, _: datetime) -> Step:
-        await self._bank.give_back(_order(operation))
-        return Step(S.RETURNED)
+    async def _give_back(self, operation: StoredOperation, made: Mapping[str, str], now: datetime) -> Step:
+        answer = await self._bank.give_back(_order(operation, made), now=now)
+        assert answer.decision is not Decision.DECLINED, operation.operation_id
+        return _said(operation, answer, confirmed=S.RETURNED, declined=S.RETURNING, pending=S.RETURNING)
 
-    async def _reserve(self, operation: StoredOperation, now: datetime) -> Step:
+    async def _reserve(self, operation: StoredOperation, _made: Mapping[str, str], now: datetime) -> Step:
         await self._books.open_in_flight(operation)
         reserved = await self._books.move(operation, of=Place.WALLET, to=Place.IN_FLIGHT)
         if reserved.is_posted:
             return Step(S.RESERVED)
         return Step(S.REFUSED, await self._books.refusal(operation, reserved.outcome, now=now))
 
-    async def _pay_out(self, operation: StoredOperation, now: datetime) -> Step:
-        answer = await self._bank.pay_out(_order(operation), now=now)
-        return Step(
-            {BankAnswer.CONFIRMED: S.CONFIRMED, BankAnswer.DECLINED: S.RETURNING, BankAnswer.PENDING: S.PENDING}[answer]
-        )
+    async def _pay_out(self, operation: StoredOperation, made: Mapping[str, str], now: datetime) -> Step:
+        answer = await self._bank.pay_out(_order(operation, made), now=now)
+        return _said(operation, answer, confirmed=S.CONFIRMED, declined=S.RETURNING, pending=S.PENDING)
 
-    async def _settle(self, operation: StoredOperation, _: datetime) -> Step:
-        settled = await self._books.move(operation, of=Place.IN_FLIGHT, to=Place.BANK)
-        assert settled.is_posted, (operation.operation_id, settled.outcome)
+    async def _settle(self, operation: StoredOperation, _made: Mapping[str, str], _: datetime) -> Step:
+        await self._books.pay_out(operation)
         return Step(S.SETTLED)
 
-    async def _return(self, operation: StoredOperation, _: datetime) -> Step:
+    async def _return(self, operation: StoredOperation, _made: Mapping[str, str], _: datetime) -> Step:
         returned = await self._books.move(operation, of=Place.IN_FLIGHT, to=Place.WALLET)
         if returned.is_posted:
-            return Step(S.DECLINED)
+            return Step(S.DECLINED, reason=operation.reason)
         # The wallet filled up meanwhile: the money waits until there is room, and past the last try a person looks.
         assert returned.outcome in {PostOutcome.LIMIT_EXCEEDED, PostOutcome.ACCOUNT_CLOSED}, returned.outcome
-        return Step(S.RETURNING)
+        return Step(S.RETURNING, goes_on=False, reason=operation.reason)
 
 
-def _order(operation: StoredOperation) -> BankOrder:
+def _order(operation: StoredOperation, made: Mapping[str, str]) -> BankOrder:
     return BankOrder(
         operation_id=operation.operation_id,
         person_id=operation.person_id,
-        amount=operation.amount,
+        amount=operation.arriving,
         created_at=operation.created_at,
+        through=operation.through,
+        method_id=operation.method_id,
+        is_cancelled=operation.is_cancelled,
+        made=made,
+    )
+
+
+def _said(
+    operation: StoredOperation,
+    answer: BankAnswer,
+    *,
+    confirmed: OperationState,
+    declined: OperationState,
+    pending: OperationState,
+) -> Step:
+    """Return what an answer of the bank leads to."""
+    states = {
+        Decision.CONFIRMED: confirmed,
+        Decision.DECLINED: declined,
+        Decision.PENDING: pending,
+        Decision.GO_ON: operation.state,
+    }
+    return Step(
+        states[answer.decision],
+        goes_on=answer.decision is not Decision.PENDING,
+        made=answer.made,
+        reason=answer.reason,
+        go_to_url=answer.go_to_url,
+        client_secret=answer.client_secret,
+        expires_at=answer.expires_at,
+        expected_by=answer.expected_by,
     )

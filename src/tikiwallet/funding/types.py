@@ -3,15 +3,18 @@
 `Bank` is the port: a real provider becomes one file beside `demo_bank.py`, and nothing else changes.
 """
 
+from collections.abc import Mapping
 from datetime import datetime
 from enum import StrEnum
-from typing import ClassVar, Protocol
+from types import MappingProxyType
+from typing import Annotated, ClassVar, Protocol
 from uuid import UUID
 
 import msgspec
 
 from tikiwallet.identity.types import PersonId
-from tikiwallet.platform.money import Amount
+from tikiwallet.platform.errors import Kind, Refused
+from tikiwallet.platform.money import AMOUNT_MINOR_MAX, Amount
 
 
 class OperationKind(StrEnum):
@@ -38,12 +41,48 @@ class OperationState(StrEnum):
 OVER = frozenset({OperationState.REFUSED, OperationState.SETTLED, OperationState.DECLINED, OperationState.RETURNED})
 
 
-class BankAnswer(StrEnum):
+class Decision(StrEnum):
     """What the bank says about an order."""
 
     CONFIRMED = "confirmed"
     DECLINED = "declined"
     PENDING = "pending"
+    GO_ON = "go_on"  # it took one step of several, named in `made`: write that down, and ask again at once
+
+
+class Reason(StrEnum):
+    """Why an operation was declined, where it wasn't the bank that said no."""
+
+    NONE = ""
+    EXPIRED = "expired"  # nobody paid before the page closed
+    CANCELLED = "cancelled"  # the person took it back
+
+
+class Through(StrEnum):
+    """How a person gives the bank what it needs for a top-up."""
+
+    PAGE = "page"  # a page of the provider's, to which the person goes and from which they come back
+    NATIVE = "native"  # the provider's own code in an app, which is given a secret
+    SAVED = "saved"  # a card that the person saved before
+
+
+class Made(msgspec.Struct, frozen=True):
+    """Something that the provider made for an operation: the one of each step that there may be."""
+
+    step: str
+    object_id: str
+
+
+class BankAnswer(msgspec.Struct, frozen=True, kw_only=True):
+    """What the bank says, and what the person has to do or may expect."""
+
+    decision: Decision
+    made: Made | None = None
+    go_to_url: str = ""  # where the person has to go before anything else can happen
+    client_secret: str = ""  # what the provider's own code in an app needs; never kept
+    expires_at: datetime | None = None  # when that is over
+    expected_by: datetime | None = None  # when the money will be there, by what the bank says
+    reason: Reason = Reason.NONE
 
 
 class BankOrder(msgspec.Struct, frozen=True, kw_only=True):
@@ -51,36 +90,74 @@ class BankOrder(msgspec.Struct, frozen=True, kw_only=True):
 
     operation_id: UUID
     person_id: PersonId
-    amount: Amount
+    amount: Amount  # of a withdrawal: what is to arrive
     created_at: datetime
+    through: Through = Through.PAGE
+    method_id: str = ""  # the saved card
+    is_cancelled: bool = False  # the person wants it undone, if that can be
+    made: Mapping[str, str] = MappingProxyType({})  # what the provider made so far: its id by step
 
 
 class Bank(Protocol):
     """A way to move money between people's bank accounts and the operator's.
 
     Every call is safe to repeat: the first with an operation id starts the order, later ones ask how it stands. An
-    answer other than `PENDING` is final. Any exception means "unknown": the caller asks again.
+    answer of `CONFIRMED` or `DECLINED` is final. Any exception means "unknown": the caller asks again. Each call
+    changes at most one thing at the provider, so that what a crash leaves behind is one step to repeat.
     """
 
     name: ClassVar[str]  # kept with each operation
+    is_demo: ClassVar[bool]
+    takes_cards: ClassVar[bool]  # so that a thief could try stolen numbers here
+
+    def fee_minor(self, amount: Amount) -> int:
+        """Return what the operator keeps of a withdrawal of this amount; less than the amount."""
+        ...
 
     async def collect(self, order: BankOrder, *, now: datetime) -> BankAnswer:
         """Take the amount from the person's bank account."""
+        ...
+
+    async def require_payee(self, person_id: PersonId) -> None:
+        """Refuse (`PayoutAccountMissing`) if it isn't known yet where this person's money would go."""
         ...
 
     async def pay_out(self, order: BankOrder, *, now: datetime) -> BankAnswer:
         """Pay the amount to the person's bank account."""
         ...
 
-    async def give_back(self, order: BankOrder) -> None:
-        """Give a collected amount back; returns when the bank has promised to."""
+    async def give_back(self, order: BankOrder, *, now: datetime) -> BankAnswer:
+        """Give a collected amount back: `CONFIRMED` when the bank says that it will arrive."""
         ...
 
 
-class OperationOrder(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Top up or withdraw this amount."""
+class PayoutAccountMissing(Refused):
+    """We don't know your bank account yet; add it first, then withdraw."""
+
+    code, kind = "payout_account_missing", Kind.CONFLICT
+
+
+class TopUpOrder(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Top up by this amount."""
 
     amount: Amount
+    through: Through = Through.PAGE
+    method_id: Annotated[str, msgspec.Meta(max_length=100)] = ""  # which saved card, for `saved`
+
+
+class WithdrawalOrder(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Withdraw this amount. `fee_minor` is the fee that the person was shown and agreed to."""
+
+    amount: Amount
+    fee_minor: Annotated[int, msgspec.Meta(ge=0, le=AMOUNT_MINOR_MAX)] = 0
+
+
+class Quote(msgspec.Struct, frozen=True, kw_only=True):
+    """What a withdrawal would cost and bring, before anybody confirms it."""
+
+    amount: Amount
+    fee_minor: int
+    arriving: Amount
 
 
 class Operation(msgspec.Struct, frozen=True, kw_only=True):
@@ -94,6 +171,13 @@ class Operation(msgspec.Struct, frozen=True, kw_only=True):
     is_demo: bool  # whether the bank is a toy: no real money moves
     created_at: datetime
     changed_at: datetime
+    reason: Reason = Reason.NONE
+    fee_minor: int = 0  # of a withdrawal: what of the amount doesn't arrive
+    go_to_url: str = ""  # where the person has to go now
+    client_secret: str = ""  # for the provider's code in an app; only in the answer to the order itself
+    expires_at: datetime | None = None  # when `go_to_url` is over
+    expected_by: datetime | None = None  # when the money will be there
+    can_be_cancelled: bool = False
 
 
 class StoredOperation(msgspec.Struct, frozen=True, kw_only=True):
@@ -110,6 +194,14 @@ class StoredOperation(msgspec.Struct, frozen=True, kw_only=True):
     changed_at: datetime
     attempt: int
     leased_until: datetime | None
+    through: Through
+    method_id: str
+    fee_minor: int
+    is_cancelled: bool
+    reason: Reason
+    go_to_url: str
+    expires_at: datetime | None
+    expected_by: datetime | None
 
     @property
     def amount(self) -> Amount:
@@ -117,6 +209,17 @@ class StoredOperation(msgspec.Struct, frozen=True, kw_only=True):
         return Amount(amount_minor=self.amount_minor, currency=self.currency)
 
     @property
+    def arriving(self) -> Amount:
+        """How much of it arrives."""
+        return Amount(amount_minor=self.amount_minor - self.fee_minor, currency=self.currency)
+
+    @property
     def is_over(self) -> bool:
         """Whether nothing will change any more by itself."""
         return self.state in OVER
+
+    @property
+    def waits_for_bank(self) -> bool:
+        """Whether it is the provider's turn, or the person's there: that may take days, and is no fault."""
+        is_returning = self.state is OperationState.RETURNING and self.kind is OperationKind.TOP_UP
+        return is_returning or self.state is OperationState.PENDING

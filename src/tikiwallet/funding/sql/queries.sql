@@ -3,8 +3,9 @@
 
 -- insert_operation --
 INSERT INTO funding.operation (
-    operation_id, person_id, kind, amount_minor, currency, bank, created_at, changed_at, leased_until
-) VALUES ($1, $2, $3, $4, $5, $6, $7, $7, $8)
+    operation_id, person_id, kind, amount_minor, currency, bank, created_at, changed_at, leased_until, through, method_id,
+    fee_minor, origin
+) VALUES ($1, $2, $3, $4, $5, $6, $7, $7, $8, $9, $10, $11, $12)
 ON CONFLICT (operation_id) DO NOTHING
 RETURNING *;
 
@@ -32,9 +33,34 @@ WHERE operation_id = $1 AND state = 'refused'
 RETURNING *;
 
 -- move_operation --
-UPDATE funding.operation SET state = $4, changed_at = $5
+-- What an answer says of page and dates replaces what an earlier one said; a step that stays where it is changes no date.
+UPDATE funding.operation SET
+    state = $4, changed_at = CASE WHEN state = $4 THEN changed_at ELSE $5 END, reason = $6, go_to_url = $7,
+    expires_at = $8, expected_by = $9
 WHERE operation_id = $1 AND attempt = $2 AND state = $3
 RETURNING *;
+
+-- insert_provider_object --
+INSERT INTO funding.provider_object (operation_id, step, object_id, made_at) VALUES ($1, $2, $3, $4);
+
+-- provider_objects_of --
+SELECT step, object_id FROM funding.provider_object WHERE operation_id = $1;
+
+-- cancel_operation --
+UPDATE funding.operation SET is_cancelled = true
+WHERE operation_id = $1 AND person_id = $2 AND kind = $3
+    AND state IN ('requested', 'reserved', 'pending')
+RETURNING *;
+
+-- tries_of --
+-- How often this person, and this address, tried to top up since $3 and was declined since $4.
+SELECT
+    count(*) FILTER (WHERE person_id = $1 AND created_at > $3) AS tries_of_person,
+    count(*) FILTER (WHERE origin = $2 AND created_at > $3) AS tries_of_origin,
+    count(*) FILTER (WHERE person_id = $1 AND state = 'declined' AND reason = '') AS declines_of_person,
+    count(*) FILTER (WHERE origin = $2 AND state = 'declined' AND reason = '') AS declines_of_origin
+FROM funding.operation
+WHERE (person_id = $1 OR origin = $2) AND kind = 'top_up' AND created_at > least($3::timestamptz, $4::timestamptz);
 
 -- release_operation --
 UPDATE funding.operation SET leased_until = NULL WHERE operation_id = $1 AND attempt = $2;
