@@ -139,7 +139,10 @@ async def sound_books(database_url: str) -> AsyncIterator[None]:
             "SELECT coalesce(sum(amount_minor), 0) FROM funding.operation "
             "WHERE kind = 'withdrawal' AND state IN ('reserved', 'pending', 'confirmed', 'returning')"
         )
-        assert in_flight == underway
+        frozen = await connection.fetchval(
+            "SELECT coalesce(sum(frozen_minor), 0) FROM funding.dispute WHERE state = 'open'"
+        )
+        assert in_flight == underway + frozen
         forgotten = await connection.fetchval(
             "SELECT count(*) FROM funding.operation WHERE state NOT IN ('refused', 'settled', 'declined', 'returned') "
             "AND NOT EXISTS (SELECT FROM funding_jobs.pgqueuer WHERE entrypoint = 'continue_operation' "

@@ -239,7 +239,7 @@ def close_due_command() -> None:
 @commands.group("jobs", invoke_without_command=True)
 @click.pass_context
 def jobs_command(context: click.Context) -> None:
-    """List what is stuck: jobs that failed too often, and closes that fail. Exit code 1 if there is anything."""
+    """List what waits for you: jobs that failed too often, closes that fail, disputes. Exit code 1 if there is any."""
     if context.invoked_subcommand is not None:
         return
 
@@ -248,6 +248,7 @@ def jobs_command(context: click.Context) -> None:
             f"{name}/{job.job_id}  {job.name} {job.key}, parked {job.parked_at:%Y-%m-%d %H:%M}: {job.error}"
             for name, job in await parts.parked_jobs()
         ]
+        lines += await parts.funding.disputes_in_words()
         return lines + [
             f"close of voucher {item.voucher_id}, failed {item.failure_count} times since "
             f"{item.first_failed_at:%Y-%m-%d %H:%M}, tried again each minute: {item.error}"

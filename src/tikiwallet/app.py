@@ -19,6 +19,7 @@ from tikiwallet.console.service import Console
 from tikiwallet.console.stuck import Stuck
 from tikiwallet.funding import http as funding_http
 from tikiwallet.funding.service import Funding
+from tikiwallet.funding.stripe import http as stripe_http
 from tikiwallet.funding.underway import OperationsUnderway
 from tikiwallet.identity import http as identity_http
 from tikiwallet.identity import http_proofs, http_recovery, http_sessions, http_sign_in, http_texts
@@ -94,6 +95,7 @@ class Parts:
         self.funding = Funding(
             self.databases["funding"], settings, ledger=self.ledger, prepare_wallet=self.payments.wallets.prepare,
             step_up=self.identity.step_up, outgoing=self.identity.outgoing, owed=self.owed_to_people,
+            address_key=self.throttle.key,
         )  # fmt: skip
         self.offline = Offline(self.databases["offline"], settings, ledger=self.ledger, directory=self.identity.people)
         self.console = self._make_console()
@@ -194,7 +196,7 @@ class Parts:
 
 CONTEXT_ROUTES = (
     identity_http, http_proofs, http_recovery, http_sessions, http_sign_in, http_texts, payments_http, funding_http,
-    offline_http, console_http, console_http_money, console_http_pages, console_http_sign_in,
+    stripe_http, offline_http, console_http, console_http_money, console_http_pages, console_http_sign_in,
 )  # fmt: skip
 
 

@@ -8,6 +8,7 @@ from litestar.handlers import HTTPRouteHandler
 from litestar.params import FromPath
 
 from tikiwallet.funding.card_testing import TooManyTopUps
+from tikiwallet.funding.disputes import DisputeOwed
 from tikiwallet.funding.operations import (
     CheckoutExpired,
     DeclinedByBank,
@@ -19,6 +20,7 @@ from tikiwallet.funding.operations import (
 )
 from tikiwallet.funding.service import Funding
 from tikiwallet.funding.types import (
+    FundingAbout,
     Operation,
     OperationKind,
     PayoutAccountMissing,
@@ -63,7 +65,9 @@ async def post_top_up(request: AnyRequest) -> Response[bytes]:
 @route(
     "POST", "/v1/withdrawals", summary="Move money from my wallet to my bank", tag="funding", body=WithdrawalOrder,
     answer=Operation, status=201, idempotent=True,
-    refusals=(InsufficientFunds, OutgoingCapped, StepUpRequired, *REFUSALS, PayoutAccountMissing, FeeDiffers),
+    refusals=(
+        InsufficientFunds, OutgoingCapped, StepUpRequired, *REFUSALS, PayoutAccountMissing, FeeDiffers, DisputeOwed,
+    ),
     example=WithdrawalOrder(amount=FIFTY),
 )  # fmt: skip
 async def post_withdrawal(request: AnyRequest) -> Response[bytes]:
@@ -118,6 +122,12 @@ async def cancel_withdrawal(request: AnyRequest, operation_id: FromPath[UUID]) -
     return await _cancel(request, OperationKind.WITHDRAWAL, operation_id)
 
 
+@route("GET", "/v1/funding", summary="How does money come in and go out here?", tag="funding", answer=FundingAbout)
+async def get_about(request: AnyRequest) -> Response[bytes]:
+    """Answer which provider there is, and what it can do."""
+    return http.respond(_funding(request).about)
+
+
 async def _start(request: AnyRequest, order: TopUpOrder | WithdrawalOrder) -> Response[bytes]:
     caller = http.caller(request)
     if isinstance(order, TopUpOrder):
@@ -163,4 +173,5 @@ def routes() -> list[HTTPRouteHandler]:
     """Return the routes; they find the context in `app.state.funding`."""
     return [
         post_top_up, post_withdrawal, post_quote, get_top_up, get_withdrawal, cancel_top_up, cancel_withdrawal,
+        get_about,
     ]  # fmt: skip

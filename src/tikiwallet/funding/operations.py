@@ -10,14 +10,16 @@ and must not be acted upon while another process may be getting a "yes".
 """
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import datetime, timedelta
+from typing import TypeAlias
 from uuid import UUID, uuid5
 
 import msgspec
 
 from tikiwallet.funding.books import Books
 from tikiwallet.funding.card_testing import CardTesting
+from tikiwallet.funding.disputes import COLLECT_JOB_NAME
 from tikiwallet.funding.queries import SQL
 from tikiwallet.funding.sentences import shown
 from tikiwallet.funding.steps import Step, Steps
@@ -29,15 +31,15 @@ from tikiwallet.funding.types import (
     Quote,
     Reason,
     StoredOperation,
-    Through,
     TopUpOrder,
     WithdrawalOrder,
 )
+from tikiwallet.funding.wanted import Wanted
 from tikiwallet.identity.types import GuardedAct, Obstacle, ObstacleKind, OutgoingCap, PersonId, StepUp
 from tikiwallet.ledger.types import LimitExceeded
 from tikiwallet.platform.db import COMMAND_TIMEOUT_SECONDS, Connection, Database
 from tikiwallet.platform.errors import Kind, Refused
-from tikiwallet.platform.http import Caller, IdempotencyKeyReused, RequestInvalid
+from tikiwallet.platform.http import Caller, IdempotencyKeyReused
 from tikiwallet.platform.jobs import Jobs, NotYet
 from tikiwallet.platform.money import Amount, Balance, exponent, format_decimal, require_offered
 
@@ -49,7 +51,6 @@ LEASE_SECONDS = 4 * COMMAND_TIMEOUT_SECONDS  # far longer than any one call last
 WAIT_STEP_SECONDS = 0.05
 WAIT_STEPS_MAX = 100
 OPERATION_UNITS_MAX = 10_000  # of one operation, in whole units of the currency
-
 
 EXPORTED_MAX = 100_000  # a person who has more gets the newest of them
 
@@ -96,36 +97,11 @@ class FeeDiffers(Refused):
     code, kind = "fee_differs", Kind.CONFLICT
 
 
+RequireNothingOwed: TypeAlias = Callable[[PersonId, datetime], Awaitable[None]]
+
+
 class LeaseLost(Exception):
     """Another process took the operation over; what this one did is repeated or already true."""
-
-
-class Wanted(msgspec.Struct, frozen=True, kw_only=True):
-    """What somebody orders; the same under the same key, or refused."""
-
-    kind: OperationKind
-    amount: Amount
-    fee_minor: int = 0
-    through: Through = Through.PAGE
-    method_id: str = ""
-
-    @classmethod
-    def of(cls, order: TopUpOrder | WithdrawalOrder) -> "Wanted":
-        """Read an order."""
-        if isinstance(order, WithdrawalOrder):
-            return cls(kind=OperationKind.WITHDRAWAL, amount=order.amount, fee_minor=order.fee_minor)
-        if (order.through is Through.SAVED) != bool(order.method_id):
-            raise RequestInvalid("A saved card is named, and only a saved card.", field="method_id")
-        return cls(
-            kind=OperationKind.TOP_UP, amount=order.amount, through=order.through, method_id=order.method_id
-        )  # fmt: skip
-
-    def is_wanted_by(self, stored: StoredOperation) -> bool:
-        """Whether the operation that stands under the same key is this one."""
-        return self == Wanted(
-            kind=stored.kind, amount=stored.amount, fee_minor=stored.fee_minor, through=stored.through,
-            method_id=stored.method_id,
-        )  # fmt: skip
 
 
 class Operations:
@@ -142,6 +118,7 @@ class Operations:
         step_up: StepUp,
         outgoing: OutgoingCap,
         card_testing: CardTesting | None = None,
+        require_nothing_owed: RequireNothingOwed | None = None,
     ) -> None:
         self._db = db
         self._outgoing = outgoing
@@ -151,6 +128,7 @@ class Operations:
         self._bank = bank
         self._currencies = tuple(currencies)
         self._card_testing = card_testing or CardTesting(db)
+        self._require_nothing_owed = require_nothing_owed
 
     async def start(
         self, order: TopUpOrder | WithdrawalOrder, *, caller: Caller, key: str, now: datetime, address: str = ""
@@ -282,8 +260,13 @@ class Operations:
         if wanted.kind is OperationKind.WITHDRAWAL:
             if wanted.fee_minor != _fee_minor(bank, wanted.amount):
                 raise FeeDiffers(field="fee_minor")
+            if self._require_nothing_owed is not None:
+                await self._require_nothing_owed(person_id, now)
             await bank.require_payee(person_id)
             return None
+        if wanted.amount.amount_minor < (least_minor := bank.top_up_min_minor()):
+            least = format_decimal(least_minor, wanted.amount.currency)
+            raise LimitExceeded(f"At least {least} {wanted.amount.currency} at once.", field="amount")
         origin = await self._card_testing.check(person_id, address, now=now) if bank.takes_cards else None
         await self._books.require_room(person_id, wanted.amount)
         return origin
@@ -361,6 +344,9 @@ class Operations:
                 await tx.execute(
                     SQL["insert_provider_object"], stored.operation_id, step.made.step, step.made.object_id, now
                 )
+            is_filled = moved.kind is OperationKind.TOP_UP and moved.state is OperationState.SETTLED
+            if is_filled and await tx.fetch(SQL["disputes_owed_by"], moved.person_id):
+                await self._jobs.enqueue(tx, COLLECT_JOB_NAME, key=f"{moved.person_id}:{moved.operation_id}")
         return moved
 
     async def _release(self, stored: StoredOperation) -> None:

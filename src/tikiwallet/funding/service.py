@@ -7,11 +7,13 @@ from uuid import UUID
 
 import structlog
 
-from tikiwallet.funding.banks import choose_bank
+from tikiwallet.funding.banks import choose_demo_bank, choose_stripe
 from tikiwallet.funding.books import Books
+from tikiwallet.funding.card_testing import CardTesting
 from tikiwallet.funding.operations import JOB_NAME, LOOK_JOB_NAME, Operations
 from tikiwallet.funding.queries import SQL
 from tikiwallet.funding.reconciliation import BankReconciliation, Entry, Provider, reconcile_bank
+from tikiwallet.funding.types import Bank, FundingAbout
 from tikiwallet.identity.types import OutgoingCap, PersonId, StepUp
 from tikiwallet.ledger.types import Ledger
 from tikiwallet.platform.config import Settings
@@ -27,7 +29,7 @@ log = structlog.get_logger()
 
 
 class Funding:
-    """Top-ups and withdrawals. Raises `ConfigError` if the settings name the demo bank in production."""
+    """Top-ups and withdrawals, and Stripe. Raises `ConfigError` if the settings name the demo bank in production."""
 
     def __init__(
         self,
@@ -39,6 +41,7 @@ class Funding:
         step_up: StepUp,
         owed: Callable[[], Awaitable[list[Balance]]],
         outgoing: OutgoingCap,
+        address_key: bytes = b"",
     ) -> None:
         self._db = db
         self._jobs = Jobs("funding")
@@ -47,14 +50,21 @@ class Funding:
         self.provider: Provider | None = None  # the demo bank has nothing to tell
         self._currencies = settings.currencies
         self._books = Books(ledger, prepare_wallet=prepare_wallet)
+        self.stripe = choose_stripe(settings, db)
+        bank: Bank | None = choose_demo_bank(settings) if self.stripe is None else self.stripe.bank
         self.operations = Operations(
-            db,
-            jobs=self._jobs,
-            books=self._books,
-            bank=choose_bank(settings),
-            currencies=settings.currencies,
-            step_up=step_up,
-            outgoing=outgoing,
+            db, jobs=self._jobs, books=self._books, bank=bank, currencies=settings.currencies,
+            step_up=step_up, outgoing=outgoing, card_testing=CardTesting(db, key=address_key),
+            require_nothing_owed=None if self.stripe is None else self.stripe.require_nothing_owed,
+        )  # fmt: skip
+        if self.stripe is not None:
+            self.stripe.listen(self.operations, jobs=self._jobs, ledger=ledger)
+        self.about = FundingAbout(
+            provider="" if bank is None else bank.name,
+            is_demo=bank is not None and bank.is_demo,
+            has_cards=bank is not None and bank.takes_cards,
+            publishable_key=settings.stripe_publishable_key,
+            top_up_min_minor=1 if bank is None else bank.top_up_min_minor(),
         )
 
     async def reconcile_bank(
@@ -75,9 +85,9 @@ class Funding:
     async def _promise_reconciliation(self, now: datetime) -> None:
         """Promise to reconcile tomorrow morning (UTC), once however many processes promise it."""
         due = (now + timedelta(days=1)).replace(hour=RECONCILE_HOUR, minute=0, second=0, microsecond=0)
-        async with self._db.transaction() as tx:
-            seconds = int((due - now).total_seconds())
-            await self._jobs.enqueue(tx, RECONCILE_JOB_NAME, key=f"{due:%Y-%m-%d}", after_seconds=seconds)
+        seconds = int((due - now).total_seconds())
+        async with self._db.pool.acquire() as connection:  # alone: it goes with no other fact
+            await self._jobs.enqueue(connection, RECONCILE_JOB_NAME, key=f"{due:%Y-%m-%d}", after_seconds=seconds)
 
     async def reconcile_daily(self, now: datetime) -> None:
         """Compare the last weeks and say in the log what is wrong; the operator's alerts hang on that line."""
@@ -95,9 +105,12 @@ class Funding:
         """Open the accounts that stand for the world outside. Repeatable."""
         await self._books.open_bank_accounts(self._currencies)
 
-    @contextlib.asynccontextmanager
-    async def worker(self, clock: Callable[[], datetime]) -> AsyncIterator[None]:
-        """Keep the promises of funding for as long as the context lasts."""
+    async def disputes_in_words(self) -> list[str]:
+        """Return a line for each dispute that waits for an answer or in which something is owed, for the operator."""
+        return [] if self.stripe is None else await self.stripe.disputes.in_words()
+
+    def handlers(self, clock: Callable[[], datetime]) -> dict[str, Handler]:
+        """Return what keeps each kind of promise; each is repeatable."""
 
         async def continue_operation(key: bytes) -> None:
             await self.operations.keep_promise(key, clock())
@@ -108,12 +121,19 @@ class Funding:
         async def reconcile(_: bytes) -> None:
             await self.reconcile_daily(clock())
 
-        handlers: dict[str, Handler] = {
+        found: dict[str, Handler] = {
             JOB_NAME: continue_operation,
             LOOK_JOB_NAME: look_at_operation,
             RECONCILE_JOB_NAME: reconcile,
         }
+        return found if self.stripe is None else found | self.stripe.handlers(clock)
+
+    @contextlib.asynccontextmanager
+    async def worker(self, clock: Callable[[], datetime]) -> AsyncIterator[None]:
+        """Keep the promises of funding for as long as the context lasts."""
+        if self.stripe is not None:
+            await self.stripe.events.poll_again(clock())
         if self.provider is not None:
             await self._promise_reconciliation(clock())
-        async with self._jobs.worker(self._db.driver_pool, handlers):
+        async with self._jobs.worker(self._db.driver_pool, self.handlers(clock)):
             yield

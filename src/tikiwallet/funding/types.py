@@ -111,7 +111,11 @@ class Bank(Protocol):
     takes_cards: ClassVar[bool]  # so that a thief could try stolen numbers here
 
     def fee_minor(self, amount: Amount) -> int:
-        """Return what the operator keeps of a withdrawal of this amount; less than the amount."""
+        """Return what the operator keeps of a withdrawal of this amount."""
+        ...
+
+    def top_up_min_minor(self) -> int:
+        """Return the least that can be taken at once."""
         ...
 
     async def collect(self, order: BankOrder, *, now: datetime) -> BankAnswer:
@@ -135,6 +139,73 @@ class PayoutAccountMissing(Refused):
     """We don't know your bank account yet; add it first, then withdraw."""
 
     code, kind = "payout_account_missing", Kind.CONFLICT
+
+
+class WebhookInvalid(Refused):
+    """This isn't signed by the provider, or it is too old."""
+
+    code, kind = "webhook_invalid", Kind.INVALID
+
+
+class SavedCardUnknown(Refused):
+    """There is no such saved card of yours."""
+
+    code, kind = "saved_card_unknown", Kind.MISSING
+
+
+class PayoutAccountState(StrEnum):
+    """Whether somebody can be paid."""
+
+    WANTED = "wanted"  # the provider doesn't know yet where to pay
+    CHECKED = "checked"  # the provider looks at what it was told
+    READY = "ready"
+    CLOSED = "closed"  # the provider won't pay there any more
+
+
+class PayoutAccount(msgspec.Struct, frozen=True, kw_only=True):
+    """Whether I can be paid, and the page on which to tell the provider where."""
+
+    state: PayoutAccountState
+    go_to_url: str = ""
+
+
+class SavedCard(msgspec.Struct, frozen=True, kw_only=True):
+    """A card that the provider keeps for a person."""
+
+    method_id: str
+    brand: str
+    last_digits: str
+    expires_month: int
+    expires_year: int
+
+
+class SavedCards(msgspec.Struct, frozen=True, kw_only=True):
+    """All of them."""
+
+    cards: list[SavedCard]
+
+
+class SavingCard(msgspec.Struct, frozen=True, kw_only=True):
+    """Where a card is saved: a page to go to, or a secret for the provider's code in an app."""
+
+    go_to_url: str = ""
+    client_secret: str = ""
+
+
+class SavingOrder(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Save a card, on a page or natively."""
+
+    through: Through = Through.PAGE
+
+
+class FundingAbout(msgspec.Struct, frozen=True, kw_only=True):
+    """How money comes in and goes out here."""
+
+    provider: str  # empty: it doesn't
+    is_demo: bool
+    has_cards: bool  # cards can be saved, and money comes in by a page
+    publishable_key: str  # for the provider's code in an app
+    top_up_min_minor: int  # of the first currency's minor units
 
 
 class TopUpOrder(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

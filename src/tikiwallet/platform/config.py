@@ -28,6 +28,9 @@ LOG_LEVELS = ("debug", "info", "warning", "error")
 ORIGIN = re.compile(r"https://[a-z0-9]([a-z0-9.-]*[a-z0-9])?(:[0-9]{1,5})?|http://localhost(:[0-9]{1,5})?")
 TWILIO_ACCOUNT_SID = re.compile(r"AC[0-9a-f]{32}")
 TWILIO_AUTH_TOKEN = re.compile(r"[0-9a-f]{32}")
+URLS_OF_OTHERS = {"database_url", "redis_url"}  # as everybody calls them
+BPS = 10_000  # a whole in hundredths of a percent
+COUNTRY = re.compile(r"[A-Z]{2}")
 CODE_KEY = re.compile(r"([0-9a-f]{64})?")
 
 
@@ -57,7 +60,16 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     twilio_sender: str = ""  # a number of yours (E.164), a name, or a messaging service (MG...)
     twilio_callback_url: str = ""  # https://wallet.example, where Twilio reaches us; empty: no reports of delivery
     twilio_api_url: str = "https://api.twilio.com"
-    bank: str = ""  # "demo", "none"; empty: the demo bank in demo mode, none in production
+    public_url: str = "http://127.0.0.1:8000"  # where people reach the wallet: who pays elsewhere comes back here
+    bank: str = ""  # "demo", "stripe" or "none"; empty: Stripe with a key, else the demo bank, in production none
+    stripe_api_key: str = ""  # the secret key
+    stripe_publishable_key: str = ""  # what Stripe's own code in an app needs
+    stripe_webhook_secrets: tuple[str, ...] = ()  # of the webhook; while one is replaced, both
+    stripe_api_url: str = ""  # empty: Stripe; else a stand-in for it
+    stripe_country: str = "SG"  # ISO 3166 alpha-2: where the people are whom Stripe pays
+    top_up_min_minor: int = 2_00  # by a card; the provider has a minimum of its own
+    withdrawal_fee_minor: int = 0  # by a provider, of each
+    withdrawal_fee_bps: int = 0  # and of the amount, in hundredths of a percent
     phone_countries: tuple[str, ...] = ()  # ISO 3166 alpha-2; empty: any
     phone_country: str = ""  # ISO 3166 alpha-2: how a number without + is read; empty: it is refused
     code_key: str = ""  # 64 hex digits, the key of one-time code hashes; empty: kept in `data_dir`
@@ -96,6 +108,13 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         """Whether real money is at stake: demo adapters are refused."""
         return self.mode == "production"
 
+    @property
+    def bank_name(self) -> str:
+        """How money comes in and goes out: "demo", "stripe" or "none"."""
+        if self.bank:
+            return self.bank
+        return "stripe" if self.stripe_api_key else "none" if self.is_production else "demo"
+
 
 def read_settings(environ: Mapping[str, str] | None = None) -> Settings:
     """Read the settings from `environ` (default: the process environment).
@@ -105,7 +124,7 @@ def read_settings(environ: Mapping[str, str] | None = None) -> Settings:
     env = os.environ if environ is None else environ
     values: dict[str, object] = {}
     for name, kind in Settings.__annotations__.items():
-        variable = name.upper() if name in {"database_url", "redis_url"} else f"TIKIWALLET_{name.upper()}"
+        variable = name.upper() if name in URLS_OF_OTHERS else f"TIKIWALLET_{name.upper()}"
         if (text := env.get(variable)) is not None:
             values[name] = _parse(variable, text, kind)
     settings = msgspec.convert(values, Settings)
@@ -154,8 +173,10 @@ def _check_words(settings: Settings) -> None:
         raise ConfigError(f"TIKIWALLET_MODE must be demo or production, not {settings.mode!r}.")
     if settings.sms_sender not in {"console", "file", "twilio"}:
         raise ConfigError(f"TIKIWALLET_SMS_SENDER must be console, file or twilio, not {settings.sms_sender!r}.")
-    if settings.bank not in {"", "demo", "none"}:
-        raise ConfigError(f"TIKIWALLET_BANK must be demo or none, not {settings.bank!r}.")
+    if settings.bank not in {"", "demo", "stripe", "none"}:
+        raise ConfigError(f"TIKIWALLET_BANK must be demo, stripe or none, not {settings.bank!r}.")
+    if settings.bank_name == "stripe":
+        _check_stripe(settings)
     if settings.log_level not in LOG_LEVELS:
         raise ConfigError(f"TIKIWALLET_LOG_LEVEL must be debug, info, warning or error, not {settings.log_level!r}.")
     if not settings.currencies:
@@ -169,6 +190,25 @@ def _check_words(settings: Settings) -> None:
             ) from error
     if not CODE_KEY.fullmatch(settings.code_key):
         raise ConfigError("TIKIWALLET_CODE_KEY must be 64 lower-case hex digits.")
+
+
+def _check_stripe(settings: Settings) -> None:
+    if not settings.stripe_api_key or not settings.stripe_webhook_secrets:
+        raise ConfigError("Stripe needs TIKIWALLET_STRIPE_API_KEY and TIKIWALLET_STRIPE_WEBHOOK_SECRETS.")
+    if settings.is_production and settings.stripe_api_url:
+        raise ConfigError("TIKIWALLET_STRIPE_API_URL is for a stand-in, whose money doesn't exist; not in production.")
+    if settings.is_production and not settings.stripe_api_key.startswith(("sk_live_", "rk_live_")):
+        raise ConfigError(
+            "TIKIWALLET_STRIPE_API_KEY is a test key, whose money doesn't exist; production needs a live one."
+        )
+    if settings.is_production and not settings.public_url.startswith("https://"):
+        raise ConfigError("TIKIWALLET_PUBLIC_URL must begin with https:// in production.")
+    if not COUNTRY.fullmatch(settings.stripe_country):
+        raise ConfigError("TIKIWALLET_STRIPE_COUNTRY must be two capital letters, as SG.")
+    if settings.top_up_min_minor < 1 or settings.withdrawal_fee_bps >= BPS:
+        raise ConfigError(
+            f"TIKIWALLET_TOP_UP_MIN_MINOR must be at least 1 and TIKIWALLET_WITHDRAWAL_FEE_BPS below {BPS}."
+        )
 
 
 def _check_network(settings: Settings) -> None:

@@ -53,7 +53,7 @@ class Throttle:
     """The counts. `key` is the same in all processes that count together, in `table` if there is no Redis."""
 
     def __init__(self, settings: Settings, *, key: bytes, table: Counts | None = None) -> None:
-        self._key = key
+        self.key = key
         self._orders = Limit("orders", settings.orders_per_person_max, ORDERS_WINDOW_SECONDS)
         self._seen: dict[str, tuple[int, Counter[str | UUID]]] = {}
         self._shared: Counts | None = None  # a lone process counts in its memory
@@ -70,7 +70,7 @@ class Throttle:
 
     async def count(self, limit: Limit, who: str, *, now: datetime) -> None:
         """Count one try of `who`. Refusal: `TooManyRequests`."""
-        hashed = hashlib.blake2b(who.encode(), key=self._key, digest_size=16, person=b"throttle").hexdigest()
+        hashed = hashlib.blake2b(who.encode(), key=self.key, digest_size=16, person=b"throttle").hexdigest()
         window = int(now.timestamp()) // limit.window_seconds
         count = self._count_here(limit, hashed, window)
         # Who is past the limit here is refused anyhow: a table is spared the writes of a flood; Redis may forget.

@@ -78,3 +78,89 @@ ORDER BY created_at, operation_id LIMIT $2;
 SELECT * FROM funding.operation
 WHERE state NOT IN ('refused', 'settled', 'declined', 'returned')
 ORDER BY changed_at, operation_id LIMIT $1;
+
+-- customer_of --
+SELECT customer_id FROM funding.customer WHERE person_id = $1;
+
+-- insert_customer --
+INSERT INTO funding.customer (person_id, customer_id) VALUES ($1, $2)
+ON CONFLICT (person_id) DO NOTHING;
+
+-- payout_account_of --
+SELECT account_id, state FROM funding.payout_account WHERE person_id = $1;
+
+-- insert_payout_account --
+INSERT INTO funding.payout_account (person_id, account_id) VALUES ($1, $2)
+ON CONFLICT (person_id) DO NOTHING;
+
+-- set_payout_account_state --
+UPDATE funding.payout_account SET state = $2, changed_at = now() WHERE account_id = $1 AND state <> $2;
+
+-- payout_account_is_known --
+SELECT EXISTS (SELECT FROM funding.payout_account WHERE account_id = $1);
+
+-- operation_of_object --
+SELECT operation_id FROM funding.provider_object WHERE object_id = $1;
+
+-- insert_provider_event --
+INSERT INTO funding.provider_event (event_id, kind, payload, made_at, received_at) VALUES ($1, $2, $3, $4, $5)
+ON CONFLICT (event_id) DO NOTHING
+RETURNING true;
+
+-- provider_event_by_id --
+SELECT payload, processed_at FROM funding.provider_event WHERE event_id = $1;
+
+-- mark_provider_event_processed --
+UPDATE funding.provider_event SET processed_at = $2 WHERE event_id = $1 AND processed_at IS NULL;
+
+-- newest_provider_event --
+SELECT max(made_at) FROM funding.provider_event;
+
+-- insert_dispute --
+INSERT INTO funding.dispute (
+    dispute_id, operation_id, person_id, amount_minor, currency, reason, due_by, opened_at, changed_at
+) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)
+ON CONFLICT (dispute_id) DO NOTHING
+RETURNING true;
+
+-- lease_dispute --
+UPDATE funding.dispute SET leased_until = $3
+WHERE dispute_id = $1 AND (leased_until IS NULL OR leased_until <= $2)
+RETURNING *;
+
+-- release_dispute --
+UPDATE funding.dispute SET leased_until = NULL WHERE dispute_id = $1;
+
+-- dispute_by_id --
+SELECT * FROM funding.dispute WHERE dispute_id = $1;
+
+-- count_dispute_takings --
+SELECT count(*)::integer FROM funding.dispute_taking WHERE dispute_id = $1;
+
+-- insert_dispute_taking --
+INSERT INTO funding.dispute_taking (dispute_id, number, transfer_id, amount_minor) VALUES ($1, $2, $3, $4)
+ON CONFLICT (dispute_id, number) DO NOTHING
+RETURNING true;
+
+-- add_to_dispute --
+UPDATE funding.dispute SET frozen_minor = frozen_minor + $2, repaid_minor = repaid_minor + $3, changed_at = $4
+WHERE dispute_id = $1
+RETURNING *;
+
+-- close_dispute --
+UPDATE funding.dispute SET state = $2, changed_at = $3 WHERE dispute_id = $1 AND state = 'open' RETURNING *;
+
+-- disputes_of_person --
+SELECT * FROM funding.dispute WHERE person_id = $1 ORDER BY opened_at DESC, dispute_id LIMIT $2;
+
+-- disputes_owed_by --
+-- What was spent before it could be frozen, and isn't back.
+SELECT dispute_id FROM funding.dispute
+WHERE person_id = $1 AND state <> 'won' AND frozen_minor + repaid_minor < amount_minor
+ORDER BY dispute_id;
+
+-- disputes_to_look_at --
+-- The operator's list: what waits for the bank, and what is owed.
+SELECT * FROM funding.dispute
+WHERE state = 'open' OR (state = 'lost' AND frozen_minor + repaid_minor < amount_minor)
+ORDER BY due_by NULLS LAST, opened_at LIMIT $1;

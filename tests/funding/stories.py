@@ -1,0 +1,192 @@
+"""What people do with Stripe, as stories that can be interrupted anywhere and told on: the rows of the fault table.
+
+Each story prepares a person with a process that lives, then takes its steps with one that may die. A step that was
+interrupted is taken again, as a person does who got no answer; everything in it is safe to repeat.
+"""
+
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any, TypeAlias
+
+from crashes import open_ledger
+from funding.stripe_wallet import Process, StripeWallet
+from tikiwallet.funding.types import OperationKind, OperationState
+from tikiwallet.ledger.types import Limits
+from tikiwallet.stripe_standin.errors import StripeError
+
+Step: TypeAlias = Callable[[StripeWallet, Process], Awaitable[Any]]
+
+VISA, DECLINED, SECURE = "4242424242424242", "4000000000000002", "4000002760003184"
+BANK, CLOSED_BANK = "000123456", "000111111113"
+
+
+@dataclass(frozen=True)
+class Story:
+    """What is done, and how it ends."""
+
+    steps: Sequence[Step]
+    balance_minor: int
+    state: OperationState
+    before: Sequence[Step] = field(default=())
+    refunds: int = 0
+
+
+def top_up(amount_minor: int = 20_00, **more: Any) -> Step:
+    async def step(wallet: StripeWallet, process: Process) -> None:
+        await answered(process.top_up(amount_minor, **more))
+
+    return step
+
+
+async def answered(call: Awaitable[Any]) -> Any:
+    """A refusal is an answer too: the story goes on."""
+    from tikiwallet.platform.errors import Refused
+
+    try:
+        return await call
+    except Refused as refused:
+        return refused
+
+
+def pay(kind: str, card: str = VISA) -> Step:
+    async def step(wallet: StripeWallet, process: Process) -> None:
+        thing = wallet.newest(kind)
+        if thing["status"] in {"open", "requires_payment_method"} and not thing.get("last_payment_error"):
+            wallet.control("pay", id=thing["id"], card=card)
+
+    return step
+
+
+async def authenticate(wallet: StripeWallet, process: Process) -> None:
+    intent = wallet.newest("payment_intent")
+    if intent["status"] == "requires_action":
+        wallet.control("authenticate", id=intent["id"])
+
+
+async def news(wallet: StripeWallet, process: Process) -> None:
+    """Webhooks come, and the promises of this moment are kept."""
+    for _ in range(3):
+        await process.hear()
+        await process.work()
+
+
+def later(**distance: float) -> Step:
+    async def step(wallet: StripeWallet, process: Process) -> None:
+        wallet.move(**distance)
+        wallet.standin.tick()
+
+    return step
+
+
+def cancel(kind: OperationKind) -> Step:
+    async def step(wallet: StripeWallet, process: Process) -> None:
+        operation_id = await wallet.owner.fetchval(
+            "SELECT operation_id FROM funding.operation WHERE person_id = $1 AND kind = $2", wallet.person_id, kind
+        )
+        operations = process.funding.operations
+        await answered(operations.cancel(kind, operation_id, person_id=wallet.person_id, now=wallet.now))
+
+    return step
+
+
+async def save_card(wallet: StripeWallet, process: Process) -> None:
+    await process.funding.stripe.customers.save_natively(wallet.person_id)
+    wallet.control("pay", id=wallet.newest("setup_intent")["id"], card=SECURE)
+    wallet.control("authenticate", id=wallet.newest("setup_intent")["id"])
+
+
+async def top_up_saved(wallet: StripeWallet, process: Process) -> None:
+    (card,) = await process.funding.stripe.customers.cards(wallet.person_id)
+    await answered(process.top_up(20_00, through="saved", method_id=card.method_id))
+
+
+async def fill_up(wallet: StripeWallet, process: Process) -> None:
+    """Meanwhile the wallet can't take any more."""
+    async with open_ledger(wallet.database_url) as ledger:
+        await ledger.set_limits(wallet.wallet_id, Limits(balance_max_minor=10_00))
+
+
+def spend(amount_minor: int) -> Step:
+    """The person pays somebody."""
+
+    async def step(wallet: StripeWallet, process: Process) -> None:
+        from uuid import uuid4
+
+        from tikiwallet.ledger.types import AccountKind, Transfer, TransferId, TransferKind, derive_account_id
+
+        friend = derive_account_id(uuid4(), AccountKind.WALLET, "SGD")
+        async with open_ledger(wallet.database_url) as ledger:
+            await ledger.open_account(friend, kind=AccountKind.WALLET, currency="SGD", limits=Limits())
+            transfer = Transfer(
+                transfer_id=TransferId(uuid4()), debit_account_id=wallet.wallet_id, credit_account_id=friend,
+                amount_minor=amount_minor, currency="SGD", kind=TransferKind.PAYMENT,
+            )  # fmt: skip
+            assert (await ledger.post(transfer)).is_posted
+
+    return step
+
+
+def account(bank_number: str = BANK) -> Step:
+    async def step(wallet: StripeWallet, process: Process) -> None:
+        await process.funding.stripe.accounts.open(wallet.person_id)
+        wallet.control("onboard", id=wallet.newest("account")["id"], bank_number=bank_number)
+
+    return step
+
+
+async def fund(wallet: StripeWallet, process: Process) -> None:
+    """The operator has money at Stripe that can be paid out at once."""
+    wallet.control("fund", amount=100_00, currency="sgd")
+    wallet.move(days=10)
+    wallet.standin.tick()
+
+
+async def withdraw(wallet: StripeWallet, process: Process) -> None:
+    await answered(process.withdraw(10_00, key="w"))
+
+
+async def dispute(wallet: StripeWallet, process: Process) -> None:
+    charge = wallet.newest("charge")
+    if not charge["disputed"]:
+        wallet.control("dispute", id=charge["id"])
+
+
+def decide(*, is_won: bool) -> Step:
+    async def step(wallet: StripeWallet, process: Process) -> None:
+        try:
+            wallet.control("close-dispute", id=wallet.newest("dispute")["id"], is_won=is_won)
+        except (StripeError, AssertionError):
+            assert wallet.newest("dispute")["status"] in {"won", "lost"}
+
+    return step
+
+
+T, W, S = OperationKind.TOP_UP, OperationKind.WITHDRAWAL, OperationState
+HAS_TWENTY = (top_up(), pay("checkout.session"), news, fund)
+
+STORIES: dict[str, Story] = {
+    "pays on the page": Story([top_up(), pay("checkout.session"), news], 20_00, S.SETTLED),
+    "cancels the page": Story([top_up(), cancel(T), news], 0, S.DECLINED),
+    "lets the page close": Story([top_up(), later(hours=2), news], 0, S.DECLINED),
+    "saves a card and pays with it": Story(
+        [save_card, top_up_saved, authenticate, news], 20_00, S.SETTLED
+    ),
+    "is declined in an app": Story(
+        [top_up(through="native"), pay("payment_intent", DECLINED), news], 0, S.DECLINED
+    ),
+    "pays into a full wallet": Story(
+        [top_up(), fill_up, pay("checkout.session"), news], 0, S.RETURNED, refunds=1
+    ),
+    "withdraws": Story(
+        [account(), withdraw, news, later(hours=2), news, later(days=3), news], 10_00, S.SETTLED, HAS_TWENTY
+    ),
+    "cancels a withdrawal": Story([withdraw, cancel(W), news], 20_00, S.DECLINED, [*HAS_TWENTY, account()]),
+    "withdraws to a closed bank account": Story(
+        [withdraw, later(hours=2), news, later(days=3), news], 20_00, S.DECLINED, [*HAS_TWENTY, account(CLOSED_BANK)]
+    ),
+    "loses a dispute over what was partly spent": Story(
+        [dispute, news, decide(is_won=False), news, top_up(5_00, key="2"), pay("checkout.session"), news],
+        0, S.SETTLED, [*HAS_TWENTY, spend(7_00)],
+    ),
+    "wins a dispute": Story([dispute, news, decide(is_won=True), news], 20_00, S.SETTLED, HAS_TWENTY),
+}  # fmt: skip

@@ -1,0 +1,226 @@
+"""What people and thieves meet at the routes when the bank is Stripe: pages, cards, links, and stable refusals."""
+
+import contextlib
+import json
+from collections.abc import AsyncIterator
+from typing import Any
+
+import msgspec
+import pytest
+
+from funding.stripe_wallet import SECRET, STRIPE_SETTINGS, patched_client
+from stripe_standin.client import BASE, Transport
+from tikiwallet.platform.config import ConfigError, read_settings
+from tikiwallet.stripe_standin.app import App
+from tikiwallet.stripe_standin.control import control
+from tikiwallet.stripe_standin.events import signature
+from tikiwallet.stripe_standin.standin import StandIn
+from world import World, body_of, money, open_world, refusal
+
+pytestmark = pytest.mark.usefixtures("sound_books")
+VISA, SECURE, DECLINED = "4242424242424242", "4000002760003184", "4000000000000002"
+
+
+class StripeWorld:
+    """The wallet over HTTP, and Stripe."""
+
+    def __init__(self, world: World, standin: StandIn) -> None:
+        self.world = world
+        self.standin = standin
+
+    def control(self, command: str, **said: Any) -> Any:
+        status, answer = control(self.standin, f"/_control/{command}", msgspec.json.encode(said))
+        assert status in {200, 402}, answer
+        return json.loads(answer)
+
+    def newest(self, kind: str) -> Any:
+        return next(iter(self.standin.store.all(kind, owner=None)))
+
+    async def hear(self) -> None:
+        """Webhooks come and are looked at, until there is nothing new."""
+
+        async def take(payload: bytes, headers: dict[str, str]) -> int:
+            return (await self.world.http.post("/v1/webhooks/stripe", content=payload, headers=headers)).status_code
+
+        events = self.world.app.state.funding.stripe.events
+        while await self.standin.deliver(take):
+            for event in list(self.standin.store.all("event", owner=None)):
+                await events.process(event["id"].encode(), self.world.clock.now)
+
+
+@pytest.fixture
+async def at_stripe(database_url: str, data_dir: Any) -> AsyncIterator[StripeWorld]:
+    async with open_stripe_world(database_url, data_dir) as opened:
+        yield opened
+
+
+@contextlib.asynccontextmanager
+async def open_stripe_world(database_url: str, data_dir: Any) -> AsyncIterator[StripeWorld]:
+    worlds: list[World] = []
+    standin = StandIn(run="test", clock=lambda: worlds[0].clock.now, base_url=BASE, secrets=[SECRET])
+    with patched_client(Transport(App(standin))):
+        async with open_world(database_url, data_dir, jobs=False, **STRIPE_SETTINGS) as world:
+            worlds.append(world)
+            yield StripeWorld(world, standin)
+
+
+async def test_a_page_is_paid_and_a_withdrawal_arrives(at_stripe: StripeWorld) -> None:
+    world = at_stripe.world
+    (alice,) = await world.people("alice")
+    about = body_of(await alice.get("/v1/funding"), 200)
+    assert (about["provider"], about["has_cards"], about["is_demo"]) == ("stripe", True, False)
+    ordered = body_of(await alice.top_up("50.00", key="k"), 201)
+    assert ordered["go_to_url"].startswith(f"{BASE}/pay/cs_test")
+    assert body_of(await alice.top_up("50.00", key="k"), 201)["state"] == "pending"  # coming back credits nothing
+    at_stripe.control("pay", id=at_stripe.newest("checkout.session")["id"], card=DECLINED)
+    await at_stripe.hear()
+    assert await alice.balance() == "0.00"  # the page says so, and another card can be tried there
+    at_stripe.control("pay", id=at_stripe.newest("checkout.session")["id"], card=VISA)
+    await at_stripe.hear()
+    assert await alice.balance() == "50.00"
+
+    order = {"amount": money("20.00"), "fee_minor": 25}
+    assert refusal(await alice.post("/v1/withdrawals", order)) == (409, "payout_account_missing")
+    assert body_of(await alice.get("/v1/payout-account"), 200) == {"state": "wanted", "go_to_url": ""}
+    assert body_of(await alice.post("/v1/payout-account"), 201)["go_to_url"].startswith(BASE)
+    assert refusal(await alice.post("/v1/withdrawals", order)) == (409, "payout_account_missing")
+    at_stripe.control("onboard", id=at_stripe.newest("account")["id"], bank_number="000123456")
+    at_stripe.control("fund", amount=100_00, currency="sgd")
+    world.clock.move(days=8)
+    alice = await world.sign_in_again(alice)
+    quote = body_of(await alice.post("/v1/withdrawals/quote", {"amount": money("20.00")}), 200)
+    assert (quote["fee_minor"], quote["arriving"]) == (25, money("19.75"))
+    withdrawal = body_of(await alice.post("/v1/withdrawals", order, key="w"), 201)
+    assert (withdrawal["state"], withdrawal["can_be_cancelled"]) == ("pending", True)
+    assert withdrawal["sentence"].startswith("The money is set aside; it arrives at your bank by ")
+    world.clock.move(days=3)
+    alice = await world.sign_in_again(alice)
+    assert body_of(await alice.post("/v1/withdrawals", order, key="w"), 201)["state"] == "settled"
+    assert await alice.balance() == "30.00"
+
+
+async def test_a_saved_card_pays_with_3d_secure_and_is_forgotten(at_stripe: StripeWorld) -> None:
+    (alice, bob) = await at_stripe.world.people("alice", "bob")
+    assert body_of(await alice.get("/v1/saved-cards"), 200) == {"cards": []}
+    assert refusal(await alice.post("/v1/saved-cards", {"through": "saved"})) == (400, "request_invalid")
+    assert body_of(await alice.post("/v1/saved-cards", {}), 201)["go_to_url"].startswith(BASE)
+    assert body_of(await alice.post("/v1/saved-cards", {"through": "native"}), 201)["client_secret"]
+    at_stripe.control("pay", id=at_stripe.newest("setup_intent")["id"], card=SECURE)
+    at_stripe.control("authenticate", id=at_stripe.newest("setup_intent")["id"])
+    (card,) = body_of(await alice.get("/v1/saved-cards"), 200)["cards"]
+    assert (card["brand"], card["last_digits"]) == ("visa", "3184")
+    order = {"amount": money("20.00"), "through": "saved", "method_id": card["method_id"]}
+    assert refusal(await bob.post("/v1/top-ups", order)) == (422, "declined_by_bank")  # somebody else's card
+    ordered = body_of(await alice.post("/v1/top-ups", order, key="k"), 201)
+    assert ordered["go_to_url"].startswith(f"{BASE}/3ds/")
+    at_stripe.control("authenticate", id=at_stripe.newest("payment_intent")["id"])
+    await at_stripe.hear()
+    assert await alice.balance() == "20.00"
+    address = f"/v1/saved-cards/{card['method_id']}"
+    assert refusal(await bob.delete(address)) == (404, "saved_card_unknown")
+    assert (await alice.delete(address)).status_code == 204
+    assert refusal(await alice.delete(address)) == (404, "saved_card_unknown")
+    assert body_of(await alice.get("/v1/saved-cards"), 200) == {"cards": []}
+
+
+async def test_a_disputed_top_up_is_frozen_shown_and_what_was_spent_is_owed(at_stripe: StripeWorld) -> None:
+    alice, bob = await at_stripe.world.people("alice", "bob")
+    body_of(await alice.top_up("50.00"), 201)
+    at_stripe.control("pay", id=at_stripe.newest("checkout.session")["id"], card=VISA)
+    await at_stripe.hear()
+    body_of(await alice.pay(bob, "20.00"), 201)
+    at_stripe.control("dispute", id=at_stripe.newest("charge")["id"])
+    await at_stripe.hear()
+    assert await alice.balance() == "0.00"
+    (shown,) = body_of(await alice.get("/v1/disputes"), 200)["disputes"]
+    assert (shown["state"], shown["frozen_minor"], shown["owed_minor"]) == ("open", 30_00, 20_00)
+    (line,) = await at_stripe.world.app.state.funding.disputes_in_words()
+    assert "(fraudulent)" in line
+    assert "open: 50.00 SGD, of which 20.00 are owed, answer by" in line
+    withdrawal = await alice.post("/v1/withdrawals", {"amount": money("1.00"), "fee_minor": 25})
+    assert refusal(withdrawal) == (403, "dispute_owed")
+    body_of(await bob.pay(alice, "5.00"), 201)
+    withdrawal = await alice.post("/v1/withdrawals", {"amount": money("1.00"), "fee_minor": 25})
+    assert refusal(withdrawal) == (403, "dispute_owed")
+    (shown,) = body_of(await alice.get("/v1/disputes"), 200)["disputes"]
+    assert (shown["frozen_minor"], shown["owed_minor"]) == (35_00, 15_00)
+    at_stripe.control("close-dispute", id=at_stripe.newest("dispute")["id"], is_won=True)
+    await at_stripe.hear()
+    (shown,) = body_of(await alice.get("/v1/disputes"), 200)["disputes"]
+    assert (shown["state"], shown["owed_minor"]) == ("won", 0)
+    assert await alice.balance() == "35.00"
+    assert body_of(await bob.get("/v1/disputes"), 200) == {"disputes": []}
+
+
+async def test_bad_input_moves_nothing(at_stripe: StripeWorld) -> None:
+    world = at_stripe.world
+    (alice,) = await world.people("alice")
+    for amount, code in (
+        (money("1.99"), "limit_exceeded"), (money("10000.01"), "limit_exceeded"),
+        (money("5.00", "EUR"), "currency_not_offered"),
+    ):  # fmt: skip
+        assert refusal(await alice.post("/v1/top-ups", {"amount": amount})) == (422, code)
+    body_of(await alice.top_up("5.00", key="slow"), 201)
+    world.clock.move(hours=1, seconds=1)
+    alice = await world.sign_in_again(alice)
+    assert refusal(await alice.top_up("5.00", key="slow")) == (422, "checkout_expired")
+
+    event = json.dumps(at_stripe.newest("event") | {"id": "evt_1", "type": "something.new"}).encode()
+    now = int(world.clock.now.timestamp())
+    for header in (
+        "", "t=,v1=", "t=x,v1=00", "v1=00", f"t={now}", f"t={now},v1=00", f"t={now},t={now},v1=00",
+        "t=99999999999,v1=00",
+        signature(event, secrets=["whsec_other"], at=now), signature(event, secrets=[SECRET], at=now - 301),
+        signature(event, secrets=[SECRET], at=now + 301), signature(event + b" ", secrets=[SECRET], at=now),
+    ):  # fmt: skip
+        answer = await world.http.post("/v1/webhooks/stripe", content=event, headers={"stripe-signature": header})
+        assert refusal(answer) == (400, "webhook_invalid"), header
+    for payload in (b"{}", b"\xff", b'{"id": 1}'):
+        header = signature(payload, secrets=[SECRET], at=now)
+        answer = await world.http.post("/v1/webhooks/stripe", content=payload, headers={"stripe-signature": header})
+        assert refusal(answer) == (400, "webhook_invalid")
+    # While a secret is replaced, either signs; what comes twice is kept once, and what is unknown moves nothing.
+    for secrets in ([SECRET], ["whsec_other", SECRET]):
+        header = signature(event, secrets=secrets, at=now)
+        answer = await world.http.post("/v1/webhooks/stripe", content=event, headers={"stripe-signature": header})
+        assert answer.status_code == 204
+    await world.app.state.funding.stripe.events.process(b"evt_1", world.clock.now)
+    await world.app.state.funding.stripe.events.process(b"evt_1", world.clock.now)
+
+    body_of(await alice.post("/v1/payout-account"), 201)
+    account = at_stripe.newest("account")["id"]
+    at_stripe.control("onboard", id=account, bank_number="000123456")
+    at_stripe.control("close-account", id=account)
+    await at_stripe.hear()
+    assert body_of(await alice.post("/v1/payout-account"), 201) == {"state": "closed", "go_to_url": ""}
+    withdrawal = await alice.post("/v1/withdrawals", {"amount": money("1.00"), "fee_minor": 25})
+    assert refusal(withdrawal) == (409, "payout_account_missing")
+    assert await alice.balance() == "0.00"
+    assert list(at_stripe.standin.store.all("charge")) == []
+
+
+async def test_without_stripe_its_routes_say_so(world: World) -> None:
+    (alice,) = await world.people("alice")
+    assert body_of(await alice.get("/v1/funding"), 200)["provider"] == "demo"
+    assert refusal(await alice.get("/v1/saved-cards")) == (503, "funding_unavailable")
+    assert refusal(await world.http.post("/v1/webhooks/stripe", content=b"{}")) == (503, "funding_unavailable")
+    assert body_of(await alice.get("/v1/disputes"), 200) == {"disputes": []}
+
+
+def test_stripe_is_chosen_by_its_key_and_never_half() -> None:
+    keys = {"TIKIWALLET_STRIPE_API_KEY": "sk_test_1", "TIKIWALLET_STRIPE_WEBHOOK_SECRETS": "whsec_1, whsec_2"}
+    settings = read_settings(keys)
+    assert (settings.bank_name, settings.stripe_webhook_secrets) == ("stripe", ("whsec_1", "whsec_2"))
+    live = {**keys, "TIKIWALLET_STRIPE_API_KEY": "sk_live_1", "TIKIWALLET_MODE": "production",
+            "TIKIWALLET_SMS_SENDER": "file", "TIKIWALLET_PUBLIC_URL": "https://wallet.example"}  # fmt: skip
+    assert read_settings(live).bank_name == "stripe"
+    for wrong, sentence in (
+        ({"TIKIWALLET_BANK": "stripe"}, "Stripe needs TIKIWALLET_STRIPE_API_KEY"),
+        ({**live, "TIKIWALLET_STRIPE_API_KEY": "sk_test_1"}, "is a test key"),
+        ({**live, "TIKIWALLET_STRIPE_API_URL": "http://127.0.0.1:1"}, "is for a stand-in"),
+        ({**live, "TIKIWALLET_PUBLIC_URL": "http://wallet.example"}, "must begin with https"),
+        ({**keys, "TIKIWALLET_STRIPE_COUNTRY": "sg"}, "must be two capital letters"),
+        ({**keys, "TIKIWALLET_WITHDRAWAL_FEE_BPS": "10000"}, "TIKIWALLET_WITHDRAWAL_FEE_BPS below 10000"),
+    ):
+        with pytest.raises(ConfigError, match=sentence):
+            read_settings(wrong)
