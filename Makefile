@@ -1,6 +1,6 @@
 # make run    set everything up and serve the wallet       make test   everything that CI runs
 # make demo   three people pay each other with no network  make check  format, lint, types, arrow, tidy
-.PHONY: help run demo sim load mutants fuzz semgrep bench bench-quick timing bench-web screenshots lighthouse webkit check fix test setup setup-dev web schema codes lock clean
+.PHONY: help run demo sim load mutants fuzz faults semgrep bench bench-quick timing bench-web screenshots lighthouse webkit check fix test setup setup-dev web schema codes lock clean
 .DEFAULT_GOAL := help
 PYTHON ?= python3
 VENV := .venv
@@ -129,6 +129,10 @@ test: check semgrep
 	@$(BIN)/python -m pytest $(MONEY) $(addprefix --ignore=,$(MANY)) $(SHARED) $(COVERED)
 	@$(BIN)/python -m pytest $(MANY) $(SLOW) $(OTHERS) $(addprefix --ignore=,$(CHECKED)) $(SHARED)
 	@$(BIN)/python -m pytest tests/browser $(SHARED)
+
+# Every point at which a process may die and every way in which Stripe may fail, and not one of each name.
+faults: setup-dev
+	@ALL_FAULTS=1 $(BIN)/python -m pytest tests/funding/test_stripe_faults.py
 
 schema: setup-dev
 	@REWRITE_SCHEMA=1 $(BIN)/python -m pytest tests/tidy/test_schema.py

@@ -8,11 +8,14 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
+import msgspec
+
 from crashes import open_ledger
-from funding.stripe_wallet import Process, StripeWallet
+from funding.stripe_wallet import SECRET, Process, StripeWallet
 from tikiwallet.funding.types import OperationKind, OperationState
 from tikiwallet.ledger.types import Limits
 from tikiwallet.stripe_standin.errors import StripeError
+from tikiwallet.stripe_standin.events import signature
 
 Step: TypeAlias = Callable[[StripeWallet, Process], Awaitable[Any]]
 
@@ -145,6 +148,15 @@ async def withdraw(wallet: StripeWallet, process: Process) -> None:
     await answered(process.withdraw(10_00, key="w"))
 
 
+async def lie(wallet: StripeWallet, process: Process) -> None:
+    """A webhook, well signed, says of a payout what isn't so (yet)."""
+    payout = wallet.newest("payout")
+    event = {"id": f"evt_{payout['id']}", "type": "payout.paid", "created": payout["created"]}
+    payload = msgspec.json.encode({**event, "data": {"object": {**payout, "status": "paid"}}})
+    header = signature(payload, secrets=[SECRET], at=int(wallet.now.timestamp()))
+    await process.funding.stripe.events.receive(payload, header, now=wallet.now)
+
+
 async def dispute(wallet: StripeWallet, process: Process) -> None:
     charge = wallet.newest("charge")
     if not charge["disputed"]:
@@ -180,6 +192,7 @@ STORIES: dict[str, Story] = {
     "withdraws": Story(
         [account(), withdraw, news, later(hours=2), news, later(days=3), news], 10_00, S.SETTLED, HAS_TWENTY
     ),
+    "hears of a payout what is not so": Story([withdraw, lie, news], 10_00, S.PENDING, [*HAS_TWENTY, account()]),
     "cancels a withdrawal": Story([withdraw, cancel(W), news], 20_00, S.DECLINED, [*HAS_TWENTY, account()]),
     "withdraws to a closed bank account": Story(
         [withdraw, later(hours=2), news, later(days=3), news], 20_00, S.DECLINED, [*HAS_TWENTY, account(CLOSED_BANK)]

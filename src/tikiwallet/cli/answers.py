@@ -129,6 +129,15 @@ class Operation(msgspec.Struct, frozen=True, kw_only=True):
     sentence: str
     is_demo: bool
     changed_at: datetime
+    go_to_url: str = ""
+
+
+class Quote(msgspec.Struct, frozen=True, kw_only=True):
+    """What a withdrawal costs and brings."""
+
+    amount: Amount
+    fee_minor: int
+    arriving: Amount
 
 
 class OpeningSaid(msgspec.Struct, frozen=True, kw_only=True):

@@ -42,22 +42,28 @@ def balance(run: Run) -> None:
 @click.pass_obj
 def topup(run: Run, amount: str) -> None:
     """Bring AMOUNT from your bank into the wallet."""
-    _move(run, "/v1/top-ups", amount)
+    with run.online() as me:
+        with run.screen().waiting("Asking the bank"):
+            operation = online.top_up(me, read_amount(amount, online.learn_currency(me)))
+        run.screen().show(operation, show_online.operation)
 
 
 @tiki.command(context_settings=AMOUNTS)
 @click.argument("amount")
+@YES
 @click.pass_obj
-def withdraw(run: Run, amount: str) -> None:
-    """Take AMOUNT out of the wallet to your bank."""
-    _move(run, "/v1/withdrawals", amount)
-
-
-def _move(run: Run, path: str, amount: str) -> None:
+def withdraw(run: Run, amount: str, yes: bool) -> None:
+    """Take AMOUNT out of the wallet to your bank. A fee is shown and asked about first."""
     with run.online() as me:
         with run.screen().waiting("Asking the bank"):
             wanted = read_amount(amount, online.learn_currency(me))
-            operation = run.proven(me, lambda: online.move(me, path, wanted))
+            quote = online.quote(me, wanted)
+        if quote.fee_minor:
+            fee = show.money(quote.fee_minor, wanted.currency)
+            arriving = show.money(quote.arriving.amount_minor, wanted.currency)
+            run.confirm(f"The fee is {fee}, so that {arriving} arrive. Withdraw?", yes=yes)
+        with run.screen().waiting("Asking the bank"):
+            operation = run.proven(me, lambda: online.withdraw(me, wanted, fee_minor=quote.fee_minor))
         run.screen().show(operation, show_online.operation)
 
 

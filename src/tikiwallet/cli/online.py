@@ -16,6 +16,7 @@ from tikiwallet.cli.answers import (
     Operation,
     Person,
     PublicPerson,
+    Quote,
     Receipt,
     RecoveryCodesMade,
     RegistrationStarted,
@@ -180,9 +181,19 @@ def history(online: Online, *, limit: int, cursor: str) -> HistoryPage:
     return online.get("/v1/history", HistoryPage, limit=str(limit), **query)
 
 
-def move(online: Online, path: str, amount: Amount) -> Operation:
-    """Top up ("/v1/top-ups") or withdraw ("/v1/withdrawals"). Problems: those of `Online.moving_money`."""
-    return online.moving_money(path, Operation, body={"amount": amount})
+def top_up(online: Online, amount: Amount) -> Operation:
+    """Bring money in. Problems: those of `Online.moving_money`."""
+    return online.moving_money("/v1/top-ups", Operation, body={"amount": amount})
+
+
+def quote(online: Online, amount: Amount) -> Quote:
+    """Return what a withdrawal would cost. Problems: those of `Server.call`."""
+    return online.post("/v1/withdrawals/quote", Quote, body={"amount": amount})
+
+
+def withdraw(online: Online, amount: Amount, *, fee_minor: int) -> Operation:
+    """Take money out, for a fee that was agreed to. Problems: those of `Online.moving_money`."""
+    return online.moving_money("/v1/withdrawals", Operation, body={"amount": amount, "fee_minor": fee_minor})
 
 
 def prove(online: Online, *, password: str) -> None:

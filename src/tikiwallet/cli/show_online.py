@@ -51,7 +51,8 @@ def operation(console: Console, item: Operation) -> None:
     if item.state == "settled":
         done(console, f"{amount}: {item.sentence}", *demo)
         return
-    waiting(console, f"{amount}: {item.sentence}", *demo)
+    link = (f"Go here: {item.go_to_url}",) if item.go_to_url else ()
+    waiting(console, f"{amount}: {item.sentence}", *link, *demo)
 
 
 def money_request(console: Console, item: MoneyRequest) -> None:
