@@ -50,9 +50,10 @@ export function Button({ onPress, children, kind = "plain", icon, disabled = fal
 
 /**
  * A form whose button is the main action; Enter sends it too. Shows what went wrong beneath its fields.
- * @param {{ onSend: () => Promise<unknown>, label: string, children?: Children, isReady?: boolean }} props
+ * @param {{ onSend: () => Promise<unknown>, label: string, children?: Children, isReady?: boolean,
+ *   tone?: string }} props
  */
-export function Form({ onSend, label, children, isReady = true }) {
+export function Form({ onSend, label, children, isReady = true, tone = "main" }) {
   const failure = useSignal(/** @type {unknown} */ (null));
   const isBusy = useSignal(false);
   const send = async (/** @type {Event} */ event) => {
@@ -71,7 +72,8 @@ export function Form({ onSend, label, children, isReady = true }) {
   return html`<form class="form" onSubmit=${send} novalidate>
     ${children}
     <${Failure} error=${failure.value} />
-    <button class="button main" disabled=${!isReady || isBusy.value} aria-busy=${isBusy.value}>${label}</button>
+    <button class=${`button ${tone}`} disabled=${!isReady || isBusy.value} aria-busy=${isBusy.value}
+      >${label}</button>
   </form>`;
 }
 

@@ -36,7 +36,7 @@ export function Operation({ id }) {
       <a class=${`button ${item.go_to_url ? "plain" : "main"}`} href="#/home">${t("done")}</a>`}>
     <section class=${`verdict ${word}`} data-state=${item.state} role="status">
       <${Icon} name=${{ final: "check", refused: "cross", risk: "clock" }[word]} />
-      <h2>${t(item.reason ? `operation.${item.reason}` : `operation.${item.state}`)}</h2>
+      <h2>${t(`operation.${item.reason || (item.go_to_url ? "requested" : item.state)}`)}</h2>
       <p class="verdict-amount"><${Money} minor=${item.amount.amount_minor} /></p>
       <p class="verdict-why">${why(item)}</p>
     </section>
@@ -53,7 +53,7 @@ export function Operation({ id }) {
       html`<dt>${t("operation.expected_by")}</dt><dd>${formatTime(secondsOf(item.expected_by))}</dd>`}
     </dl></section>
     ${item.can_be_cancelled &&
-    html`<div data-name="cancel"><${Form} onSend=${cancel} label=${t("operation.cancel")} /></div>`}
+    html`<div data-name="cancel"><${Form} onSend=${cancel} tone="plain" label=${t("operation.cancel")} /></div>`}
   <//>`;
 }
 

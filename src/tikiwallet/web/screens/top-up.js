@@ -121,11 +121,11 @@ function PayoutAccount({ state }) {
 }
 
 /** @param {Stored} item */
-function operationRow({ kind, state, amount, created_at, operation_id }) {
+function operationRow({ kind, state, reason, amount, created_at, operation_id }) {
   const isDone = state === "settled";
   return {
     icon: isDone ? "check" : OVER.includes(state) ? "cross" : "clock",
-    title: t(`operation.${state}`),
+    title: t(`operation.${reason || state}`),
     detail: formatTime(secondsOf(created_at)),
     minor: kind === "top_up" ? amount.amount_minor : -amount.amount_minor,
     tone: isDone ? "" : OVER.includes(state) ? "bad" : "warn",
