@@ -163,6 +163,11 @@ async def dispute(wallet: StripeWallet, process: Process) -> None:
         wallet.control("dispute", id=charge["id"])
 
 
+async def hear_of_dispute_first(wallet: StripeWallet, process: Process) -> None:
+    """The news of the dispute overtakes that of the payment."""
+    await process.funding.stripe.disputes.heard(wallet.newest("dispute")["id"], wallet.now)
+
+
 def decide(*, is_won: bool) -> Step:
     async def step(wallet: StripeWallet, process: Process) -> None:
         try:
@@ -200,6 +205,9 @@ STORIES: dict[str, Story] = {
     "loses a dispute over what was partly spent": Story(
         [dispute, news, decide(is_won=False), news, top_up(5_00, key="2"), pay("checkout.session"), news],
         0, S.SETTLED, [*HAS_TWENTY, spend(7_00)],
+    ),
+    "is disputed before we heard of the payment": Story(
+        [top_up(), pay("checkout.session"), dispute, hear_of_dispute_first, news], 0, S.SETTLED
     ),
     "wins a dispute": Story([dispute, news, decide(is_won=True), news], 20_00, S.SETTLED, HAS_TWENTY),
 }  # fmt: skip

@@ -68,7 +68,8 @@ def _whose() -> str:
     """The function of funding that is at work."""
     frame = sys._getframe(1)
     while frame is not None:
-        if "/tikiwallet/funding/" in frame.f_code.co_filename:
+        path = frame.f_code.co_filename
+        if "/tikiwallet/funding/" in path and not path.endswith("/stripe/client.py"):
             return frame.f_code.co_qualname if hasattr(frame.f_code, "co_qualname") else frame.f_code.co_name
         frame = frame.f_back
     return "?"
