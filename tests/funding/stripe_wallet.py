@@ -16,17 +16,21 @@ import httpx
 import msgspec
 
 from crashes import Death, open_database
+from funding.proven import NeverAsks
 from stripe_standin.client import BASE, Transport
 from tikiwallet.funding.service import Funding
 from tikiwallet.funding.stripe import client as stripe_client
 from tikiwallet.funding.types import Operation, Through, TopUpOrder, WithdrawalOrder
+from tikiwallet.identity.outgoing import OutgoingCaps
 from tikiwallet.identity.types import PersonId
 from tikiwallet.ledger.service import PostgresLedger
+from tikiwallet.ledger.totals import owed_to_people, totals
 from tikiwallet.ledger.types import AccountKind, Limits, derive_account_id
 from tikiwallet.platform.config import Settings
 from tikiwallet.platform.db import Database
+from tikiwallet.platform.http import Caller
 from tikiwallet.platform.jobs import NotYet
-from tikiwallet.platform.money import Amount
+from tikiwallet.platform.money import Amount, Balance
 from tikiwallet.stripe_standin.app import App
 from tikiwallet.stripe_standin.standin import API_KEY, StandIn
 
@@ -164,14 +168,13 @@ class Process:
         self, amount_minor: int, *, key: str = "k", through: str = "page", method_id: str = ""
     ) -> Operation:
         order = TopUpOrder(amount=sgd(amount_minor), through=Through(through), method_id=method_id)
-        person_id = self._wallet.person_id
         return await self.funding.operations.start(
-            order, person_id=person_id, key=key, now=self._now(), address=str(person_id)
+            order, caller=self._wallet.caller, key=key, now=self._now(), address=str(self._wallet.person_id)
         )
 
     async def withdraw(self, amount_minor: int, *, key: str = "k") -> Operation:
         order = WithdrawalOrder(amount=sgd(amount_minor), fee_minor=25)
-        return await self.funding.operations.start(order, person_id=self._wallet.person_id, key=key, now=self._now())
+        return await self.funding.operations.start(order, caller=self._wallet.caller, key=key, now=self._now())
 
     async def hear(self) -> int:
         """Let Stripe's webhooks come."""
@@ -230,10 +233,16 @@ class StripeWallet:
         settings = msgspec.structs.replace(Settings(), **STRIPE_SETTINGS)
         transport = WatchedTransport(self.transport, points)
         with patched_client(transport):
-            funding = Funding(database, settings, ledger=ledger, prepare_wallet=prepare_wallet)  # type: ignore[arg-type]
+            funding = Funding(
+                database, settings, ledger=ledger, prepare_wallet=prepare_wallet, owed=self._owed,
+                step_up=NeverAsks(), outgoing=OutgoingCaps(self._database, max_minor={}),
+            )  # type: ignore[arg-type]  # fmt: skip
         await funding.start()
         points.seen.clear()
         yield Process(self, funding, points)
+
+    async def _owed(self) -> list[Balance]:
+        return owed_to_people(await totals(self._books))
 
     async def new_person(self) -> None:
         """The next story is about somebody else."""
@@ -241,6 +250,11 @@ class StripeWallet:
         await PostgresLedger(self._books).open_account(
             self.wallet_id, kind=AccountKind.WALLET, currency="SGD", limits=Limits()
         )
+
+    @property
+    def caller(self) -> Caller:
+        """Who orders: the person, in a session that may take money out."""
+        return Caller(person_id=self.person_id, session_id=self.person_id)
 
     @property
     def wallet_id(self) -> UUID:
@@ -318,6 +332,9 @@ class StripeWallet:
             "WHERE kind = 'withdrawal' AND state IN ('pending', 'confirmed')"
         )
         assert bank == at_stripe + frozen + missing, (bank, at_stripe, frozen, missing)
+        async with self.process() as process:
+            compared = await process.funding.reconcile_bank(since=datetime(2026, 1, 1, tzinfo=UTC), now=self.now)
+        assert compared.wrong == []
         total = await self.owner.fetchval("SELECT sum(balance_minor) FROM ledger.account")
         assert total == 0
         for kind in ("checkout.session", "payment_intent", "refund", "transfer", "payout"):

@@ -10,16 +10,17 @@ import asyncpg
 import pytest
 
 from crashes import Crash, FailingLedger, make_jobs_due, open_database, open_ledger
+from funding.proven import NeverAsks
 from tikiwallet.funding import operations
 from tikiwallet.funding.books import Books
 from tikiwallet.funding.demo_bank import PENDING_SECONDS, DemoBank
 from tikiwallet.funding.operations import LeaseLost, Operations
 from tikiwallet.funding.types import BankAnswer, BankOrder, Decision, OperationKind, TopUpOrder, WithdrawalOrder
 from tikiwallet.identity.outgoing import OutgoingCaps
-from tikiwallet.identity.types import GuardedAct, PersonId
+from tikiwallet.identity.types import PersonId
 from tikiwallet.ledger.types import Limits
 from tikiwallet.payments.wallets import wallet_account_id
-from tikiwallet.platform.http import Caller, Overloaded
+from tikiwallet.platform.http import Overloaded
 from tikiwallet.platform.jobs import Jobs, NotYet
 from tikiwallet.platform.money import Amount
 from world import Someone, World, body_of, money, refusal
@@ -52,13 +53,6 @@ class WatchedBank(DemoBank):
         self.asked.append(what)
         if self._error is not None:
             raise self._error
-
-
-class NeverAsks:
-    """A port (`identity.types.StepUp`) of sessions that have proven who is there; tests/identity asks."""
-
-    async def require(self, caller: Caller, act: GuardedAct, *, now: datetime) -> None:
-        assert (act, now.tzinfo is not None) == (GuardedAct.WITHDRAWAL, True), caller
 
 
 @contextlib.asynccontextmanager

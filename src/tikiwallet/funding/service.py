@@ -47,10 +47,11 @@ class Funding:
         self._jobs = Jobs("funding")
         self._ledger = ledger
         self._owed = owed  # what people are owed, by the books
-        self.provider: Provider | None = None  # the demo bank has nothing to tell
         self._currencies = settings.currencies
         self._books = Books(ledger, prepare_wallet=prepare_wallet)
         self.stripe = choose_stripe(settings, db)
+        # The demo bank has nothing to tell.
+        self.provider: Provider | None = None if self.stripe is None else self.stripe.balance
         bank: Bank | None = choose_demo_bank(settings) if self.stripe is None else self.stripe.bank
         self.operations = Operations(
             db, jobs=self._jobs, books=self._books, bank=bank, currencies=settings.currencies,
@@ -76,10 +77,10 @@ class Funding:
         now: datetime,
     ) -> BankReconciliation:
         """Compare our books with the provider and with our bank's statement (see `reconciliation.py`)."""
-        rows = await self._db.pool.fetch(SQL["operations_underway"])
+        rows = await self._db.pool.fetch(SQL["subjects_underway"])
         return await reconcile_bank(
             self._ledger, provider=self.provider, bank=bank, bank_balances=bank_balances, owed=await self._owed(),
-            underway={f"operation {row['operation_id']}" for row in rows}, since=since, now=now,
+            underway={row["subject"] for row in rows}, since=since, now=now,
         )  # fmt: skip
 
     async def _promise_reconciliation(self, now: datetime) -> None:

@@ -104,12 +104,6 @@ export class Unreachable extends Error {
  *   created_at: string, changed_at: string, is_demo: boolean, reason: "" | "expired" | "cancelled", fee_minor: number,
  *   go_to_url: string, expires_at: string | null, expected_by: string | null, can_be_cancelled: boolean }} Operation
  */
-/** @typedef {{ amount: Amount, fee_minor: number, arriving: Amount }} Quote */
-/** @typedef {{ state: "wanted" | "checked" | "ready" | "closed", go_to_url: string }} PayoutAccount */
-/**
- * @typedef {{ dispute_id: string, amount: Amount, state: "open" | "won" | "lost", frozen_minor: number,
- *   owed_minor: number }} Dispute
- */
 /**
  * @typedef {{ transfer_id: string, kind: string, direction: "in" | "out", amount: Amount, balance: Amount,
  *   counterparty: PublicPerson | string, memo: string, at: string }} HistoryItem
@@ -229,7 +223,7 @@ export async function readFile(path) {
  * killed between the two would order again under a new key.
  * @template T @param {string} path @param {unknown} body @returns {Promise<{ answer: T, settled: Change }>}
  */
-async function moveMoney(path, body) {
+export async function moveMoney(path, body) {
   const name = `order ${path} ${JSON.stringify(body)}`;
   const key = (await fact(name)) ?? randomId();
   await write([remember(name, key)]);
@@ -345,38 +339,14 @@ export const payShownCode = (reference, memo, key) =>
 /** @param {string} reference @returns {Promise<ShownRequest>} */
 export const cancelShownCode = (reference) => call("POST", `/v1/shown-requests/${reference}/cancellation`);
 
-/** @param {Amount} amount @returns {Promise<{ answer: Operation, settled: Change }>} */
-export const topUp = (amount) => moveMoney("/v1/top-ups", { amount });
-
-/** @param {Amount} amount @param {number} fee_minor @returns {Promise<{ answer: Operation, settled: Change }>} */
-export const withdraw = (amount, fee_minor) => moveMoney("/v1/withdrawals", { amount, fee_minor });
-
 /** @param {Operation["kind"]} kind @param {string} id */
-const operationPath = (kind, id) => `/v1/${kind === "top_up" ? "top-ups" : "withdrawals"}/${id}`;
+export const operationPath = (kind, id) => `/v1/${kind === "top_up" ? "top-ups" : "withdrawals"}/${id}`;
 
 /**
  * How a top-up or withdrawal stands.
  * @param {Pick<Operation, "kind" | "operation_id">} operation @returns {Promise<Operation>}
  */
 export const operation = ({ kind, operation_id: id }) => call("GET", operationPath(kind, id));
-
-/** @param {Operation} operation @returns {Promise<Operation>} */
-export const cancelOperation = ({ kind, operation_id: id }) => call("POST", `${operationPath(kind, id)}/cancellation`);
-
-/** What a withdrawal costs. @param {Amount} amount @returns {Promise<Quote>} */
-export const quote = (amount) => call("POST", "/v1/withdrawals/quote", { body: { amount } });
-
-/** How money comes in and out. @returns {Promise<{ provider: string, is_demo: boolean, has_cards: boolean }>} */
-export const funding = () => call("GET", "/v1/funding");
-
-/** @returns {Promise<PayoutAccount>} */
-export const payoutAccount = () => call("GET", "/v1/payout-account");
-
-/** @returns {Promise<PayoutAccount>} */
-export const openPayoutAccount = () => call("POST", "/v1/payout-account");
-
-/** @returns {Promise<{ disputes: Dispute[] }>} */
-export const disputes = () => call("GET", "/v1/disputes");
 
 /**
  * @returns {Promise<{ network_id: number, root_key: string, issuer_keys: string[], operator_key: string,

@@ -65,8 +65,12 @@ WHERE (person_id = $1 OR origin = $2) AND kind = 'top_up' AND created_at > least
 -- release_operation --
 UPDATE funding.operation SET leased_until = NULL WHERE operation_id = $1 AND attempt = $2;
 
--- operations_underway --
-SELECT operation_id FROM funding.operation WHERE state NOT IN ('refused', 'settled', 'declined', 'returned');
+-- subjects_underway --
+-- What our books and the world may still differ by, named as both name it.
+SELECT 'operation ' || operation_id AS subject FROM funding.operation
+WHERE state NOT IN ('refused', 'settled', 'declined', 'returned')
+UNION ALL
+SELECT 'dispute ' || dispute_id FROM funding.dispute WHERE state = 'open';
 
 -- operations_underway_of_person --
 SELECT * FROM funding.operation

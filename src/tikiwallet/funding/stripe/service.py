@@ -5,6 +5,7 @@ from datetime import datetime
 
 from tikiwallet.funding.disputes import COLLECT_JOB_NAME, DISPUTE_JOB_NAME, DisputeKeeper
 from tikiwallet.funding.operations import Operations
+from tikiwallet.funding.stripe.balance import StripeBalance
 from tikiwallet.funding.stripe.bank import StripeBank
 from tikiwallet.funding.stripe.client import open_client
 from tikiwallet.funding.stripe.disputes import StripeDisputes
@@ -26,6 +27,7 @@ class Stripe:
         self._settings = settings
         self._db = db
         self.sdk = open_client(settings)
+        self.balance = StripeBalance(self.sdk)
         self.customers = Customers(db, self.sdk, public_url=settings.public_url)
         self.accounts = PayoutAccounts(
             db, self.sdk, public_url=settings.public_url, country=settings.stripe_country

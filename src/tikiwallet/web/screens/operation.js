@@ -1,7 +1,8 @@
 // How a top-up or withdrawal stands, and what the person can do about it. Who comes back from a provider's page lands
 // here: the state is asked of the server, and coming back says nothing about it.
 import { secondsOf } from "../activity.js";
-import * as api from "../api.js";
+import { operation } from "../api.js";
+import { cancelOperation } from "../api-funding.js";
 import { formatTime, t } from "../i18n.js";
 import { operations, refresh } from "../state.js";
 import { Form, Icon, Money, Notice, Screen, html, useEffect } from "../ui.js";
@@ -21,7 +22,7 @@ export function Operation({ id }) {
     // One that another browser ordered isn't known here yet: only top-ups send people elsewhere and back.
     const wanted = item ?? { kind: /** @type {const} */ ("top_up"), operation_id: id };
     // No answer is no news: asked again in a moment, and with the next sync.
-    const ask = () => api.operation(wanted).then(keepOperation).then(refresh).catch(() => undefined);
+    const ask = () => operation(wanted).then(keepOperation).then(refresh).catch(() => undefined);
     void ask();
     const timer = setInterval(ask, ASK_MS);
     return () => clearInterval(timer);
@@ -29,7 +30,7 @@ export function Operation({ id }) {
   if (!item) return html`<${Screen} title=${t("bank")}><${Notice} kind="warn">${t("not_here")}<//><//>`;
   const word = item.state === "settled" ? "final" : isOver ? "refused" : "risk";
   const cancel = async () => {
-    await keepOperation(await api.cancelOperation(item));
+    await keepOperation(await cancelOperation(item));
     await refresh();
   };
   return html`<${Screen} title=${t(`kind.${item.kind}`)} actions=${html`

@@ -1,6 +1,6 @@
 // Money in from a bank and out to it: what is ordered here. How it stands is shown by operation.js.
 import { secondsOf } from "../activity.js";
-import * as api from "../api.js";
+import * as api from "../api-funding.js";
 import { formatMoney, formatTime, t } from "../i18n.js";
 import { replace } from "../router.js";
 import { currency, money, operations, refresh } from "../state.js";
