@@ -87,8 +87,9 @@ async def test_a_page_is_shown_until_it_is_paid_cancelled_or_closed(
 
     body_of(await top_up(alice, "8.00", key="slow"), 201)
     world.clock.move(hours=1)
+    alice = await world.sign_in_again(alice)
     assert refusal(await top_up(alice, "8.00", key="slow")) == (422, "checkout_expired")
-    assert await world.balances() == {"alice": "20.00"}
+    assert await alice.balance() == "20.00"
 
 
 async def test_a_secret_goes_to_whoever_orders_and_is_not_kept(world: World, bank: PageBank) -> None:

@@ -1,67 +1,26 @@
 """What people and thieves meet at the routes when the bank is Stripe: pages, cards, links, and stable refusals."""
 
-import contextlib
 import json
 from collections.abc import AsyncIterator
 from typing import Any
 
-import msgspec
 import pytest
 
-from funding.stripe_wallet import SECRET, STRIPE_SETTINGS, patched_client
-from stripe_standin.client import BASE, Transport
+from funding.stripe_wallet import SECRET
+from funding.stripe_world import StripeWorld, open_stripe_world
+from stripe_standin.client import BASE
 from tikiwallet.platform.config import ConfigError, read_settings
-from tikiwallet.stripe_standin.app import App
-from tikiwallet.stripe_standin.control import control
 from tikiwallet.stripe_standin.events import signature
-from tikiwallet.stripe_standin.standin import StandIn
-from world import World, body_of, money, open_world, refusal
+from world import World, body_of, money, refusal
 
 pytestmark = pytest.mark.usefixtures("sound_books")
 VISA, SECURE, DECLINED = "4242424242424242", "4000002760003184", "4000000000000002"
-
-
-class StripeWorld:
-    """The wallet over HTTP, and Stripe."""
-
-    def __init__(self, world: World, standin: StandIn) -> None:
-        self.world = world
-        self.standin = standin
-
-    def control(self, command: str, **said: Any) -> Any:
-        status, answer = control(self.standin, f"/_control/{command}", msgspec.json.encode(said))
-        assert status in {200, 402}, answer
-        return json.loads(answer)
-
-    def newest(self, kind: str) -> Any:
-        return next(iter(self.standin.store.all(kind, owner=None)))
-
-    async def hear(self) -> None:
-        """Webhooks come and are looked at, until there is nothing new."""
-
-        async def take(payload: bytes, headers: dict[str, str]) -> int:
-            return (await self.world.http.post("/v1/webhooks/stripe", content=payload, headers=headers)).status_code
-
-        events = self.world.app.state.funding.stripe.events
-        while await self.standin.deliver(take):
-            for event in list(self.standin.store.all("event", owner=None)):
-                await events.process(event["id"].encode(), self.world.clock.now)
 
 
 @pytest.fixture
 async def at_stripe(database_url: str, data_dir: Any) -> AsyncIterator[StripeWorld]:
     async with open_stripe_world(database_url, data_dir) as opened:
         yield opened
-
-
-@contextlib.asynccontextmanager
-async def open_stripe_world(database_url: str, data_dir: Any) -> AsyncIterator[StripeWorld]:
-    worlds: list[World] = []
-    standin = StandIn(run="test", clock=lambda: worlds[0].clock.now, base_url=BASE, secrets=[SECRET])
-    with patched_client(Transport(App(standin))):
-        async with open_world(database_url, data_dir, jobs=False, **STRIPE_SETTINGS) as world:
-            worlds.append(world)
-            yield StripeWorld(world, standin)
 
 
 async def test_a_page_is_paid_and_a_withdrawal_arrives(at_stripe: StripeWorld) -> None:

@@ -12,6 +12,7 @@ from uuid import UUID, uuid4
 import msgspec
 
 from authenticator import Authenticator
+from funding.stripe_world import StripeWorld
 from offline.phone import Phone
 from operators import REASON, SignedInOperator, an_operator, make_operator
 from security.callers import PHONE_IN_EXAMPLES, Callers
@@ -52,7 +53,8 @@ def nothing_like(value: str) -> str:
 class Things:
     """Makes what a call is about, each time anew, since a call may use it up."""
 
-    def __init__(self, world: World, callers: Callers) -> None:
+    def __init__(self, world: World, callers: Callers, *, at_stripe: StripeWorld | None = None) -> None:
+        self.at_stripe = at_stripe
         self.world, self.owner, self.other = world, callers.owner, callers.other
         self.callers = callers
         self._proposer: SignedInOperator | None = None
@@ -184,6 +186,20 @@ class Things:
         started = await self.owner.post("/v1/withdrawals", {"amount": money("1.00")})
         return Call({"operation_id": body_of(started, 201)["operation_id"]})
 
+    async def top_up_underway(self) -> Call:
+        return Call({"operation_id": body_of(await self.owner.top_up("1.37"), 201)["operation_id"]})
+
+    async def withdrawal_underway(self) -> Call:
+        started = await self.owner.post("/v1/withdrawals", {"amount": money("1.37")})
+        return Call({"operation_id": body_of(started, 201)["operation_id"]})
+
+    async def saved_card(self) -> Call:
+        assert self.at_stripe is not None
+        body_of(await self.owner.post("/v1/saved-cards", {"through": "native"}), 201)
+        self.at_stripe.control("pay", id=self.at_stripe.newest("setup_intent")["id"], card="4242424242424242")
+        (card, *_) = body_of(await self.owner.get("/v1/saved-cards"), 200)["cards"]
+        return Call({"method_id": card["method_id"]})
+
     async def registered(self) -> Call:
         return Call({"device_id": (await self.phone_of(self.owner)).device_id})
 
@@ -273,6 +289,9 @@ MAKERS: dict[str, Callable[[Things], Awaitable[Call]]] = {
     f"POST {SHOWN}/cancellation": Things.shown_by_owner,
     "GET /v1/top-ups/{operation_id}": Things.top_up,
     "GET /v1/withdrawals/{operation_id}": Things.withdrawal,
+    "POST /v1/top-ups/{operation_id}/cancellation": Things.top_up_underway,
+    "POST /v1/withdrawals/{operation_id}/cancellation": Things.withdrawal_underway,
+    "DELETE /v1/saved-cards/{method_id}": Things.saved_card,
     "POST /v1/offline/devices": Things.challenge,
     "GET /v1/offline/devices/{device_id}/money": Things.registered,
     "POST /v1/offline/devices/{device_id}/retirement": Things.to_retire,

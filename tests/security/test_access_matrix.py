@@ -5,7 +5,7 @@ A route without a line there fails here. The words of the cells are explained in
 
 import copy
 import re
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 from uuid import uuid4
@@ -13,15 +13,21 @@ from uuid import uuid4
 import pytest
 from httpx import AsyncClient, Response
 
+from funding.stripe_world import open_stripe_world
 from operators import sign_in, token_in
 from security.callers import ROLES, Callers, bearer, sign_in_everybody
 from security.calls import Call, Things
 from security.matrix import COLUMNS, FILES, read_matrix, served_routes
+from tikiwallet.funding.stripe import http as stripe_http
 from tikiwallet.platform.http import Operation
 from world import Someone, World, open_world
 
-# Their callers have no session but sign what they send (tests/identity/test_twilio.py).
-SIGNED_BY_OTHERS = {"POST /v1/text-messages/{message_id}/status"}
+# Their callers have no session but sign what they send (tests/identity/test_twilio.py, tests/funding).
+SIGNED_BY_OTHERS = {
+    "POST /v1/text-messages/{message_id}/status": "403 report_refused",
+    "POST /v1/webhooks/stripe": "400 webhook_invalid",
+}
+AT_STRIPE = ("/v1/webhooks/stripe", "/v1/saved-cards", "/v1/payout-account", "/v1/disputes")
 STRANGERS = ("signed_out", "expired", "ended", "wrong_audience")
 
 
@@ -87,7 +93,7 @@ def test_every_route_has_a_line_and_every_line_a_route(world: World) -> None:
 def test_the_matrix_says_of_every_signed_in_route_that_strangers_are_refused(world: World) -> None:
     for route, operation in operations(world).items():
         row = read_matrix()[route]
-        public = "403 report_refused" if route in SIGNED_BY_OTHERS else "open"
+        public = SIGNED_BY_OTHERS.get(route, "open")
         assert {row[column] for column in STRANGERS} == {"401" if operation.signed_in else public}, route
         assert not operation.signed_in or "open" not in row.values(), route
 
@@ -131,12 +137,28 @@ def told_of_somebody_else(answer: Answer, owner: Someone, route: str) -> bool:
 
 
 async def test_everybody_is_answered_as_the_matrix_says(patient_world: World) -> None:
-    world = patient_world
-    callers = await sign_in_everybody(world)
-    things = Things(world, callers)
+    callers = await sign_in_everybody(patient_world)
+    rows = {route: row for route, row in read_matrix().items() if not route.split(" ")[1].startswith(AT_STRIPE)}
+    assert await answered_otherwise(Things(patient_world, callers), callers, rows) == {}
+
+
+async def test_everybody_is_answered_as_the_matrix_says_where_money_comes_by_stripe(
+    database_url: str, data_dir: Path
+) -> None:
+    async with open_stripe_world(database_url, data_dir, **dict.fromkeys(LIMITS, 10_000)) as at_stripe:
+        callers = await sign_in_everybody(at_stripe.world)
+        rows = {route: row for route, row in read_matrix().items() if route.split(" ")[1].startswith(AT_STRIPE)}
+        assert len(rows) == len(stripe_http.routes())
+        things = Things(at_stripe.world, callers, at_stripe=at_stripe)
+        assert await answered_otherwise(things, callers, rows) == {}
+
+
+async def answered_otherwise(things: Things, callers: Callers, rows: Mapping[str, Mapping[str, str]]) -> dict[str, Any]:
+    """Ask each route of these rows as everybody; returns what wasn't answered as the matrix says."""
+    world = things.world
     described = operations(world)
     wrong = {}
-    for route, row in read_matrix().items():
+    for route, row in rows.items():
         addresses = served_routes(world.app)[route] if route == FILES else [route.split(" ", 1)[1]]
         for address in addresses:
             asked = Asked(world, callers, f"{route.split(' ', 1)[0]} {address}", described.get(route))
@@ -153,7 +175,7 @@ async def test_everybody_is_answered_as_the_matrix_says(patient_world: World) ->
                     wrong[f"{route} {column} {row[column]}"] = answer
                 if row[column] in {"open", "yes"}:
                     call = None  # it may be used up
-    assert wrong == {}
+    return wrong
 
 
 async def passing(world: World, callers: Callers, column: str) -> Callers:
