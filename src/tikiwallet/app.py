@@ -151,7 +151,7 @@ class Parts:
         """Return what is in the way of closing a person's wallet, in every context."""
         return [
             *await self.payments.obstacles(person_id),
-            *await self.funding.operations.underway(person_id),
+            *await self.funding.held.obstacles(person_id),
             *await self.offline.obstacles(person_id, now=now),
         ]
 
@@ -163,7 +163,7 @@ class Parts:
         """Return what each context holds of a person, for the person."""
         return {
             "payments": await self.payments.export(person_id, now=now),
-            "funding": await self.funding.operations.export(person_id),
+            "funding": await self.funding.held.export(person_id),
             "offline": await self.offline.export(person_id, now=now),
         }
 

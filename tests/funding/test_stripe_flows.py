@@ -6,9 +6,12 @@ from typing import Any
 
 import pytest
 
+from crashes import open_ledger
 from funding.stripe_wallet import SECRET
 from funding.stripe_world import StripeWorld, open_stripe_world
 from stripe_standin.client import BASE
+from tikiwallet.ledger.types import Limits
+from tikiwallet.payments.wallets import wallet_account_id
 from tikiwallet.platform.config import ConfigError, read_settings
 from tikiwallet.stripe_standin.events import signature
 from world import World, body_of, money, refusal
@@ -109,6 +112,39 @@ async def test_a_disputed_top_up_is_frozen_shown_and_what_was_spent_is_owed(at_s
     assert (shown["state"], shown["owed_minor"]) == ("won", 0)
     assert await alice.balance() == "35.00"
     assert body_of(await bob.get("/v1/disputes"), 200) == {"disputes": []}
+
+
+async def test_a_limit_slows_what_is_frozen_and_a_dispute_keeps_a_wallet_open(
+    at_stripe: StripeWorld, database_url: str
+) -> None:
+    (alice, bob), clock = await at_stripe.world.people("alice", "bob"), at_stripe.world.clock
+    body_of(await alice.top_up("50.00"), 201)
+    at_stripe.control("pay", id=at_stripe.newest("checkout.session")["id"], card=VISA)
+    await at_stripe.hear()
+    body_of(await alice.pay(bob, "10.00"), 201)
+    async with open_ledger(database_url) as ledger:
+        wallet_id = wallet_account_id(alice.person_id, "SGD")
+        await ledger.set_limits(wallet_id, Limits(out_per_day_max_minor=25_00))
+        at_stripe.control("dispute", id=at_stripe.newest("charge")["id"])
+        await at_stripe.hear()
+        (shown,) = body_of(await alice.get("/v1/disputes"), 200)["disputes"]
+        assert (shown["frozen_minor"], shown["owed_minor"]) == (15_00, 35_00)
+        assert refusal(await alice.pay(bob, "1.00")) == (422, "limit_exceeded")  # it can't be spent meanwhile either
+        await ledger.set_limits(wallet_id, Limits())  # as the next day does
+    keeper = at_stripe.world.app.state.funding.stripe.disputes
+    await keeper.collect(alice.person_id, clock.now)
+    assert await alice.balance() == "0.00"
+
+    obstacles = body_of(await alice.get("/v1/me/closing"), 200)["obstacles"]
+    assert [(item["kind"], item["amount"]) for item in obstacles] == [("operation", money("50.00"))]
+    at_stripe.control("close-dispute", id=at_stripe.newest("dispute")["id"], is_won=False)
+    await at_stripe.hear()
+    obstacles = body_of(await alice.get("/v1/me/closing"), 200)["obstacles"]
+    assert [(item["kind"], item["amount"]) for item in obstacles] == [("debt", money("10.00"))]
+    body_of(await alice.post("/v1/saved-cards", {}), 201)
+    held = body_of(await alice.get("/v1/me/export"), 200)["funding"]
+    assert held["customer_id"] == at_stripe.newest("customer")["id"]
+    assert [(item["state"], item["frozen_minor"]) for item in held["disputes"]] == [("lost", 40_00)]
 
 
 async def test_bad_input_moves_nothing(at_stripe: StripeWorld) -> None:

@@ -156,7 +156,8 @@ async def test_a_person_takes_everything_along_that_is_held_of_them(world: World
     assert len(found["sessions"]) == 1
     assert [item["memo"] for item in found["payments"]["movements"]["SGD"]] == ["lunch", ""]
     assert len(found["payments"]["requests"]) == 1
-    assert [(item["kind"], item["state"]) for item in found["funding"]] == [("top_up", "settled")]
+    assert [(item["kind"], item["state"]) for item in found["funding"]["operations"]] == [("top_up", "settled")]
+    assert set(found["funding"]) == {"operations", "disputes", "customer_id", "payout_account"}
     assert set(found["offline"]) == {"devices", "money"}
     text = json.dumps(found)
     assert bob.phone not in text

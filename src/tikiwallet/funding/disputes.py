@@ -20,6 +20,7 @@ from tikiwallet.funding.queries import SQL
 from tikiwallet.funding.types import OperationState, StoredOperation
 from tikiwallet.identity.types import PersonId
 from tikiwallet.ledger.types import (
+    Account,
     AccountId,
     AccountKind,
     Ledger,
@@ -254,7 +255,7 @@ class DisputeKeeper:
             stored = await self._adopt(stored, now)
             wallet_id = derive_account_id(stored.person_id, AccountKind.WALLET, stored.currency)
             wallet = (await self._ledger.accounts([wallet_id])).get(wallet_id)
-            amount_minor = min(stored.owed_minor, 0 if wallet is None or wallet.closed else wallet.balance_minor)
+            amount_minor = min(stored.owed_minor, 0 if wallet is None else _takeable_minor(wallet))
             if amount_minor <= 0:
                 return
             number = await self._count(stored) + 1
@@ -324,6 +325,19 @@ class DisputeKeeper:
     async def _find(self, dispute_id: str) -> StoredDispute | None:
         row: Mapping[str, object] | None = await self._db.pool.fetchrow(SQL["dispute_by_id"], dispute_id)
         return None if row is None else msgspec.convert(dict(row), StoredDispute)
+
+
+def _takeable_minor(wallet: Account) -> int:
+    """Return what can leave a wallet now. What its limits keep today is taken later: nobody else can have it either."""
+    if wallet.closed:
+        return 0
+    limits = wallet.limits
+    outs = (
+        (limits.out_per_day_max_minor, wallet.out_today_minor),
+        (limits.out_per_month_max_minor, wallet.out_this_month_minor),
+    )
+    left_minor = [most_minor - out_minor for most_minor, out_minor in outs if most_minor is not None]
+    return min(wallet.balance_minor, *left_minor) if left_minor else wallet.balance_minor
 
 
 SENTENCES: Final = {

@@ -35,13 +35,13 @@ from tikiwallet.funding.types import (
     WithdrawalOrder,
 )
 from tikiwallet.funding.wanted import Wanted
-from tikiwallet.identity.types import GuardedAct, Obstacle, ObstacleKind, OutgoingCap, PersonId, StepUp
+from tikiwallet.identity.types import GuardedAct, OutgoingCap, PersonId, StepUp
 from tikiwallet.ledger.types import LimitExceeded
 from tikiwallet.platform.db import COMMAND_TIMEOUT_SECONDS, Connection, Database
 from tikiwallet.platform.errors import Kind, Refused
 from tikiwallet.platform.http import Caller, IdempotencyKeyReused
 from tikiwallet.platform.jobs import Jobs, NotYet
-from tikiwallet.platform.money import Amount, Balance, exponent, format_decimal, require_offered
+from tikiwallet.platform.money import Amount, exponent, format_decimal, require_offered
 
 JOB_NAME = "continue_operation"
 LOOK_JOB_NAME = "look_at_operation"  # once, because something was heard; the promise above goes on beside it
@@ -51,8 +51,6 @@ LEASE_SECONDS = 4 * COMMAND_TIMEOUT_SECONDS  # far longer than any one call last
 WAIT_STEP_SECONDS = 0.05
 WAIT_STEPS_MAX = 100
 OPERATION_UNITS_MAX = 10_000  # of one operation, in whole units of the currency
-
-EXPORTED_MAX = 100_000  # a person who has more gets the newest of them
 
 
 class FundingUnavailable(Refused):
@@ -211,16 +209,6 @@ class Operations:
         if stored is None or stored.person_id != reader_id or stored.kind is not kind:
             raise OperationUnknown
         return shown(stored)
-
-    async def underway(self, person_id: PersonId) -> list[Obstacle]:
-        """Return what keeps this person's wallet from being closed."""
-        rows = await self._db.pool.fetch(SQL["operations_of_person_underway"], person_id)
-        return [Obstacle(kind=ObstacleKind.OPERATION, amount=Balance(**row)) for row in rows]
-
-    async def export(self, person_id: PersonId) -> list[dict[str, object]]:
-        """Return every top-up and withdrawal of a person, newest first."""
-        rows = await self._db.pool.fetch(SQL["operations_of_person"], person_id, EXPORTED_MAX)
-        return [dict(row) for row in rows]
 
     async def keep_promise(self, key: bytes, now: datetime) -> None:
         """Carry an operation on (job handler; `key` is what was enqueued).

@@ -10,6 +10,7 @@ import structlog
 from tikiwallet.funding.banks import choose_demo_bank, choose_stripe
 from tikiwallet.funding.books import Books
 from tikiwallet.funding.card_testing import CardTesting
+from tikiwallet.funding.held import Held
 from tikiwallet.funding.operations import JOB_NAME, LOOK_JOB_NAME, Operations
 from tikiwallet.funding.queries import SQL
 from tikiwallet.funding.reconciliation import BankReconciliation, Entry, Provider, reconcile_bank
@@ -44,6 +45,7 @@ class Funding:
         address_key: bytes = b"",
     ) -> None:
         self._db = db
+        self.held = Held(db)
         self._jobs = Jobs("funding")
         self._ledger = ledger
         self._owed = owed  # what people are owed, by the books

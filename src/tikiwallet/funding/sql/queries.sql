@@ -12,13 +12,26 @@ RETURNING *;
 -- operation_by_id --
 SELECT * FROM funding.operation WHERE operation_id = $1;
 
--- operations_of_person_underway --
-SELECT amount_minor, currency FROM funding.operation
-WHERE person_id = $1 AND state NOT IN ('refused', 'settled', 'declined', 'returned') ORDER BY created_at;
+-- obstacles_of_person --
+SELECT 'operation' AS kind, amount_minor, currency, created_at FROM funding.operation
+WHERE person_id = $1 AND state NOT IN ('refused', 'settled', 'declined', 'returned')
+UNION ALL
+-- What is frozen goes back to the wallet if the person is right, and what is owed comes out of it.
+SELECT 'operation', amount_minor, currency, opened_at FROM funding.dispute WHERE person_id = $1 AND state = 'open'
+UNION ALL
+SELECT 'debt', amount_minor - frozen_minor - repaid_minor, currency, opened_at FROM funding.dispute
+WHERE person_id = $1 AND state = 'lost' AND frozen_minor + repaid_minor < amount_minor
+ORDER BY created_at;
 
 -- operations_of_person --
-SELECT operation_id, kind, amount_minor, currency, bank, state, created_at, changed_at FROM funding.operation
+SELECT operation_id, kind, amount_minor, currency, fee_minor, bank, through, method_id, state, reason, created_at,
+    changed_at, expected_by
+FROM funding.operation
 WHERE person_id = $1 ORDER BY created_at DESC LIMIT $2;
+
+-- disputes_exported --
+SELECT dispute_id, operation_id, amount_minor, currency, reason, state, frozen_minor, repaid_minor, opened_at, changed_at
+FROM funding.dispute WHERE person_id = $1 ORDER BY opened_at DESC, dispute_id LIMIT $2;
 
 -- lease_operation --
 UPDATE funding.operation SET attempt = attempt + 1, leased_until = $3
