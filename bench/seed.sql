@@ -9,6 +9,8 @@ SET synchronous_commit = off;
 SET maintenance_work_mem = '512MB';
 ALTER TABLE ledger.posting DROP CONSTRAINT posting_numbered_once;
 DROP INDEX ledger.transfer_posted_once;
+ALTER TABLE ledger.correction DROP CONSTRAINT correction_from_an_account;
+ALTER TABLE ledger.correction DROP CONSTRAINT correction_to_an_account;
 ALTER TABLE ledger.account DROP CONSTRAINT account_opened_once;
 
 INSERT INTO ledger.account (
@@ -49,6 +51,10 @@ CROSS JOIN LATERAL (VALUES
 ORDER BY round;
 
 ALTER TABLE ledger.account ADD CONSTRAINT account_opened_once PRIMARY KEY (account_id) WITH (fillfactor = 70);
+ALTER TABLE ledger.correction ADD CONSTRAINT correction_from_an_account
+FOREIGN KEY (debit_account_id) REFERENCES ledger.account;
+ALTER TABLE ledger.correction ADD CONSTRAINT correction_to_an_account
+FOREIGN KEY (credit_account_id) REFERENCES ledger.account;
 ALTER TABLE ledger.posting ADD CONSTRAINT posting_numbered_once PRIMARY KEY (account_id, posting_no)
 WITH (fillfactor = 70);
 CREATE UNIQUE INDEX transfer_posted_once ON ledger.posting (transfer_id) WITH (fillfactor = 70) WHERE amount_minor < 0;

@@ -66,6 +66,7 @@ def test_a_person_proves_who_they_are_by_passkey_paper_and_text_message(
     expect(shown).to_have_count(10)
     codes = shown.all_inner_texts()
     asha.page.get_by_role("link", name="I have them on paper").click()
+    expect(asha.page.get_by_role("heading", level=1)).to_have_text("Settings")  # the codes are gone from the screen
     asha.go("recovery")
     expect(asha.page.locator('[data-name="left"]')).to_have_text("10 codes left")
     # Minutes later a withdrawal asks who is there, and so does a large payment to somebody new.

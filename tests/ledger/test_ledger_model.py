@@ -175,6 +175,7 @@ class LedgerMachine(RuleBasedStateMachine):
         if self.run(self.model.accounts([account_id]))[account_id].balance_minor == 0:
             for ledger in self.both():
                 self.run(ledger.close_account(account_id))
+            self.post((150, (1, number), 1, False, TransferKind.PAYMENT, "to who has left"))
         else:
             for ledger in self.both():
                 with pytest.raises(AssertionError):

@@ -10,7 +10,7 @@ from uuid import UUID
 
 import msgspec
 
-from tikiwallet.funding.operations import SQL
+from tikiwallet.funding.queries import SQL
 from tikiwallet.funding.types import OperationKind, OperationState, StoredOperation
 from tikiwallet.identity.types import PersonId
 from tikiwallet.platform.db import Database

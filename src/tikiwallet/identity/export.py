@@ -65,7 +65,7 @@ class Export(msgspec.Struct, frozen=True, kw_only=True):
     sessions: list[ExportedSession]
     acts: list[ExportedAct]
     payments: dict[str, Any]
-    funding: list[dict[str, Any]]
+    funding: dict[str, Any]
     offline: dict[str, Any]
 
 

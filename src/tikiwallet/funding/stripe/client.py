@@ -32,7 +32,7 @@ class HttpClient(stripe.HTTPXClient):
     def __init__(self, transport: httpx.AsyncBaseTransport | None = None) -> None:
         super().__init__(timeout=TIMEOUT_SECONDS, verify_ssl_certs=transport is None)
         if transport is not None:
-            self._client_async = httpx.AsyncClient(transport=transport, verify=False)  # noqa: S501 no network, no TLS
+            self._client_async = httpx.AsyncClient(transport=transport)
 
     def _get_request_args_kwargs(self, method: str, url: str, headers: Mapping[str, str], post_data: Any) -> list[Any]:
         arguments, named = super()._get_request_args_kwargs(method, url, headers, post_data)
