@@ -57,6 +57,7 @@ class Phone:
 
     def __init__(self) -> None:
         self.signer = PrivateKeySigner(ec.generate_private_key(ec.SECP256R1()))
+        self.device = secrets.token_urlsafe(32)  # what is known of it: it signs in with the password alone
         self.device_id = ""
         self.certificate: Signed[Certificate] | None = None
         self.vouchers: dict[bytes, Signed[Voucher]] = {}
@@ -113,7 +114,7 @@ class Somebody(FastHttpUser):
     def on_start(self) -> None:
         """Sign in and set the phone up, as after buying one."""
         self.me = PEOPLE[next(NEXT) % len(PEOPLE)]
-        self.headers = {"content-type": "application/json"}
+        self.headers = {"content-type": "application/json", "tikiwallet-device": self.me.phone.device}
         self.refresh_at = float("inf")
         session = self.ask("sign in", "POST", "/v1/sessions", {"phone": self.me.number, "password": PASSWORD})
         self._go_on(session)
@@ -227,7 +228,10 @@ def sign_up(world: World, number: int) -> Person:
     person = Person(username=f"person_{number}", number=f"+65912{number:05d}", phone=Phone())
 
     def post(path: str, body: object, token: str = "") -> Any:
-        headers = {"idempotency-key": "first", **({"authorization": f"Bearer {token}"} if token else {})}
+        headers = {
+            "idempotency-key": "first", "tikiwallet-device": person.phone.device,
+            **({"authorization": f"Bearer {token}"} if token else {}),
+        }  # fmt: skip
         answer = urllib3.request("POST", world.address + path, json=body, headers=headers)
         if answer.status >= 300:
             raise StoryBrokenError(f"{path}: {answer.data.decode()}")

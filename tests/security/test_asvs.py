@@ -19,7 +19,7 @@ import pytest
 ROOT = Path(__file__).parents[2]
 TABLE = ROOT / "docs" / "security" / "asvs.csv"
 LINES_OF_LEVEL = {"1": 70, "2": 183}  # of ASVS 5.0.0
-MET_MIN = 0.86  # of the lines that apply; it only ever goes up
+MET_MIN = 0.93  # of the lines that apply; it only ever goes up
 # What these lines ask for is a document, a name on a deployment, or both: nothing that a program could show.
 WRITTEN = re.compile(r"V(2\.1|3\.5\.4|3\.7\.1|6\.1|6\.2\.10|6\.4\.2|7\.1|8\.1|11\.1|12\.2\.2|13\.1|14\.1|15\.1|16\.1)")
 

@@ -44,6 +44,31 @@ class ExportedSession(msgspec.Struct, frozen=True, kw_only=True):
     revoked_at: datetime | None
 
 
+class ExportedPasskey(msgspec.Struct, frozen=True, kw_only=True):
+    """One passkey; what it can do lies on the device that made it."""
+
+    name: str
+    created_at: datetime
+    last_used_at: datetime | None
+
+
+class ExportedDevice(msgspec.Struct, frozen=True, kw_only=True):
+    """A browser or wallet folder that is known to this person."""
+
+    label: str
+    first_seen_at: datetime
+    last_seen_at: datetime
+
+
+class ExportedNotice(msgspec.Struct, frozen=True, kw_only=True):
+    """What the person was told about who is signed in."""
+
+    kind: str
+    label: str
+    noticed_at: datetime
+    dismissed_at: datetime | None
+
+
 class ExportedPerson(msgspec.Struct, frozen=True, kw_only=True):
     """What identity knows of a person."""
 
@@ -63,6 +88,9 @@ class Export(msgspec.Struct, frozen=True, kw_only=True):
     made_at: datetime
     person: ExportedPerson
     sessions: list[ExportedSession]
+    passkeys: list[ExportedPasskey]
+    devices: list[ExportedDevice]
+    notices: list[ExportedNotice]
     acts: list[ExportedAct]
     payments: dict[str, Any]
     funding: dict[str, Any]
@@ -82,11 +110,17 @@ class Exports:
             await AUDIT.record(tx, Act.DATA_EXPORTED, by=by, about=person_id, now=now)
         row = await self._db.pool.fetchrow(SQL["person_to_export"], person_id)
         sessions = await self._db.pool.fetch(SQL["sessions_to_export"], person_id)
+        passkeys = await self._db.pool.fetch(SQL["passkeys_to_export"], person_id)
+        devices = await self._db.pool.fetch(SQL["devices_to_export"], person_id)
+        notices = await self._db.pool.fetch(SQL["notices_to_export"], person_id)
         parts = await self._parts(person_id, now)
         return Export(
             made_at=now,
             person=ExportedPerson(**row),
             sessions=[ExportedSession(**session) for session in sessions],
+            passkeys=[ExportedPasskey(**passkey) for passkey in passkeys],
+            devices=[ExportedDevice(**device) for device in devices],
+            notices=[ExportedNotice(**notice) for notice in notices],
             acts=await self._acts(person_id),
             **msgspec.to_builtins(parts),
         )

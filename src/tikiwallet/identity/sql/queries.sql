@@ -53,6 +53,15 @@ SELECT person_id FROM identity.person WHERE state = 'closing' ORDER BY person_id
 SELECT person_id FROM identity.person
 WHERE state = 'closed' AND erased_at IS NULL AND closed_at <= $1 ORDER BY closed_at LIMIT $2;
 
+-- passkeys_to_export --
+SELECT name, created_at, last_used_at FROM identity.passkey WHERE person_id = $1 ORDER BY created_at;
+
+-- devices_to_export --
+SELECT label, first_seen_at, last_seen_at FROM identity.known_device WHERE person_id = $1 ORDER BY first_seen_at;
+
+-- notices_to_export --
+SELECT kind, label, noticed_at, dismissed_at FROM identity.notice WHERE person_id = $1 ORDER BY noticed_at;
+
 -- erase_person --
 SELECT identity.erase_person($1, $2);
 

@@ -71,6 +71,12 @@ BEGIN
         password_hash = '$argon2id$erased', erased_at = p_now
     WHERE person_id = p_person_id;
     UPDATE identity.session SET label = '' WHERE person_id = p_person_id;
+    DELETE FROM identity.passkey WHERE person_id = p_person_id;
+    DELETE FROM identity.recovery_code WHERE person_id = p_person_id;
+    DELETE FROM identity.known_device WHERE person_id = p_person_id;
+    DELETE FROM identity.notice WHERE person_id = p_person_id;
+    DELETE FROM identity.phone_change WHERE person_id = p_person_id;
+    DELETE FROM identity.password_reset WHERE person_id = p_person_id OR (phone = v_phone AND expires_at < p_now);
     WITH old AS (
         DELETE FROM identity.registration WHERE person_id = p_person_id OR (phone = v_phone AND expires_at < p_now)
         RETURNING registration_id

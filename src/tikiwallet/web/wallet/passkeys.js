@@ -16,6 +16,12 @@ export class PasskeyNotUsed extends Error {
   code = "passkey_not_used";
 }
 
+/** The wallet was opened at another address than the operator gave for it (`TIKIWALLET_ORIGIN`). */
+export class PasskeyElsewhere extends Error {
+  name = "PasskeyElsewhere";
+  code = "passkey_elsewhere";
+}
+
 /** This phone holds a passkey for this wallet already. */
 export class PasskeyHere extends Error {
   name = "PasskeyHere";
@@ -23,7 +29,7 @@ export class PasskeyHere extends Error {
 }
 
 /**
- * Have a passkey made for `owner`. Throws PasskeyNotUsed, PasskeyHere.
+ * Have a passkey made for `owner`. Throws PasskeyNotUsed, PasskeyHere, PasskeyElsewhere.
  * @param {PasskeyChallenge} challenge @param {Person} owner
  */
 export async function make(challenge, owner) {
@@ -46,7 +52,7 @@ export async function make(challenge, owner) {
 }
 
 /**
- * Have a passkey sign: one of those that are named or, if none is, any of this wallet. Throws PasskeyNotUsed.
+ * Have a passkey sign: one of those that are named or, if none is, any of this wallet. Throws PasskeyNotUsed, PasskeyElsewhere.
  * @param {PasskeyChallenge} challenge @returns {Promise<Assertion>}
  */
 export async function sign(challenge) {
@@ -79,5 +85,6 @@ const uuidBytes = (id) => Uint8Array.from(id.replaceAll("-", "").match(/../g) ??
 /** @param {unknown} error @returns {never} */
 function notUsed(error) {
   if (!(error instanceof DOMException)) throw error;
+  if (error.name === "SecurityError") throw new PasskeyElsewhere();
   throw error.name === "InvalidStateError" ? new PasskeyHere() : new PasskeyNotUsed();
 }
