@@ -52,7 +52,8 @@ export async function make(challenge, owner) {
 }
 
 /**
- * Have a passkey sign: one of those that are named or, if none is, any of this wallet. Throws PasskeyNotUsed, PasskeyElsewhere.
+ * Have a passkey sign: one of those that are named or, if none is, any of this wallet.
+ * Throws PasskeyNotUsed, PasskeyElsewhere.
  * @param {PasskeyChallenge} challenge @returns {Promise<Assertion>}
  */
 export async function sign(challenge) {
