@@ -14,16 +14,18 @@ import ssl
 from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
 from email.utils import parsedate_to_datetime
-from typing import Final
+from typing import TYPE_CHECKING, Final
 from uuid import UUID, uuid4
 
-import httpx
 import msgspec
 import structlog
 
 from tikiwallet.identity.sms import SmsUnavailable
 from tikiwallet.identity.text_reports import TextReports, TextState
 from tikiwallet.platform.config import Settings
+
+if TYPE_CHECKING:
+    import httpx  # loaded where a message is sent: it takes a quarter of a second, which most wallets never need
 
 TIMEOUT_SECONDS: Final = 5
 TRIES_MAX: Final = 2
@@ -95,6 +97,8 @@ class TwilioSms:
 
     async def send(self, *, phone: str, text: str, now: datetime) -> None:
         """Have the message taken for delivery, once. Raises `SmsUnavailable` if it wasn't, or nobody knows."""
+        import httpx
+
         message_id = self._make_id()
         await self._reports.begin(message_id, now=now)
         async with httpx.AsyncClient(
@@ -117,7 +121,7 @@ class TwilioSms:
             form["StatusCallback"] = self._settings.twilio_callback_url + STATUS_PATH.format(message_id=message_id)
         return form
 
-    async def _send_once(self, client: httpx.AsyncClient, form: dict[str, str], *, now: datetime) -> Message | None:
+    async def _send_once(self, client: "httpx.AsyncClient", form: dict[str, str], *, now: datetime) -> Message | None:
         """Return the message that Twilio took; None if it said no. Raises `SmsUnavailable` if nobody knows."""
         for _ in range(TRIES_MAX):
             try:
@@ -129,7 +133,9 @@ class TwilioSms:
                 return found
         raise SmsUnavailable(retry_after_seconds=RETRY_AFTER_SECONDS)
 
-    async def _post(self, client: httpx.AsyncClient, form: dict[str, str]) -> Message | None:
+    async def _post(self, client: "httpx.AsyncClient", form: dict[str, str]) -> Message | None:
+        import httpx
+
         try:
             async with asyncio.timeout(self._timeout_seconds):  # httpx counts each read; this is for all of them
                 answer = await client.post(self._url, data=form)
@@ -147,8 +153,10 @@ class TwilioSms:
         except msgspec.DecodeError as error:
             raise OutcomeUnknown from error
 
-    async def _look_up(self, client: httpx.AsyncClient, form: dict[str, str], *, now: datetime) -> Message | None:
+    async def _look_up(self, client: "httpx.AsyncClient", form: dict[str, str], *, now: datetime) -> Message | None:
         """Return the message if Twilio has it after all. Raises `SmsUnavailable` if it doesn't say."""
+        import httpx
+
         query = {"To": form["To"], "PageSize": str(LOOKED_AT_MAX)}
         try:
             async with asyncio.timeout(self._timeout_seconds):
