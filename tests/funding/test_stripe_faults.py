@@ -24,13 +24,24 @@ LOST = (
 
 
 async def tell(
-    wallet: StripeWallet, story: Story, points: Points, *, hears: bool = True, seen: set[str] | None = None
+    wallet: StripeWallet,
+    story: Story,
+    points: Points,
+    *,
+    hears: bool = True,
+    seen: set[str] | None = None,
+    fault: dict[str, str] | None = None,
 ) -> None:
-    """Tell one story of one person to its end, whatever happens to the process, and check how it ended."""
+    """Tell one story of one person to its end, whatever happens to the process, and check how it ended.
+
+    `fault` is what goes wrong at Stripe once the story has begun: what was there before is no part of it.
+    """
     await wallet.new_person()
     async with wallet.process() as healthy:
         for step in story.before:
             await step(wallet, healthy)
+    if fault is not None:
+        wallet.faults(fault)
     steps, tries = list(story.steps), 0
     while steps:
         tries += 1
@@ -76,8 +87,8 @@ async def test_each_operation_happens_once_whatever_dies_or_is_lost(database_url
                 died_at.add(point)
             for path in sorted(posts if ALL else posts - lost):
                 for kind in LOST:
-                    wallet.faults({"method": "POST", "path": path, "kind": kind})
-                    await fails_well(wallet, story, f"{name}: {kind} of {path}", seen)
+                    fault = {"method": "POST", "path": path, "kind": kind}
+                    await fails_well(wallet, story, f"{name}: {kind} of {path}", seen, fault=fault)
                     wallet.faults()
             lost |= posts
             wallet.transport.is_checked = True
@@ -93,12 +104,15 @@ async def test_webhooks_may_be_lost_doubled_and_in_any_order(database_url: str, 
             await tell(wallet, story, Points(), hears=weather.get("copies") != 0)
 
 
-async def fails_well(wallet: StripeWallet, story: Story, what: str, seen: set[str], **wish: object) -> None:
+async def fails_well(
+    wallet: StripeWallet, story: Story, what: str, seen: set[str], *, fault: dict[str, str] | None = None,
+    **wish: object,
+) -> None:  # fmt: skip
     points = Points()
     for attribute, value in wish.items():
         setattr(points, attribute, value)
     try:
-        await tell(wallet, story, points, seen=seen)
+        await tell(wallet, story, points, seen=seen, fault=fault)
     except Exception as error:
         raise AssertionError(f"{what} {wish}") from error
 
