@@ -345,7 +345,7 @@ def _in_address(host: str) -> str:
 commands.add_command(operator_commands)
 for _command in PEOPLE_COMMANDS:
     commands.add_command(_command)
-commands.add_command(rotate_session_key(with_parts))
+commands.add_command(rotate_session_key)
 
 
 def main() -> None:

@@ -262,7 +262,7 @@ def _check_twilio(settings: Settings) -> None:
     for name in ("twilio_callback_url", "twilio_api_url"):
         url = urlsplit(getattr(settings, name))
         # To this machine without TLS, for a stand-in; to anybody else the token would travel in the clear.
-        is_safe = url.scheme == "https" or (url.scheme == "http" and url.hostname in {"127.0.0.1", "localhost"})
+        is_safe = url.scheme == "https" or (url.scheme == "http" and _is_loopback(url.hostname or ""))
         if getattr(settings, name) and (not is_safe or not url.hostname or url.path or url.query or url.fragment):
             raise ConfigError(f"TIKIWALLET_{name.upper()} must be https:// and a host, without a path.")
     if not settings.twilio_api_url:
