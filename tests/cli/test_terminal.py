@@ -17,6 +17,8 @@ from tikiwallet.cli import codes, show
 from tikiwallet.cli.problems import PictureUnwritable
 
 ROOT = Path(__file__).parents[2]
+# A line through a QR code can look like a bar code of another kind; who scans a payment looks for none.
+QR = zxingcpp.BarcodeFormats(zxingcpp.BarcodeFormat.QRCode)
 
 
 def photographed(lines: list[str]) -> str:
@@ -27,7 +29,8 @@ def photographed(lines: list[str]) -> str:
             for half in (0, 1):
                 if glyph == "█" or glyph == "▀▄"[half]:
                     picture.putpixel((x, 2 * y + half), 0)
-    (found,) = zxingcpp.read_barcodes(picture.resize((picture.width * 4, picture.height * 4), Image.Resampling.NEAREST))
+    large = picture.resize((picture.width * 4, picture.height * 4), Image.Resampling.NEAREST)
+    (found,) = zxingcpp.read_barcodes(large, formats=QR)
     text: str = found.text
     return text
 
