@@ -6,7 +6,7 @@ import contextlib
 import copy
 import json
 import re
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Iterator, Mapping
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -15,14 +15,16 @@ from uuid import UUID, uuid4
 import msgspec
 from httpx import ASGITransport, AsyncClient, Response
 from litestar import Litestar
+from litestar.datastructures import State
 
-from tikiwallet.app import build_app
+from tikiwallet.app import build_routes, put_behind
 from tikiwallet.identity.refresh import make_refresh_token
 from tikiwallet.identity.service import Identity
 from tikiwallet.identity.sessions import NewSession
 from tikiwallet.platform.config import Settings, read_settings
 from tikiwallet.platform.http import Caller
 from tikiwallet.platform.money import format_decimal, parse_decimal
+from tikiwallet.platform.thin import Application
 
 PASSWORD = "seven green umbrellas"
 # What all people sign up and sign in on, in every world, unless a test says another: so it is known to those who did.
@@ -252,15 +254,33 @@ async def running(app: Litestar) -> AsyncIterator[None]:
         await lifespan
 
 
+# Routes that no world uses at the moment, by the settings they were made with: making them is most of an opening.
+IDLE: dict[Settings, list[Application]] = {}
+
+
+@contextlib.contextmanager
+def routes_for(settings: Settings) -> Iterator[Application]:
+    """Routes for as long as the context lasts, with nothing of another world behind them."""
+    idle = IDLE.setdefault(msgspec.structs.replace(settings, data_dir=Path()), [])
+    routes = idle.pop() if idle else build_routes(settings)
+    yield routes
+    routes.state = State()
+    idle.append(routes)
+
+
 @contextlib.asynccontextmanager
 async def open_world(database_url: str, data_dir: Path, **changes: object) -> AsyncIterator[World]:
     """Start the wallet on `database_url`; `changes` replace settings."""
     clock = Clock()
-    app = build_app(settings_for_tests(data_dir, **changes), database_url=database_url, clock=clock)
-    # Everything in the test's own event loop, so that a test can also call a use case, and requests really overlap.
-    transport = ASGITransport(app, raise_app_exceptions=False)
-    async with (
-        running(app),
-        AsyncClient(transport=transport, base_url="http://wallet.test", headers={"tikiwallet-device": DEVICE}) as http,
-    ):
-        yield World(app, http, clock, data_dir)
+    settings = settings_for_tests(data_dir, **changes)
+    with routes_for(settings) as app:
+        put_behind(app, settings, database_url=database_url, clock=clock)
+        # Everything in the test's own event loop, so that a test can also call a use case, and requests really overlap.
+        transport = ASGITransport(app, raise_app_exceptions=False)
+        async with (
+            running(app),
+            AsyncClient(
+                transport=transport, base_url="http://wallet.test", headers={"tikiwallet-device": DEVICE}
+            ) as http,
+        ):
+            yield World(app, http, clock, data_dir)

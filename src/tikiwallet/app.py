@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import functools
 from collections.abc import AsyncIterator
 from datetime import datetime
 from importlib import metadata
@@ -206,17 +207,14 @@ def build_app(settings: Settings, *, database_url: str, clock: http.Clock = http
     `database_url` is the owner's; every context connects under its own role. Nothing runs until the ASGI lifespan.
     `clock` tells every handler the time. Raises `ConfigError`.
     """
-    parts = Parts(settings, database_url=database_url)
+    application = build_routes(settings)
+    put_behind(application, settings, database_url=database_url, clock=clock)
+    return application
 
-    async def authenticate(token: str) -> http.Caller:
-        return await parts.identity.sessions.authenticate(token, now=clock())
 
-    @contextlib.asynccontextmanager
-    async def lifespan(_: Litestar) -> AsyncIterator[None]:
-        async with parts.open(now=clock()), parts.at_work(clock), parts.measured(clock):
-            yield
-
-    application = Application(
+def build_routes(settings: Settings) -> Application:
+    """Return every route, with nothing behind it yet."""
+    return Application(
         [
             healthz,
             readyz,
@@ -225,22 +223,7 @@ def build_app(settings: Settings, *, database_url: str, clock: http.Clock = http
             *(handler for context in CONTEXT_ROUTES for handler in context.routes()),
         ],
         answer_headers=answer_headers(settings),
-        lifespan=[lifespan],
-        state=State(
-            {
-                "settings": settings,
-                "clock": clock,
-                "authenticate": authenticate,
-                "throttle": parts.throttle,
-                "identity": parts.identity,
-                "payments": parts.payments,
-                "funding": parts.funding,
-                "offline": parts.offline,
-                "outgoing": parts.identity.outgoing,
-                "console": parts.console,
-                "can_serve": parts.can_serve,
-            }
-        ),
+        lifespan=[_lifespan],
         openapi_config=None,
         logging_config=None,
         request_max_body_size=http.BODY_BYTES_MAX,
@@ -250,10 +233,39 @@ def build_app(settings: Settings, *, database_url: str, clock: http.Clock = http
             Exception: http.on_bug,
         },
     )
-    application.state.openapi = msgspec.json.encode(
-        openapi.describe(application, version=metadata.version("tikiwallet"))
+
+
+def put_behind(application: Application, settings: Settings, *, database_url: str, clock: http.Clock) -> None:
+    """Put a wallet behind routes that nothing is behind, or no longer: its lifespan is over. Raises `ConfigError`."""
+    parts = Parts(settings, database_url=database_url)
+
+    async def authenticate(token: str) -> http.Caller:
+        return await parts.identity.sessions.authenticate(token, now=clock())
+
+    application.state = State(
+        {
+            "settings": settings,
+            "clock": clock,
+            "authenticate": authenticate,
+            "throttle": parts.throttle,
+            "identity": parts.identity,
+            "payments": parts.payments,
+            "funding": parts.funding,
+            "offline": parts.offline,
+            "outgoing": parts.identity.outgoing,
+            "console": parts.console,
+            "can_serve": parts.can_serve,
+            "parts": parts,
+        }
     )
-    return application
+
+
+@contextlib.asynccontextmanager
+async def _lifespan(application: Litestar) -> AsyncIterator[None]:
+    parts: Parts = application.state.parts
+    clock: http.Clock = application.state.clock
+    async with parts.open(now=clock()), parts.at_work(clock), parts.measured(clock):
+        yield
 
 
 @route("GET", "/healthz", summary="Is this process alive?", tag="operations", answer=Health, signed_in=False)
@@ -276,4 +288,10 @@ async def readyz(state: State) -> Response[bytes]:
 @get("/openapi.json", include_in_schema=False)
 async def openapi_json(request: Request) -> Response[bytes]:  # type: ignore[type-arg]
     """Serve the description of the API."""
-    return Response(request.app.state.openapi, media_type="application/json")
+    return Response(_description(request.app), media_type="application/json")
+
+
+@functools.lru_cache(maxsize=1)
+def _description(application: Litestar) -> bytes:
+    """Return the description of the API, made when it is first asked for: a start doesn't wait for it."""
+    return msgspec.json.encode(openapi.describe(application, version=metadata.version("tikiwallet")))

@@ -12,10 +12,12 @@ from typing import Any
 
 import structlog
 import uvicorn
+from litestar import Litestar
 from tests.cli.phones import Phone
-from tests.world import PASSWORD, settings_for_tests
+from tests.world import PASSWORD, routes_for, settings_for_tests
 
-from tikiwallet.app import build_app
+from tikiwallet.app import put_behind
+from tikiwallet.platform.http import utc_now
 
 
 @dataclass
@@ -52,7 +54,13 @@ class RunningServer:
 @contextlib.contextmanager
 def serve(database_url: str, data_dir: Path, *, port: int = 0, **changes: object) -> Iterator[RunningServer]:
     """Serve the wallet on a loopback port until the block ends."""
-    app = build_app(settings_for_tests(data_dir, **changes), database_url=database_url)
+    settings = settings_for_tests(data_dir, **changes)
+    with routes_for(settings) as app:
+        put_behind(app, settings, database_url=database_url, clock=utc_now)
+        yield from _serve(app, data_dir, port)
+
+
+def _serve(app: Litestar, data_dir: Path, port: int) -> Iterator[RunningServer]:
     listening = socket.create_server(("127.0.0.1", port))
     server = uvicorn.Server(uvicorn.Config(app, log_level="warning", lifespan="on"))
     started = threading.Event()
