@@ -4,14 +4,13 @@ import json
 import os
 import re
 import signal
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
 import psutil
 import urllib3
 
+from processes import OPERATORS, Process, run
 from world import PASSWORD
 
 WEAK_ARGON2 = {
@@ -33,11 +32,7 @@ class Server:
 
     def start(self) -> None:
         with self.log_file.open("a") as log:
-            self.process = subprocess.Popen(
-                [sys.executable, "-m", "tikiwallet", "serve"], env=self.environment, stdout=subprocess.PIPE,
-                stderr=log, text=True,
-            )  # fmt: skip
-        assert self.process.stdout is not None
+            self.process = Process(OPERATORS, "serve", environment=self.environment, log=log)
         for line in self.process.stdout:
             if found := re.search(r"Look here +(http://\S+)", line):
                 self.address = found[1]
@@ -58,8 +53,7 @@ class Server:
         self._ended()
 
     def _ended(self) -> int:
-        assert self.process.stdout is not None
-        self.process.stdout.close()
+        self.process.close()
         return self.process.wait(timeout=60)
 
     def stop(self) -> None:
@@ -69,15 +63,11 @@ class Server:
 
     def has_stopped(self) -> None:
         """Wait for a clean end."""
-        assert self.process.stdout is not None
         said = self.process.stdout.read()
         assert (self._ended(), said.splitlines()[-1]) == (0, "TikiWallet has stopped. Your data is kept.")
 
     def operator(self, *command: str) -> str:
-        ran = subprocess.run(
-            [sys.executable, "-m", "tikiwallet", *command], env=self.environment, capture_output=True, text=True,
-            check=False,
-        )  # fmt: skip
+        ran = run(OPERATORS, *command, environment=self.environment)
         assert ran.returncode == 0, ran.stdout + ran.stderr
         return ran.stdout
 

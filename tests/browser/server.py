@@ -9,21 +9,23 @@ import subprocess
 import sys
 from pathlib import Path
 
+from processes import OPERATORS, Process
 from world import WEAK_ARGON2
 
 ROOT = Path(__file__).parents[2]
+OWN = ROOT / "src"
 
 
 class Server:
     """One wallet server on one port, stopped and started on the same data."""
 
-    def __init__(self, data_dir: Path, *, source: Path = ROOT / "src", **settings: str) -> None:
+    def __init__(self, data_dir: Path, *, source: Path = OWN, **settings: str) -> None:
         with socket.create_server(("127.0.0.1", 0)) as free:
             self.port = free.getsockname()[1]
         self.data_dir = data_dir
         self._source = source
         self._settings = {f"TIKIWALLET_{name.upper()}": value for name, value in settings.items()}
-        self._process: subprocess.Popen[str] | None = None
+        self._process: Process | subprocess.Popen[str] | None = None
 
     @property
     def address(self) -> str:
@@ -38,8 +40,12 @@ class Server:
             "TIKIWALLET_DATA_DIR": str(self.data_dir), "TIKIWALLET_PORT": str(self.port),
             "TIKIWALLET_SMS_SENDER": "file", **self._settings,
         }  # fmt: skip
-        self._process = subprocess.Popen(
-            [sys.executable, "-m", "tikiwallet", "serve"], env=environment, stdout=subprocess.PIPE, text=True
+        self._process = (
+            Process(OPERATORS, "serve", environment=environment, log=sys.stderr)
+            if self._source == OWN
+            else subprocess.Popen(
+                [sys.executable, "-m", "tikiwallet", "serve"], env=environment, stdout=subprocess.PIPE, text=True
+            )
         )
         assert self._process.stdout is not None
         for line in self._process.stdout:

@@ -2,8 +2,6 @@
 
 import json
 import os
-import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -11,6 +9,7 @@ from playwright.sync_api import expect
 
 from browser.phones import Phone
 from browser.server import Server
+from processes import OPERATORS, run
 
 MakePhone = Callable[[str], Phone]
 PICTURES = os.environ.get("ACCOUNT_PICTURES", "")
@@ -18,9 +17,8 @@ PICTURES = os.environ.get("ACCOUNT_PICTURES", "")
 
 def operator(server: Server, *words: str) -> str:
     environment = {**os.environ, "TIKIWALLET_DATA_DIR": str(server.data_dir)}
-    done = subprocess.run(
-        [sys.executable, "-m", "tikiwallet", *words], env=environment, capture_output=True, text=True, check=True
-    )
+    done = run(OPERATORS, *words, environment=environment)
+    done.check_returncode()
     return done.stdout
 
 

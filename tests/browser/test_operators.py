@@ -2,8 +2,6 @@
 
 import os
 import re
-import subprocess
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -11,6 +9,7 @@ import httpx
 from playwright.sync_api import Browser, Page, expect
 
 from browser.server import Server
+from processes import OPERATORS, run
 from world import PASSWORD, body_of, money
 
 AUTHENTICATOR = {
@@ -28,9 +27,7 @@ def link_of(server: Server, name: str, *roles: str) -> str:
         **os.environ, "TIKIWALLET_DATA_DIR": str(server.data_dir), "TIKIWALLET_PORT": str(server.port),
         "TIKIWALLET_SMS_SENDER": "file",
     }  # fmt: skip
-    said = subprocess.run(
-        [sys.executable, "-m", "tikiwallet", *words], env=environment, capture_output=True, text=True, check=True
-    ).stdout
+    said = run(OPERATORS, *words, environment=environment).stdout
     found = re.search(r"http\S+/operator#enrol=\S+", said)
     assert found is not None, said
     return found[0]

@@ -2,8 +2,6 @@
 
 import json
 import os
-import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -11,6 +9,7 @@ from typing import Any
 from browser.phones import Phone
 from browser.server import Server
 from browser.test_without_a_camera import open_file, saved
+from processes import PEOPLE, run
 from world import PASSWORD
 
 
@@ -25,10 +24,7 @@ class Tiki:
         }  # fmt: skip
 
     def __call__(self, *command: str) -> Any:
-        ran = subprocess.run(
-            [sys.executable, "-m", "tikiwallet.cli.main", "--json", *command], env=self._environment,
-            capture_output=True, text=True, check=False,
-        )  # fmt: skip
+        ran = run(PEOPLE, "--json", *command, environment=self._environment)
         assert ran.returncode == 0, (command, ran.stdout, ran.stderr)
         return json.loads(ran.stdout)
 

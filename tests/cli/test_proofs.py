@@ -3,13 +3,13 @@
 import json
 import os
 import subprocess
-import sys
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from tests.cli.phones import Phone, pay_offline
+from tests.processes import OPERATORS, run
 
 from tikicash.messages import Bundle, Proof, key_id, parse_code, to_code
 from tikiwallet.cli import codes
@@ -159,8 +159,7 @@ def test_the_operators_list_of_double_spends_has_pictures_that_convince(
     }  # fmt: skip
 
     def listed(folder: Path) -> subprocess.CompletedProcess[str]:
-        command = [sys.executable, "-m", "tikiwallet", "double-spends", "--json", "--png", str(folder)]
-        return subprocess.run(command, env=env, capture_output=True, text=True, check=False)
+        return run(OPERATORS, "double-spends", "--json", "--png", str(folder), environment=env)
 
     found = json.loads(listed(tmp_path / "proofs").stdout)
     told = stranger.does("verify-proof", found["picture"], "--root-key", str(data_dir / "keys" / "root.pub"))

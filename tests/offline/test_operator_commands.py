@@ -2,12 +2,12 @@
 
 import asyncio
 import os
-import sys
 from pathlib import Path
 
 from offline.closes import states
 from offline.conftest import OfflineParts, PhoneOf, let_claims_end, run_sql
 from offline.phone import double_spend
+from processes import OPERATORS, run
 
 PARKED = """
     INSERT INTO funding_jobs.pgqueuer (priority, status, entrypoint, payload)
@@ -18,13 +18,9 @@ STATUS = "SELECT status::text FROM funding_jobs.pgqueuer WHERE id = $1"
 
 async def tikiwallet(database_url: str, data_dir: Path, *words: str, **environ: str) -> tuple[int, str]:
     """Type a command; returns its exit code and what it said."""
-    process = await asyncio.create_subprocess_exec(
-        sys.executable, "-m", "tikiwallet", *words, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT,
-        env={**os.environ, "DATABASE_URL": database_url, "TIKIWALLET_DATA_DIR": str(data_dir), **environ},
-    )  # fmt: skip
-    said, _ = await process.communicate()
-    assert process.returncode is not None
-    return process.returncode, said.decode()
+    environment = {**os.environ, "DATABASE_URL": database_url, "TIKIWALLET_DATA_DIR": str(data_dir), **environ}
+    done = await asyncio.to_thread(run, OPERATORS, *words, environment=environment, is_one=True)
+    return done.returncode, done.stdout
 
 
 async def test_the_operator_sees_what_is_stuck_and_runs_it_again(

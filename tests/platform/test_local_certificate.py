@@ -3,7 +3,6 @@
 import ssl
 import stat
 import subprocess
-import sys
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -11,6 +10,7 @@ import pytest
 from cryptography import x509
 from cryptography.x509.oid import ExtendedKeyUsageOID
 
+from processes import OPERATORS, run
 from tikiwallet.platform import local_certificate
 
 NOW = datetime(2026, 3, 1, tzinfo=UTC)
@@ -77,10 +77,7 @@ def test_this_machine_is_known_by_its_own_names() -> None:
 
 
 def command(data_dir: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-m", "tikiwallet", "make-certificate", *arguments],
-        env={"TIKIWALLET_DATA_DIR": str(data_dir)}, capture_output=True, text=True, check=False,
-    )  # fmt: skip
+    return run(OPERATORS, "make-certificate", *arguments, environment={"TIKIWALLET_DATA_DIR": str(data_dir)})
 
 
 def test_the_command_says_what_to_do_and_replaces_nothing_unasked(tmp_path: Path) -> None:

@@ -246,6 +246,7 @@ def server_config(app: Litestar, settings: Settings) -> uvicorn.Config:
     return uvicorn.Config(
         app,
         http=_Protocol,
+        ws="none",  # nobody speaks WebSocket here, and its library takes time to load
         lifespan="off",  # entered by `run`, where what goes wrong is raised instead of logged
         log_config=None,
         access_log=False,
