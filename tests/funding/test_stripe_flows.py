@@ -194,6 +194,32 @@ async def test_bad_input_moves_nothing(at_stripe: StripeWorld) -> None:
     assert list(at_stripe.standin.store.all("charge")) == []
 
 
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"id": ""}, {"id": "e" * 256}, {"id": "evt_\x00"}, {"type": ""}, {"type": "t" * 256}, {"type": "a\x00b"},
+        {"created": -1}, {"created": 10**12}, {"created": 2**63},
+        {"data": {"object": {"id": "pi_\x00"}}}, {"data": {"object": {"payment_intent": "p" * 256}}},
+    ],
+)  # fmt: skip
+async def test_what_is_rightly_signed_and_cannot_be_kept_is_refused(
+    at_stripe: StripeWorld, changes: dict[str, Any]
+) -> None:
+    event = {"id": "evt_1", "type": "balance.available", "created": 1_767_225_600, "data": {"object": {}}}
+    answers = []
+    for said in (event | changes, event):
+        payload = json.dumps(said).encode()
+        header = signature(payload, secrets=[SECRET], at=int(at_stripe.world.clock.now.timestamp()))
+        answers.append(
+            await at_stripe.world.http.post(
+                "/v1/webhooks/stripe", content=payload, headers={"stripe-signature": header}
+            )
+        )
+    assert refusal(answers[0]) == (400, "webhook_invalid")
+    assert answers[1].status_code == 204
+    await at_stripe.world.app.state.funding.stripe.events.process(b"evt_1", at_stripe.world.clock.now)
+
+
 async def test_without_stripe_its_routes_say_so(world: World) -> None:
     (alice,) = await world.people("alice")
     assert body_of(await alice.get("/v1/funding"), 200)["provider"] == "demo"

@@ -9,7 +9,7 @@ import hashlib
 import hmac
 from collections.abc import Awaitable, Callable, Sequence
 from datetime import UTC, datetime, timedelta
-from typing import Final
+from typing import Annotated, Final
 from uuid import UUID
 
 import msgspec
@@ -31,6 +31,11 @@ AGE_MAX: Final = timedelta(minutes=5)  # of a signature, in both directions: clo
 SIGNATURES_MAX: Final = 10
 LISTED_MAX: Final = 10_000
 FIRST_POLL: Final = timedelta(days=1)
+MADE_AT_MAX: Final = 253_402_300_799  # the last second of the year 9999
+
+# A job looks at what is kept, and what the database can't hold would come again for days as our failure.
+Name = Annotated[str, msgspec.Meta(min_length=1, max_length=255, pattern="^[!-~]+$")]
+NameOrNothing = Annotated[str, msgspec.Meta(max_length=255, pattern="^[!-~]*$")]
 
 log = structlog.get_logger()
 
@@ -42,8 +47,8 @@ class CameBackLate(Exception):
 class ObjectSaid(msgspec.Struct, frozen=True):
     """What is read of the object in an event: what it is called."""
 
-    id: str = ""
-    payment_intent: str | None = None
+    id: NameOrNothing = ""  # a balance has none
+    payment_intent: NameOrNothing | None = None
     metadata: dict[str, str] | None = None
 
 
@@ -56,9 +61,9 @@ class DataSaid(msgspec.Struct, frozen=True):
 class EventSaid(msgspec.Struct, frozen=True):
     """What is read of an event."""
 
-    id: str
-    type: str
-    created: int
+    id: Name
+    type: Name
+    created: Annotated[int, msgspec.Meta(ge=0, le=MADE_AT_MAX)]
     data: DataSaid
 
 
