@@ -10,21 +10,31 @@ import sys
 from pathlib import Path
 
 from processes import OPERATORS, Process
+from tikiwallet.platform.config import URLS_OF_OTHERS
 from world import WEAK_ARGON2
 
 ROOT = Path(__file__).parents[2]
 OWN = ROOT / "src"
 
 
+def free_port() -> int:
+    """A port that nobody listens on."""
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port: int = free.getsockname()[1]
+    return port
+
+
 class Server:
     """One wallet server on one port, stopped and started on the same data."""
 
     def __init__(self, data_dir: Path, *, source: Path = OWN, **settings: str) -> None:
-        with socket.create_server(("127.0.0.1", 0)) as free:
-            self.port = free.getsockname()[1]
+        self.port = free_port()
         self.data_dir = data_dir
         self._source = source
-        self._settings = {f"TIKIWALLET_{name.upper()}": value for name, value in settings.items()}
+        self._settings = {
+            name.upper() if name in URLS_OF_OTHERS else f"TIKIWALLET_{name.upper()}": value
+            for name, value in settings.items()
+        }  # fmt: skip
         self._process: Process | subprocess.Popen[str] | None = None
 
     @property

@@ -53,14 +53,21 @@ def nothing_like(value: str) -> str:
 class Things:
     """Makes what a call is about, each time anew, since a call may use it up."""
 
-    def __init__(self, world: World, callers: Callers, *, at_stripe: StripeWorld | None = None) -> None:
+    def __init__(
+        self, world: World, callers: Callers, *, at_stripe: StripeWorld | None = None, friend: Someone | None = None
+    ) -> None:
         self.at_stripe = at_stripe
+        self._friend = friend
         self.world, self.owner, self.other = world, callers.owner, callers.other
         self.callers = callers
         self._proposer: SignedInOperator | None = None
         self._phones = 0
         self._kept: dict[str, Phone] = {}
         self._authenticator: Authenticator | None = None
+
+    def friend(self) -> Someone:
+        """Who asks the owner for money and shows codes to pay."""
+        return self._friend or self.world.person("bob")
 
     async def call(self, route: str) -> Call:
         """A call of a route that works for the owner."""
@@ -150,7 +157,7 @@ class Things:
 
     async def request_to_owner(self) -> Call:
         order = {"payer": {"username": self.owner.username}, "amount": money("1.00"), "memo": ""}
-        bob = await self.world.sign_in_again(self.world.person("bob"))
+        bob = await self.world.sign_in_again(self.friend())
         return Call({"request_id": body_of(await bob.post("/v1/requests", order), 201)["request_id"]})
 
     async def request_by_owner(self) -> Call:
@@ -174,29 +181,29 @@ class Things:
 
     async def shown_to_owner(self) -> Call:
         """A code of somebody else's phone, which the owner and anybody may pay."""
-        bob = await self.world.sign_in_again(self.world.person("bob"))
+        bob = await self.world.sign_in_again(self.friend())
         reference = base64.urlsafe_b64encode((await self.phone_of(bob)).id + secrets.token_bytes(8)).decode()
         body_of(await bob.post("/v1/shown-requests", {"reference": reference, "amount": money("1.00")}), 200)
         return Call({"reference": reference})
 
     async def top_up(self) -> Call:
-        return Call({"operation_id": body_of(await self.owner.top_up("1.00"), 201)["operation_id"]})
+        return Call({"operation_id": body_of(await self.owner.top_up("2.00"), 201)["operation_id"]})
 
     async def withdrawal(self) -> Call:
         started = await self.owner.post("/v1/withdrawals", {"amount": money("1.00")})
         return Call({"operation_id": body_of(started, 201)["operation_id"]})
 
     async def top_up_underway(self) -> Call:
-        return Call({"operation_id": body_of(await self.owner.top_up("1.37"), 201)["operation_id"]})
+        return Call({"operation_id": body_of(await self.owner.top_up("2.37"), 201)["operation_id"]})
 
     async def withdrawal_underway(self) -> Call:
-        started = await self.owner.post("/v1/withdrawals", {"amount": money("1.37")})
+        started = await self.owner.post("/v1/withdrawals", {"amount": money("2.37")})
         return Call({"operation_id": body_of(started, 201)["operation_id"]})
 
     async def saved_card(self) -> Call:
         assert self.at_stripe is not None
-        body_of(await self.owner.post("/v1/saved-cards", {"through": "native"}), 201)
-        self.at_stripe.control("pay", id=self.at_stripe.newest("setup_intent")["id"], card="4242424242424242")
+        saving = body_of(await self.owner.post("/v1/saved-cards", {"through": "native"}), 201)
+        self.at_stripe.control("pay", id=saving["client_secret"].partition("_secret_")[0], card="4242424242424242")
         (card, *_) = body_of(await self.owner.get("/v1/saved-cards"), 200)["cards"]
         return Call({"method_id": card["method_id"]})
 
@@ -247,7 +254,7 @@ class Things:
 
     async def correction(self) -> Call:
         if self._proposer is None:
-            self._proposer = await an_operator(self.world, "proposer", "finance")
+            self._proposer = await an_operator(self.world, f"proposer-{secrets.token_hex(4)}", "finance")
         order = {
             "debit": {"own": "bank"}, "credit": {"person": "alice"}, "amount": money("1.00"), "reason": REASON,
         }  # fmt: skip
