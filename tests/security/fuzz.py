@@ -23,7 +23,7 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 from authenticator import ORIGIN
-from browser.server import Server, free_port
+from browser.server import ROOT, Server, free_port
 from tikiwallet.ledger.reconcile import reconcile
 from tikiwallet.platform.config import Settings
 from tikiwallet.platform.db import Database
@@ -74,9 +74,11 @@ class Fuzzed:
         told = {
             "FUZZ_ADDRESS": self.server.address, "FUZZ_DATA_DIR": str(self.folder / "data"), "FUZZ_STRIPE": self.stripe,
             "FUZZ_DATABASE_URL": self.database_url, "FUZZ_SECRET": SECRET, "FUZZ_REPORT": str(report),
+            "FUZZ_ARGUMENTS": " ".join(arguments),
         }  # fmt: skip
         environment = {
             **os.environ, **told, "SCHEMATHESIS_HOOKS": "security.fuzz_hooks", "PYTHONPATH": os.pathsep.join(sys.path),
+            "HYPOTHESIS_STORAGE_DIRECTORY": str(ROOT / ".hypothesis"),  # tables of Unicode take seconds to make
         }  # fmt: skip
         exit_code = subprocess.run(command, cwd=self.folder, check=False, env=environment).returncode
         found = json.loads(report.read_bytes())
