@@ -8,6 +8,7 @@ without that, one restart of PostgreSQL would leave every promise unkept until s
 
 import asyncio
 import contextlib
+import functools
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -50,6 +51,7 @@ def schema_of(context: str) -> str:
     return f"{context}_jobs"
 
 
+@functools.cache  # making one asks the environment for each of its fields, which took longer than the promise itself
 def _settings(context: str) -> DBSettings:
     return DBSettings(db_schema=schema_of(context), channel=Channel(f"{context}_jobs"))
 
