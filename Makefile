@@ -132,7 +132,7 @@ test: check semgrep
 
 # Every point at which a process may die and every way in which Stripe may fail, and not one of each name.
 faults: setup-dev
-	@ALL_FAULTS=1 $(BIN)/python -m pytest tests/funding/test_stripe_faults.py
+	@ALL_FAULTS=1 $(BIN)/python -m pytest tests/funding/test_stripe_faults.py $(SHARED)
 
 schema: setup-dev
 	@REWRITE_SCHEMA=1 $(BIN)/python -m pytest tests/tidy/test_schema.py

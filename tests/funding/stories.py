@@ -7,13 +7,14 @@ interrupted is taken again, as a person does who got no answer; everything in it
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, TypeAlias
+from uuid import uuid4
 
 import msgspec
 
-from crashes import open_ledger
-from funding.stripe_wallet import SECRET, Process, StripeWallet
+from funding.stripe_wallet import AT_THEIR_TIME, FEE_MINOR, SECRET, Process, StripeWallet
 from tikiwallet.funding.types import OperationKind, OperationState
-from tikiwallet.ledger.types import Limits
+from tikiwallet.ledger.types import AccountKind, Limits, Transfer, TransferId, TransferKind, derive_account_id
+from tikiwallet.platform.errors import Refused
 from tikiwallet.stripe_standin.errors import StripeError
 from tikiwallet.stripe_standin.events import signature
 
@@ -25,13 +26,15 @@ BANK, CLOSED_BANK = "000123456", "000111111113"
 
 @dataclass(frozen=True)
 class Story:
-    """What is done, and how it ends."""
+    """What is done, and how it ends: with which balance, in which state the newest operation, and what else is so."""
 
     steps: Sequence[Step]
     balance_minor: int
-    state: OperationState
+    state: OperationState | None  # None: no operation began
     before: Sequence[Step] = field(default=())
     refunds: int = 0
+    fee_minor: int = FEE_MINOR
+    ends: Sequence[Step] = field(default=())
 
 
 def top_up(amount_minor: int = 20_00, **more: Any) -> Step:
@@ -43,8 +46,6 @@ def top_up(amount_minor: int = 20_00, **more: Any) -> Step:
 
 async def answered(call: Awaitable[Any]) -> Any:
     """A refusal is an answer too: the story goes on."""
-    from tikiwallet.platform.errors import Refused
-
     try:
         return await call
     except Refused as refused:
@@ -67,8 +68,8 @@ async def authenticate(wallet: StripeWallet, process: Process) -> None:
 
 
 async def news(wallet: StripeWallet, process: Process) -> None:
-    """Webhooks come, and the promises of this moment are kept."""
-    for _ in range(3):
+    """Webhooks come and the promises of this moment are kept, and once more what follows from that."""
+    for _ in range(2):
         await process.hear()
         await process.work()
 
@@ -98,33 +99,51 @@ async def save_card(wallet: StripeWallet, process: Process) -> None:
     wallet.control("authenticate", id=wallet.newest("setup_intent")["id"])
 
 
+async def save_card_on_page(wallet: StripeWallet, process: Process) -> None:
+    await process.funding.stripe.customers.save(wallet.person_id)
+    await pay("checkout.session")(wallet, process)
+
+
+async def forget_card(wallet: StripeWallet, process: Process) -> None:
+    method_id = wallet.newest("payment_method")["id"]
+    await answered(process.funding.stripe.customers.remove(wallet.person_id, method_id))
+
+
+def has_cards(count: int) -> Step:
+    async def step(wallet: StripeWallet, process: Process) -> None:
+        assert len(await process.funding.stripe.customers.cards(wallet.person_id)) == count
+
+    return step
+
+
 async def top_up_saved(wallet: StripeWallet, process: Process) -> None:
     (card,) = await process.funding.stripe.customers.cards(wallet.person_id)
     await answered(process.top_up(20_00, through="saved", method_id=card.method_id))
 
 
+async def has_no_wallet(wallet: StripeWallet, process: Process) -> None:
+    """As whoever never had money in this currency."""
+    assert (
+        await wallet.owner.execute("DELETE FROM ledger.account WHERE account_id = $1", wallet.wallet_id) == "DELETE 1"
+    )
+
+
 async def fill_up(wallet: StripeWallet, process: Process) -> None:
     """Meanwhile the wallet can't take any more."""
-    async with open_ledger(wallet.database_url) as ledger:
-        await ledger.set_limits(wallet.wallet_id, Limits(balance_max_minor=10_00))
+    await wallet.ledger.set_limits(wallet.wallet_id, Limits(balance_max_minor=10_00))
 
 
 def spend(amount_minor: int) -> Step:
     """The person pays somebody."""
 
     async def step(wallet: StripeWallet, process: Process) -> None:
-        from uuid import uuid4
-
-        from tikiwallet.ledger.types import AccountKind, Transfer, TransferId, TransferKind, derive_account_id
-
         friend = derive_account_id(uuid4(), AccountKind.WALLET, "SGD")
-        async with open_ledger(wallet.database_url) as ledger:
-            await ledger.open_account(friend, kind=AccountKind.WALLET, currency="SGD", limits=Limits())
-            transfer = Transfer(
-                transfer_id=TransferId(uuid4()), debit_account_id=wallet.wallet_id, credit_account_id=friend,
-                amount_minor=amount_minor, currency="SGD", kind=TransferKind.PAYMENT,
-            )  # fmt: skip
-            assert (await ledger.post(transfer)).is_posted
+        await wallet.ledger.open_account(friend, kind=AccountKind.WALLET, currency="SGD", limits=Limits())
+        transfer = Transfer(
+            transfer_id=TransferId(uuid4()), debit_account_id=wallet.wallet_id, credit_account_id=friend,
+            amount_minor=amount_minor, currency="SGD", kind=TransferKind.PAYMENT,
+        )  # fmt: skip
+        assert (await wallet.ledger.post(transfer)).is_posted
 
     return step
 
@@ -146,6 +165,41 @@ async def fund(wallet: StripeWallet, process: Process) -> None:
 
 async def withdraw(wallet: StripeWallet, process: Process) -> None:
     await answered(process.withdraw(10_00, key="w"))
+
+
+def allow_out_a_day(amount_minor: int | None) -> Step:
+    """What may leave the wallet in a day, from now on."""
+
+    async def step(wallet: StripeWallet, process: Process) -> None:
+        await wallet.ledger.set_limits(wallet.wallet_id, Limits(out_per_day_max_minor=amount_minor))
+
+    return step
+
+
+async def lose_webhooks(wallet: StripeWallet, process: Process) -> None:
+    wallet.control("webhooks", copies=0)
+
+
+async def begin_day(wallet: StripeWallet, process: Process) -> None:
+    """A process promises what only time brings about, as each does when it starts."""
+    await process.funding.promise_what_time_brings(wallet.now)
+
+
+def when_due(name: str, **distance: float) -> Step:
+    """The time of this promise has come."""
+
+    async def step(wallet: StripeWallet, process: Process) -> None:
+        wallet.move(**distance)
+        await process.work_at_its_time(name)
+        if process.failures:
+            raise process.failures.pop()
+
+    return step
+
+
+async def goes_on_for_ever(wallet: StripeWallet, process: Process) -> None:
+    """Somebody will ask Stripe for news again, and compare the books again."""
+    assert {row["entrypoint"] for row in await wallet.promises()} >= set(AT_THEIR_TIME)
 
 
 async def lie(wallet: StripeWallet, process: Process) -> None:
@@ -180,9 +234,11 @@ def decide(*, is_won: bool) -> Step:
 
 T, W, S = OperationKind.TOP_UP, OperationKind.WITHDRAWAL, OperationState
 HAS_TWENTY = (top_up(), pay("checkout.session"), news, fund)
+WITHDRAWS = (account(), withdraw, news, later(hours=2), news, later(days=3), news)
 
 STORIES: dict[str, Story] = {
     "pays on the page": Story([top_up(), pay("checkout.session"), news], 20_00, S.SETTLED),
+    "pays for the first time": Story([top_up(), pay("checkout.session"), news], 20_00, S.SETTLED, [has_no_wallet]),
     "cancels the page": Story([top_up(), cancel(T), news], 0, S.DECLINED),
     "lets the page close": Story([top_up(), later(hours=2), news], 0, S.DECLINED),
     "saves a card and pays with it": Story(
@@ -194,20 +250,31 @@ STORIES: dict[str, Story] = {
     "pays into a full wallet": Story(
         [top_up(), fill_up, pay("checkout.session"), news], 0, S.RETURNED, refunds=1
     ),
-    "withdraws": Story(
-        [account(), withdraw, news, later(hours=2), news, later(days=3), news], 10_00, S.SETTLED, HAS_TWENTY
+    "withdraws": Story(WITHDRAWS, 10_00, S.SETTLED, HAS_TWENTY),
+    "withdraws where it costs nothing": Story(WITHDRAWS, 10_00, S.SETTLED, HAS_TWENTY, fee_minor=0),
+    "withdraws too much for a day, and again when it may be": Story(
+        [allow_out_a_day(5_00), withdraw, allow_out_a_day(None), withdraw, news, later(days=3), news],
+        10_00, S.SETTLED, [*HAS_TWENTY, account()],
     ),
     "hears of a payout what is not so": Story([withdraw, lie, news], 10_00, S.PENDING, [*HAS_TWENTY, account()]),
     "cancels a withdrawal": Story([withdraw, cancel(W), news], 20_00, S.DECLINED, [*HAS_TWENTY, account()]),
     "withdraws to a closed bank account": Story(
         [withdraw, later(hours=2), news, later(days=3), news], 20_00, S.DECLINED, [*HAS_TWENTY, account(CLOSED_BANK)]
     ),
-    "loses a dispute over what was partly spent": Story(
-        [dispute, news, decide(is_won=False), news, top_up(5_00, key="2"), pay("checkout.session"), news],
-        0, S.SETTLED, [*HAS_TWENTY, spend(7_00)],
-    ),
     "is disputed before we heard of the payment": Story(
         [top_up(), pay("checkout.session"), dispute, hear_of_dispute_first, news], 0, S.SETTLED
     ),
     "wins a dispute": Story([dispute, news, decide(is_won=True), news], 20_00, S.SETTLED, HAS_TWENTY),
+    "loses a dispute over what was partly spent": Story(
+        [dispute, news, decide(is_won=False), news, top_up(5_00, key="2"), pay("checkout.session"), news],
+        0, S.SETTLED, [*HAS_TWENTY, spend(7_00)],
+    ),
+    "saves a card on a page and forgets it": Story(
+        [save_card_on_page, forget_card], 0, None, ends=[has_cards(0)]
+    ),
+    "pays, and no webhook ever comes": Story(
+        [begin_day, top_up(), pay("checkout.session"), when_due("poll_events", minutes=5), news,
+         when_due("reconcile_bank", days=1)],
+        20_00, S.SETTLED, [lose_webhooks], ends=[goes_on_for_ever],
+    ),
 }  # fmt: skip

@@ -1,11 +1,10 @@
 """A wallet whose bank is Stripe: the real client and the stand-in, joined without a network, for one process or many.
 
-`Process` is the funding of one server process that can be made to die at a named point: before or after each commit,
-each call of the ledger and each request to Stripe. Everything else, the next process included, is as in production.
+`Process` is the funding of one server process that can be made to die at a named point (`points.py`). Everything else,
+the next process included, is as in production.
 """
 
 import contextlib
-import sys
 from collections.abc import AsyncIterator, Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -15,8 +14,10 @@ import asyncpg
 import httpx
 import msgspec
 
-from crashes import Death, open_database
+from crashes import open_database
+from funding.points import Points, WatchedDatabase, WatchedLedger, WatchedTransport
 from funding.proven import NeverAsks
+from sound_books import require_sound_books
 from stripe_standin.client import BASE, Transport
 from tikiwallet.funding.service import Funding
 from tikiwallet.funding.stripe import client as stripe_client
@@ -35,124 +36,29 @@ from tikiwallet.stripe_standin.app import App
 from tikiwallet.stripe_standin.standin import API_KEY, StandIn
 
 SECRET = "whsec_standin"
+FEE_MINOR = 25
 STRIPE_SETTINGS: dict[str, Any] = {
     "bank": "stripe",
     "stripe_api_key": API_KEY,
     "stripe_webhook_secrets": (SECRET,),
     "stripe_api_url": BASE,
-    "withdrawal_fee_minor": 25,
+    "withdrawal_fee_minor": FEE_MINOR,
 }
 ROUNDS_MAX = 40
+BEGINNING = datetime(2026, 6, 1, tzinfo=UTC)
+AT_THEIR_TIME = ("poll_events", "reconcile_bank")  # promises that a story keeps when it says that it is time
+EMPTIED = "; ".join(
+    f"DELETE FROM {table}"
+    for table in (
+        "funding.dispute_taking", "funding.dispute", "funding.provider_object", "funding.operation",
+        "funding.provider_event", "funding.customer", "funding.payout_account", "funding_jobs.pgqueuer",
+        "funding_jobs.pgqueuer_log", "ledger.posting", "ledger.account",
+    )
+)  # fmt: skip
 
 
 def sgd(amount_minor: int) -> Amount:
     return Amount(amount_minor=amount_minor, currency="SGD")
-
-
-class Points:
-    """What a process does to the world, one point after the other; it dies at the one that is wanted."""
-
-    def __init__(self) -> None:
-        self.seen: list[str] = []
-        self.dies_at = -1
-        self.dies_after = False
-
-    @contextlib.asynccontextmanager
-    async def at(self, name: str) -> AsyncIterator[None]:
-        number = len(self.seen)
-        self.seen.append(name)
-        if number == self.dies_at and not self.dies_after:
-            raise Death
-        yield
-        if number == self.dies_at and self.dies_after:
-            raise Death
-
-
-def _whose() -> str:
-    """The function of funding that is at work."""
-    frame = sys._getframe(1)
-    while frame is not None:
-        path = frame.f_code.co_filename
-        if "/tikiwallet/funding/" in path and not path.endswith("/stripe/client.py"):
-            return frame.f_code.co_qualname if hasattr(frame.f_code, "co_qualname") else frame.f_code.co_name
-        frame = frame.f_back
-    return "?"
-
-
-class WatchedPool:
-    """The pool, each of whose single statements that write is a commit."""
-
-    def __init__(self, pool: asyncpg.Pool, points: Points) -> None:
-        self._pool = pool
-        self._points = points
-
-    def __getattr__(self, name: str) -> Any:
-        call = getattr(self._pool, name)
-        if name not in {"execute", "fetchrow", "fetchval", "fetch", "executemany"}:
-            return call
-
-        async def watched(sql: str, *arguments: Any) -> Any:
-            if not sql.lstrip().startswith(("INSERT", "UPDATE")):
-                return await call(sql, *arguments)
-            async with self._points.at(f"commit {_whose()}"):
-                return await call(sql, *arguments)
-
-        return watched
-
-
-class WatchedDatabase(Database):
-    """The database, each of whose transactions is a commit."""
-
-    def __init__(self, shared: Database, points: Points) -> None:
-        self._shared = shared
-        self.points = points
-
-    @property
-    def pool(self) -> Any:
-        return WatchedPool(self._shared.pool, self.points)
-
-    @contextlib.asynccontextmanager
-    async def transaction(self) -> AsyncIterator[Any]:
-        name = f"commit {_whose()}"
-        number = len(self.points.seen)
-        self.points.seen.append(name)
-        async with self._shared.pool.acquire() as connection, connection.transaction():
-            yield connection
-            if number == self.points.dies_at and not self.points.dies_after:
-                raise Death
-        if number == self.points.dies_at and self.points.dies_after:
-            raise Death
-
-
-class WatchedLedger:
-    """The ledger, each of whose changes is a point."""
-
-    def __init__(self, ledger: PostgresLedger, points: Points) -> None:
-        self._ledger = ledger
-        self._points = points
-
-    def __getattr__(self, name: str) -> Any:
-        call = getattr(self._ledger, name)
-        if name not in {"post", "post_linked"}:
-            return call
-
-        async def watched(*arguments: Any, **named: Any) -> Any:
-            async with self._points.at(f"ledger {_whose()}"):
-                return await call(*arguments, **named)
-
-        return watched
-
-
-class WatchedTransport(httpx.AsyncBaseTransport):
-    """The way to Stripe, each of whose requests that change something is a point."""
-
-    def __init__(self, inner: Transport, points: Points) -> None:
-        self._inner = inner
-        self._points = points
-
-    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
-        async with self._points.at(f"stripe {request.method} {_whose()}"):
-            return await self._inner.handle_async_request(request)
 
 
 class Process:
@@ -173,7 +79,7 @@ class Process:
         )
 
     async def withdraw(self, amount_minor: int, *, key: str = "k") -> Operation:
-        order = WithdrawalOrder(amount=sgd(amount_minor), fee_minor=25)
+        order = WithdrawalOrder(amount=sgd(amount_minor), fee_minor=self._wallet.fee_minor)
         return await self.funding.operations.start(order, caller=self._wallet.caller, key=key, now=self._now())
 
     async def hear(self) -> int:
@@ -187,21 +93,23 @@ class Process:
 
     async def work(self) -> int:
         """Keep every promise that is due or not, once, as the job worker does; returns how many were kept."""
-        handlers = self.funding.handlers(self._now)
-        kept = 0
-        for row in await self._wallet.owner.fetch("SELECT * FROM funding_jobs.pgqueuer WHERE status = 'queued'"):
-            if row["entrypoint"] == "poll_events":
-                continue
-            try:
-                await handlers[row["entrypoint"]](row["payload"])
-            except NotYet:
-                continue
-            except Exception as error:  # tried again, as the job worker does
-                self.failures.append(error)
-                continue
-            await self._wallet.owner.execute("DELETE FROM funding_jobs.pgqueuer WHERE id = $1", row["id"])
-            kept += 1
-        return kept
+        rows = await self._wallet.promises()
+        return sum([await self._keep(row) for row in rows if row["entrypoint"] not in AT_THEIR_TIME])
+
+    async def work_at_its_time(self, name: str) -> int:
+        """Keep the promises of this name, whose time has come; returns how many were kept."""
+        return sum([await self._keep(row) for row in await self._wallet.promises() if row["entrypoint"] == name])
+
+    async def _keep(self, row: asyncpg.Record) -> int:
+        try:
+            await self.funding.handlers(self._now)[row["entrypoint"]](row["payload"])
+        except NotYet:
+            return 0
+        except Exception as error:  # tried again, as the job worker does
+            self.failures.append(error)
+            return 0
+        await self._wallet.owner.execute("DELETE FROM funding_jobs.pgqueuer WHERE id = $1", row["id"])
+        return 1
 
     def _now(self) -> datetime:
         return self._wallet.now
@@ -215,30 +123,42 @@ class StripeWallet:
         self.owner = owner
         self._database = database
         self._books = books
-        self.now = datetime(2026, 6, 1, tzinfo=UTC)
+        self.ledger = PostgresLedger(books)
+        self.is_checked = True  # whether every request and answer is compared with Stripe's description
+        self.fee_minor = FEE_MINOR
+        self.silence = timedelta(0)  # how long nobody is there when an answer doesn't come
+        self.person_id = PersonId(uuid4())
+        self._open_stripe()
+
+    def _open_stripe(self) -> None:
+        self.now = BEGINNING
         self.standin = StandIn(run="test", clock=lambda: self.now, base_url=BASE, secrets=[SECRET])
         self.transport = Transport(App(self.standin))
-        self.person_id = PersonId(uuid4())
+        self.transport.is_checked = self.is_checked
+
+    async def begin_anew(self) -> None:
+        """Forget everything, here and at Stripe: what happens next costs the same however much was before."""
+        await self.owner.execute(EMPTIED)
+        self._open_stripe()
 
     @contextlib.asynccontextmanager
     async def process(self, points: Points | None = None) -> AsyncIterator[Process]:
         """The funding of one process, until it stops or dies."""
         points = points or Points()
         database = WatchedDatabase(self._database, points)
-        ledger = WatchedLedger(PostgresLedger(self._books), points)
+        ledger = WatchedLedger(self.ledger, points)
 
-        async def prepare_wallet(person_id: PersonId) -> None:
-            """The wallet is open."""
+        async def prepare_wallet(_: PersonId) -> None:
+            await self._open_wallet(ledger)
 
-        settings = msgspec.structs.replace(Settings(), **STRIPE_SETTINGS)
-        transport = WatchedTransport(self.transport, points)
+        settings = msgspec.structs.replace(Settings(), **STRIPE_SETTINGS | {"withdrawal_fee_minor": self.fee_minor})
+        transport = WatchedTransport(self.transport, points, notice_silence=self._wait)
         with patched_client(transport):
             funding = Funding(
                 database, settings, ledger=ledger, prepare_wallet=prepare_wallet, owed=self._owed,
                 step_up=NeverAsks(), outgoing=OutgoingCaps(self._database, max_minor={}),
             )  # type: ignore[arg-type]  # fmt: skip
         await funding.start()
-        points.seen.clear()
         yield Process(self, funding, points)
 
     async def _owed(self) -> list[Balance]:
@@ -247,9 +167,13 @@ class StripeWallet:
     async def new_person(self) -> None:
         """The next story is about somebody else."""
         self.person_id = PersonId(uuid4())
-        await PostgresLedger(self._books).open_account(
-            self.wallet_id, kind=AccountKind.WALLET, currency="SGD", limits=Limits()
-        )
+        await self._open_wallet(self.ledger)
+
+    async def _open_wallet(self, ledger: Any) -> None:
+        await ledger.open_account(self.wallet_id, kind=AccountKind.WALLET, currency="SGD", limits=Limits())
+
+    def _wait(self) -> None:
+        self.now += self.silence
 
     @property
     def caller(self) -> Caller:
@@ -292,9 +216,13 @@ class StripeWallet:
         """Let time pass."""
         self.now += timedelta(**distance)
 
-    async def heal(self, *, hears: bool = True) -> None:
+    async def promises(self) -> list[asyncpg.Record]:
+        """The jobs that are queued, due or not."""
+        return await self.owner.fetch("SELECT * FROM funding_jobs.pgqueuer WHERE status = 'queued' ORDER BY id")
+
+    async def heal(self, points: Points | None = None, *, hears: bool = True) -> None:
         """A new process does all that was promised, until nothing is left that can be done now."""
-        async with self.process() as healthy:
+        async with self.process(points) as healthy:
             for _ in range(ROUNDS_MAX):
                 self.move(seconds=121)  # the leases of who died or failed have run out
                 heard = await healthy.hear() if hears else await self._poll(healthy)
@@ -337,6 +265,10 @@ class StripeWallet:
         assert compared.wrong == []
         total = await self.owner.fetchval("SELECT sum(balance_minor) FROM ledger.account")
         assert total == 0
+        await require_sound_books(self.owner)
+        for kind in ("customer", "account"):
+            people = [item["metadata"]["person_id"] for item in self.all(kind)]
+            assert len(people) == len(set(people)), (kind, people)
         for kind in ("checkout.session", "payment_intent", "refund", "transfer", "payout"):
             names = [
                 item["metadata"]["operation_id"] for item in self.all(kind)

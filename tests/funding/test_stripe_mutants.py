@@ -1,8 +1,8 @@
 """Mistakes that were made elsewhere and must not go unnoticed here: under each, a row of the fault table fails."""
 
 import contextlib
-from collections.abc import Callable, Iterator
-from datetime import datetime
+from collections.abc import Iterator
+from datetime import datetime, timedelta
 from typing import Any
 from unittest.mock import patch
 from uuid import UUID, uuid4
@@ -10,10 +10,10 @@ from uuid import UUID, uuid4
 import msgspec
 import pytest
 
+from funding.fault_table import tell
 from funding.stories import STORIES
-from funding.stripe_wallet import Points, StripeWallet, open_stripe_wallet
-from funding.test_stripe_faults import tell
-from tikiwallet.funding.stripe import payments, payouts
+from funding.stripe_wallet import StripeWallet, open_stripe_wallet
+from tikiwallet.funding.stripe import client, payments, payouts, people
 from tikiwallet.funding.stripe.events import Events, EventSaid
 from tikiwallet.funding.stripe.payments import Payments
 from tikiwallet.funding.stripe.payouts import Payouts
@@ -51,10 +51,10 @@ async def trust_the_webhook(self: Payouts, order: BankOrder, account_id: str, *,
 
 
 @contextlib.contextmanager
-def mutated(*wrong: tuple[object, str, Callable[..., Any]]) -> Iterator[None]:
+def mutated(*wrong: tuple[object, str, Any]) -> Iterator[None]:
     with contextlib.ExitStack() as stack:
-        for target, name, function in wrong:
-            stack.enter_context(patch.object(target, name, function))
+        for target, name, instead in wrong:
+            stack.enter_context(patch.object(target, name, instead))
         yield
 
 
@@ -66,6 +66,14 @@ MUTANTS = {
         [(payments, "key_of", key_per_attempt)], "pays on the page",
         {"path": "/v1/checkout/sessions", "kind": "lose_after"}, {},
     ),
+    "a key per attempt, of a customer": (
+        [(people, "key_of", key_per_attempt)], "saves a card and pays with it",
+        {"path": "/v1/customers", "kind": "lose_after"}, {},
+    ),
+    "a key that is trusted for ever": (
+        [(client, "KEYS_KEPT", timedelta(days=365))], "withdraws", {"path": "/v1/transfers", "kind": "lose_after"},
+        {"silence": timedelta(hours=25)},
+    ),
     "credit on redirect": ([(Payments, "_ask_session", credit_on_redirect)], "lets the page close", None, {}),
     "the webhook is trusted": (
         [(Events, "look", listen), (Payouts, "_ask_payout", trust_the_webhook)], "hears of a payout what is not so",
@@ -74,20 +82,19 @@ MUTANTS = {
 }  # fmt: skip
 
 
-async def told(wallet: StripeWallet, story: str, fault: dict[str, str] | None, weather: dict[str, str]) -> None:
+async def told(wallet: StripeWallet, story: str, fault: dict[str, str] | None, more: dict[str, Any]) -> None:
     wallet.transport.is_checked = False
-    wallet.control("webhooks", **weather)
     if fault is not None:
         wallet.faults({"method": "POST", **fault})
-    await tell(wallet, STORIES[story], Points())
+    await tell(wallet, STORIES[story], **more)
 
 
 @pytest.mark.parametrize("name", MUTANTS)
 async def test_a_mistake_is_noticed(database_url: str, name: str) -> None:
-    wrong, story, fault, weather = MUTANTS[name]
+    wrong, story, fault, more = MUTANTS[name]
     HEARD.clear()
     async with open_stripe_wallet(database_url) as wallet:
-        await told(wallet, story, fault, weather)  # without the mistake all is well
+        await told(wallet, story, fault, more)  # without the mistake all is well
         with mutated(*wrong), pytest.raises(Exception) as noticed:  # noqa: PT011 - whatever it breaks
-            await told(wallet, story, fault, weather)
+            await told(wallet, story, fault, more)
         assert noticed.type in {AssertionError, KeyError}, noticed.value

@@ -89,8 +89,8 @@ class Funding:
         """Promise to reconcile tomorrow morning (UTC), once however many processes promise it."""
         due = (now + timedelta(days=1)).replace(hour=RECONCILE_HOUR, minute=0, second=0, microsecond=0)
         seconds = int((due - now).total_seconds())
-        async with self._db.pool.acquire() as connection:  # alone: it goes with no other fact
-            await self._jobs.enqueue(connection, RECONCILE_JOB_NAME, key=f"{due:%Y-%m-%d}", after_seconds=seconds)
+        async with self._db.transaction() as tx:  # alone: it goes with no other fact
+            await self._jobs.enqueue(tx, RECONCILE_JOB_NAME, key=f"{due:%Y-%m-%d}", after_seconds=seconds)
 
     async def reconcile_daily(self, now: datetime) -> None:
         """Compare the last weeks and say in the log what is wrong; the operator's alerts hang on that line."""
@@ -131,12 +131,16 @@ class Funding:
         }
         return found if self.stripe is None else found | self.stripe.handlers(clock)
 
+    async def promise_what_time_brings(self, now: datetime) -> None:
+        """Begin what goes on for ever: each of these promises makes the next one. Repeatable."""
+        if self.stripe is not None:
+            await self.stripe.events.poll_again(now)
+        if self.provider is not None:
+            await self._promise_reconciliation(now)
+
     @contextlib.asynccontextmanager
     async def worker(self, clock: Callable[[], datetime]) -> AsyncIterator[None]:
         """Keep the promises of funding for as long as the context lasts."""
-        if self.stripe is not None:
-            await self.stripe.events.poll_again(clock())
-        if self.provider is not None:
-            await self._promise_reconciliation(clock())
+        await self.promise_what_time_brings(clock())
         async with self._jobs.worker(self._db.driver_pool, self.handlers(clock)):
             yield
