@@ -21,9 +21,30 @@ async def require_sound_books(connection: asyncpg.Connection) -> None:
         "SELECT coalesce(sum(frozen_minor), 0) FROM funding.dispute WHERE state = 'open'"
     )
     assert in_flight == underway + frozen
-    forgotten = await connection.fetchval(
-        "SELECT count(*) FROM funding.operation WHERE state NOT IN ('refused', 'settled', 'declined', 'returned') "
-        "AND NOT EXISTS (SELECT FROM funding_jobs.pgqueuer WHERE entrypoint = 'continue_operation' "
-        "AND convert_from(payload, 'UTF8') LIKE operation_id || ':%')"
+    await require_promises(connection)
+
+
+async def require_promises(connection: asyncpg.Connection) -> None:
+    """Whatever isn't over has a promise (a job), at every moment: whoever began it may never come back."""
+    forgotten = await connection.fetch(
+        """
+        SELECT 'operation ' || operation_id FROM funding.operation
+        WHERE state NOT IN ('refused', 'settled', 'declined', 'returned') AND NOT EXISTS (
+            SELECT FROM funding_jobs.pgqueuer
+            WHERE entrypoint = 'continue_operation' AND starts_with(convert_from(payload, 'UTF8'), operation_id || ':')
+        )
+        UNION ALL
+        SELECT 'event ' || event_id FROM funding.provider_event
+        WHERE processed_at IS NULL AND NOT EXISTS (
+            SELECT FROM funding_jobs.pgqueuer
+            WHERE entrypoint = 'process_event' AND convert_from(payload, 'UTF8') = event_id
+        )
+        UNION ALL
+        SELECT 'dispute ' || dispute_id FROM funding.dispute
+        WHERE (state = 'open' OR (state = 'lost' AND frozen_minor + repaid_minor < amount_minor)) AND NOT EXISTS (
+            SELECT FROM funding_jobs.pgqueuer
+            WHERE entrypoint = 'look_at_dispute' AND starts_with(convert_from(payload, 'UTF8'), dispute_id || '#')
+        )
+        """
     )
-    assert forgotten == 0, "an operation that isn't over has no promise"
+    assert forgotten == [], "this isn't over and has no promise"

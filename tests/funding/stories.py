@@ -253,7 +253,7 @@ STORIES: dict[str, Story] = {
     "withdraws": Story(WITHDRAWS, 10_00, S.SETTLED, HAS_TWENTY),
     "withdraws where it costs nothing": Story(WITHDRAWS, 10_00, S.SETTLED, HAS_TWENTY, fee_minor=0),
     "withdraws too much for a day, and again when it may be": Story(
-        [allow_out_a_day(5_00), withdraw, allow_out_a_day(None), withdraw, news, later(days=3), news],
+        [allow_out_a_day(5_00), withdraw, news, allow_out_a_day(None), withdraw, news, later(days=3), news],
         10_00, S.SETTLED, [*HAS_TWENTY, account()],
     ),
     "hears of a payout what is not so": Story([withdraw, lie, news], 10_00, S.PENDING, [*HAS_TWENTY, account()]),
@@ -264,6 +264,7 @@ STORIES: dict[str, Story] = {
     "is disputed before we heard of the payment": Story(
         [top_up(), pay("checkout.session"), dispute, hear_of_dispute_first, news], 0, S.SETTLED
     ),
+    "is disputed": Story([dispute, news], 0, S.SETTLED, HAS_TWENTY),
     "wins a dispute": Story([dispute, news, decide(is_won=True), news], 20_00, S.SETTLED, HAS_TWENTY),
     "loses a dispute over what was partly spent": Story(
         [dispute, news, decide(is_won=False), news, top_up(5_00, key="2"), pay("checkout.session"), news],

@@ -224,15 +224,15 @@ class StripeWallet:
         """A new process does all that was promised, until nothing is left that can be done now."""
         async with self.process(points) as healthy:
             for _ in range(ROUNDS_MAX):
+                healthy.failures.clear()
                 self.move(seconds=121)  # the leases of who died or failed have run out
                 heard = await healthy.hear() if hears else await self._poll(healthy)
                 before = await self._state()
                 await healthy.work()
-                if not heard and before == await self._state():
-                    if healthy.failures:
-                        raise healthy.failures[0]
+                if not heard and not healthy.failures and before == await self._state():
                     return
-                healthy.failures.clear()
+            if healthy.failures:
+                raise healthy.failures[0]
         raise AssertionError("it never comes to rest")
 
     async def _poll(self, process: Process) -> int:

@@ -32,13 +32,13 @@ async def wallet(fault_database_url: str) -> AsyncIterator[StripeWallet]:
 async def test_each_operation_happens_once_wherever_the_process_dies(
     wallet: StripeWallet, chart: Chart, record_property: Record, name: str
 ) -> None:
-    deaths = chart.deaths(name)
+    deaths = [(*death, gives_up) for death in chart.deaths(name) for gives_up in ((False, True) if ALL else (False,))]
     steps = len(chart.told[name].lives[0].seen)
-    for number, is_after in deaths:
+    for number, is_after, gives_up in deaths:
         dies = Points(dies_at=number if number < steps else number - steps, dies_after=is_after)
         lives = [dies] if number < steps else [Points(), dies]
-        what = f"dies {'after' if is_after else 'before'} {number}, {chart.told[name].points[number]}"
-        await fails_well(wallet, name, what, *lives)
+        what = f"dies {'after' if is_after else 'before'} {number}, {chart.told[name].points[number]}, {gives_up=}"
+        await fails_well(wallet, name, what, *lives, gives_up=gives_up)
         assert dies.has_died, what
     record_property("faults: deaths", len(deaths))
 
