@@ -222,6 +222,12 @@ async def hear_of_dispute_first(wallet: StripeWallet, process: Process) -> None:
     await process.funding.stripe.disputes.heard(wallet.newest("dispute")["id"], wallet.now)
 
 
+async def news_until_recorded(wallet: StripeWallet, process: Process) -> None:
+    """Whoever dies once the dispute is written down is away until it is decided."""
+    if not await wallet.owner.fetchval("SELECT count(*) FROM funding.dispute WHERE person_id = $1", wallet.person_id):
+        await news(wallet, process)
+
+
 def decide(*, is_won: bool) -> Step:
     async def step(wallet: StripeWallet, process: Process) -> None:
         try:
@@ -260,6 +266,9 @@ STORIES: dict[str, Story] = {
     "cancels a withdrawal": Story([withdraw, cancel(W), news], 20_00, S.DECLINED, [*HAS_TWENTY, account()]),
     "withdraws to a closed bank account": Story(
         [withdraw, later(hours=2), news, later(days=3), news], 20_00, S.DECLINED, [*HAS_TWENTY, account(CLOSED_BANK)]
+    ),
+    "loses a dispute while nobody is there": Story(
+        [dispute, news_until_recorded, decide(is_won=False), news], 0, S.SETTLED, HAS_TWENTY
     ),
     "is disputed before we heard of the payment": Story(
         [top_up(), pay("checkout.session"), dispute, hear_of_dispute_first, news], 0, S.SETTLED
