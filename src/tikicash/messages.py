@@ -30,6 +30,7 @@ from tikicash.bodies import (
 from tikicash.cose import Signer, short_id
 from tikicash.encoding import Value, decode, encode, from_text, size_of_head, to_text
 from tikicash.errors import Rejected
+from tikicash.glance import one_piece_payment, two_documents
 from tikicash.layout import OPENS_MEMO, OPENS_NAME, checked, doc_type, read_body, read_opening, write_body
 
 __all__ = [
@@ -203,7 +204,7 @@ def signed(payload: bytes, signature: bytes) -> Signed[Any]:
 
 def _read_payload(payload: bytes) -> tuple[Any, bytes]:
     """Return the body of a payload and the identity of the document that it is of."""
-    body = read_body(payload)
+    body = one_piece_payment(payload) or read_body(payload)
     return body, cose.document_id(doc_type(body), payload)
 
 
@@ -218,6 +219,8 @@ def parse(data: bytes) -> Message:
     """
     if cose.is_sign1(data):
         return signed(*cose.from_sign1(data))
+    if (pairs := two_documents(data)) is not None:
+        return Bundle(documents=_of_types([signed(*pair) for pair in pairs], Voucher, Payment, Request))
     match decode(data):
         case [7, documents, certificates, list(openings)]:
             return Bundle(
@@ -257,7 +260,10 @@ def _pairs(documents: Iterable[Signed[Any]]) -> list[Value]:
 def _documents(value: Value, *bodies: type[Any]) -> tuple[Any, ...]:
     if not isinstance(value, list):
         raise Rejected("bad_field", "documents")
-    found = tuple([signed(*cose.from_pair(item)) for item in value])
+    return _of_types([signed(*cose.from_pair(item)) for item in value], *bodies)
+
+
+def _of_types(found: list[Signed[Any]], *bodies: type[Any]) -> tuple[Any, ...]:
     if not all(isinstance(item.body, bodies) for item in found):
         raise Rejected("unknown_document", "of a type that does not belong here")
-    return found
+    return tuple(found)
