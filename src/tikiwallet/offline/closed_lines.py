@@ -32,8 +32,6 @@ async def read_closed_lines(
     connection: Connection, person_id: PersonId, *, currency: str, now: datetime
 ) -> ClosedLines:
     """Return what closes brought one person lately, newest first, and what the person owes back."""
-    if not await connection.fetchval(SQL["is_settled_or_advanced"], person_id):
-        return ClosedLines(lines=(), waiting_minor=0)
     since = now - timedelta(seconds=SHOWN_SECONDS)
     rows = await connection.fetch(SQL["closed_for_person"], person_id, since, SHOWN_MAX)
     lines = [_closed(row, currency) for row in rows]

@@ -143,7 +143,7 @@ class Devices:
 
     async def of_person(self, person_id: PersonId) -> list[Registered]:
         """Return the phones of a person, oldest first, each with its newest certificate (none once retired)."""
-        devices = [to_device(row) for row in await self._db.pool.fetch(SQL["devices_of_person"], person_id)]
+        devices = await read_devices(self._db.pool, person_id)
         blocked = await read_blocked(self._db.pool, [device.key_id for device in devices])
         return [await self._registered(device, blocked.get(device.key_id)) for device in devices]
 
@@ -185,6 +185,11 @@ async def find_device(connection: Connection | Connections, device_id: DeviceId,
     if row is None:
         raise DeviceUnknown
     return to_device(row)
+
+
+async def read_devices(connection: Connection | Connections, person_id: PersonId) -> list[Device]:
+    """Return the phones of a person, oldest first, retired ones too."""
+    return [to_device(row) for row in await connection.fetch(SQL["devices_of_person"], person_id)]
 
 
 def _check_order(order: Registration, *, operator_ids: frozenset[bytes]) -> None:

@@ -168,19 +168,29 @@ class DirectClaim(NamedTuple):
     claim: Claim
 
 
-async def read_direct_claims(
-    connection: Connection | Connections, key_ids: Iterable[bytes]
-) -> list[DirectClaim]:  # fmt: skip
-    """Return what some keys were paid straight from open vouchers of other keys that nobody contests.
+class Claimed(msgspec.Struct, frozen=True, kw_only=True):
+    """What some keys were paid with open vouchers of other keys."""
 
-    In the order in which the vouchers close. The same claims that `read_standing` tells, for whom that is all to know.
+    direct: list[DirectClaim]  # in the order in which the vouchers close
+    contested: list[VoucherId]  # the vouchers of which everything has to be looked at (`read_standing`)
+
+
+async def read_claims(connection: Connection | Connections, key_ids: Iterable[bytes]) -> Claimed:
+    """Return what some keys were paid with open vouchers of other keys.
+
+    What was paid straight from a voucher that nobody contests is told here: the same claims that `read_standing` tells,
+    for whom that is all to know.
     """
-    found: list[DirectClaim] = []
+    direct: list[DirectClaim] = []
+    contested: dict[VoucherId, None] = {}
     for (
-        voucher_id, person_id, payer_id, cover_minor, audience_key_id, spend_by, claim_by, claim_until, payee_id,
-        payment_id, count,
-    ) in await connection.fetch(SQL["direct_claims_of_keys"], list(key_ids)):  # fmt: skip
-        last = found[-1] if found else None
+        voucher_id, is_contested, person_id, payer_id, cover_minor, audience_key_id, spend_by, claim_by, claim_until,
+        payee_id, payment_id, count,
+    ) in await connection.fetch(SQL["claims_of_keys"], list(key_ids)):  # fmt: skip
+        if is_contested:
+            contested[voucher_id] = None
+            continue
+        last = direct[-1] if direct else None
         if last is not None and last.claim.payment_id == payment_id and last.voucher.voucher_id == voucher_id:
             last.claim.count += count  # another piece of the same payment
             continue
@@ -189,8 +199,8 @@ async def read_direct_claims(
             audience_key_id=audience_key_id, spend_by=spend_by, claim_by=claim_by, claim_until=claim_until,
         )  # fmt: skip
         claim = Claim(key_id=payee_id, payment_id=payment_id, payer_id=payer_id, count=count)
-        found.append(DirectClaim(voucher, claim))
-    return found
+        direct.append(DirectClaim(voucher, claim))
+    return Claimed(direct=direct, contested=list(contested))
 
 
 async def read_certificates(connection: Connection, key_ids: Sequence[bytes]) -> tuple[Signed[Certificate], ...]:

@@ -19,21 +19,23 @@ from tikiwallet.identity.types import Directory, PersonId
 from tikiwallet.ledger.types import AccountKind, Ledger, derive_account_id
 from tikiwallet.offline.audience import read_audiences
 from tikiwallet.offline.closed_lines import read_closed_lines
+from tikiwallet.offline.devices import read_devices
 from tikiwallet.offline.documents import (
     DirectClaim,
     Standing,
     VoucherTerms,
-    read_direct_claims,
+    read_claims,
     read_standing,
     to_open_voucher,
 )
 from tikiwallet.offline.issuer import Issuer
 from tikiwallet.offline.money_lines import Line
+from tikiwallet.offline.person_has import PersonHas, person_has
 from tikiwallet.offline.phone_money import PhoneMoney, phone_money
 from tikiwallet.offline.policy import Policy
 from tikiwallet.offline.queries import SQL
 from tikiwallet.offline.revocations import read_blocked
-from tikiwallet.offline.types import Audience, Blocked, Device, to_device
+from tikiwallet.offline.types import Audience, Blocked, Device
 from tikiwallet.platform.db import Connection, Database
 from tikiwallet.platform.money import Balance, format_decimal
 
@@ -117,15 +119,19 @@ class Money:
     async def view(self, person_id: PersonId, *, now: datetime) -> MoneyView:
         """Return the money of one person as the operator knows it at `now`."""
         async with self._db.pool.acquire() as connection:
-            return await self.view_by(connection, person_id, now=now)
+            has = await person_has(connection, person_id)
+            devices = await read_devices(connection, person_id)
+            return await self.view_by(connection, person_id, devices, has=has, now=now)
 
-    async def view_by(self, connection: Connection, person_id: PersonId, *, now: datetime) -> MoneyView:
-        """Return what `view` returns, read by a connection that the caller has at hand."""
-        devices = [to_device(row) for row in await connection.fetch(SQL["devices_of_person"], person_id)]
-        lines, sums = await self._open(connection, person_id, devices, now=now)
-        closed = await read_closed_lines(connection, person_id, currency=self._policy.currency, now=now)
-        lines += closed.lines
-        sums.underway += closed.waiting_minor
+    async def view_by(
+        self, connection: Connection, person_id: PersonId, devices: list[Device], *, has: PersonHas, now: datetime
+    ) -> MoneyView:
+        """Return what `view` returns; the caller has a connection, the person's phones and `person_has` at hand."""
+        lines, sums = await self._open(connection, person_id, devices, has=has, now=now)
+        if has.anything_closed:
+            closed = await read_closed_lines(connection, person_id, currency=self._policy.currency, now=now)
+            lines += closed.lines
+            sums.underway += closed.waiting_minor
         return MoneyView(
             as_of=now,
             online=await self._online(person_id),
@@ -139,24 +145,29 @@ class Money:
     async def of_phone(self, device: Device, *, now: datetime) -> PhoneMoney:
         """Return what is on one phone and what it was paid, and what whoever has it can still do with that."""
         async with self._db.pool.acquire() as connection:
-            lines, _ = await self._open(connection, device.person_id, [device], now=now)
+            has = await person_has(connection, device.person_id)
+            lines, _ = await self._open(connection, device.person_id, [device], has=has, now=now)
             blocked = await read_blocked(connection, [device.key_id])
         return phone_money(
             device, blocked.get(device.key_id), lines, currency=self._policy.currency, lines_max=LINES_MAX, now=now
         )
 
     async def _open(
-        self, connection: Connection, person_id: PersonId, devices: list[Device], *, now: datetime
+        self, connection: Connection, person_id: PersonId, devices: list[Device], *, has: PersonHas, now: datetime
     ) -> tuple[list[Line], _Sums]:
         """Return the lines of what isn't closed yet on some phones of one person, and their sums."""
         by_key = {device.key_id: device for device in devices}
-        rows = await connection.fetch(SQL["open_vouchers_of_keys"], list(by_key))
-        standing = await read_standing(connection, map(to_open_voucher, rows), operator=self._issuer.operator_ids)
-        direct = await read_direct_claims(connection, by_key)
-        found = await connection.fetch(SQL["open_advances_of_person"], person_id)
-        advances = [row for row in found if row["key_id"] in by_key]
-        blocked = await read_blocked(connection, by_key)
-        owned = _owned(by_key, blocked, standing, direct)
+        claimed = await read_claims(connection, by_key)
+        standing, advances, blocked = Standing(vouchers={}, holders={}), [], dict[bytes, Blocked]()
+        if has.open_vouchers or claimed.contested:
+            rows = await connection.fetch(SQL["open_vouchers_of_keys"], list(by_key), claimed.contested)
+            standing = await read_standing(connection, map(to_open_voucher, rows), operator=self._issuer.operator_ids)
+        if has.advances:
+            found = await connection.fetch(SQL["open_advances_of_person"], person_id)
+            advances = [row for row in found if row["key_id"] in by_key]
+        if has.blocks:
+            blocked = await read_blocked(connection, by_key)
+        owned = _owned(by_key, blocked, standing, claimed.direct)
         payers = await self._payers(connection, owned)
         sums, taken = _Sums(), _Taken(advances)
         own = [item for item in owned if item.claim.payment_id is None]

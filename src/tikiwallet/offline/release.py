@@ -64,13 +64,19 @@ class Releases:
         self._policy = policy
         self._jobs = jobs
 
-    async def beneficiaries(self, connection: Connection | Connections, chains: Iterable[Chain]) -> list[Device]:
-        """Return the phones that some claims could release money to: those that hand back, and receive-only ones."""
+    async def beneficiaries(
+        self, connection: Connection | Connections, chains: Iterable[Chain], *, own: Iterable[Device] = ()
+    ) -> list[Device]:
+        """Return the phones that some claims could release money to: those that hand back, and receive-only ones.
+
+        `own` are phones that the caller knows; only others are asked for.
+        """
         operator = self._issuer.operator_ids
         payers = {chain.payer_id for chain in chains if chain.payment.body.payee_id in operator}
         payees = {payment.body.payee_id for chain in chains for payment in chain.payments}
-        rows = await connection.fetch(SQL["devices_by_key_id"], list(payers | payees))
-        devices = [to_device(row) for row in rows]
+        devices = [device for device in own if device.key_id in payers | payees]
+        if others := (payers | payees) - {device.key_id for device in devices}:
+            devices += [to_device(row) for row in await connection.fetch(SQL["devices_by_key_id"], list(others))]
         return [device for device in devices if device.key_id in payers or device.receive_only]
 
     async def promise(

@@ -22,6 +22,7 @@ from tikiwallet.offline.issuer import ENDS_SOON_SECONDS, Issuer
 from tikiwallet.offline.key_folder import open_key_folder
 from tikiwallet.offline.money import Money
 from tikiwallet.offline.payouts import Payouts
+from tikiwallet.offline.person_has import PersonHas, person_has
 from tikiwallet.offline.policy import read_policy
 from tikiwallet.offline.queries import SQL
 from tikiwallet.offline.release import POST_ADVANCE, Releases
@@ -173,7 +174,7 @@ class Offline:
             for line in (await self.money.view(person_id, now=now)).lines
             if line.line != "closed"
         ]
-        if (await self._db.pool.fetchrow(SQL["unsettled"], person_id))["is_waiting"]:
+        if (await person_has(self._db.pool, person_id)).payouts_waiting:
             found.append(Obstacle(kind=ObstacleKind.OFFLINE_MONEY))
         return found
 
@@ -184,13 +185,16 @@ class Offline:
             "money": money_answer(await self.money.view(person_id, now=now)),
         }
 
-    async def settle_up(self, person_id: PersonId) -> None:
-        """Pay one person what waits for them, and collect what they owe. Repeatable."""
-        found = await self._db.pool.fetchrow(SQL["unsettled"], person_id)
-        if found["is_waiting"]:
+    async def settle_up(self, person_id: PersonId) -> PersonHas:
+        """Pay one person what waits for them, and collect what they owe. Returns what there is then. Repeatable."""
+        has = await person_has(self._db.pool, person_id)
+        if not has.payouts_waiting and not has.debt:
+            return has
+        if has.payouts_waiting:
             await self.payouts.post_waiting_for(person_id)
-        if found["is_owing"]:
+        if has.debt:
             await self.debts.collect(person_id)
+        return await person_has(self._db.pool, person_id)
 
     async def watch_again(self, now: datetime, *, after: int = 0) -> None:
         """Promise the next watch. Its key is the minute it is for, so that of several processes one keeps each.

@@ -16,10 +16,11 @@ from tikiwallet.identity.types import OutgoingCapped, Person, PersonId, require_
 from tikiwallet.ledger.types import TransferId
 from tikiwallet.offline.certificates import certificate_at_hand, certify, lock_holder
 from tikiwallet.offline.claims import Appended, Claims, Judged, sentence_of
-from tikiwallet.offline.devices import DeviceRetired, find_device
+from tikiwallet.offline.devices import DeviceRetired, DeviceUnknown, find_device, read_devices
 from tikiwallet.offline.double_spends import find_double_spends
 from tikiwallet.offline.issuer import Issuer
 from tikiwallet.offline.money import Money, MoneyView
+from tikiwallet.offline.person_has import PersonHas, person_has
 from tikiwallet.offline.policy import Policy
 from tikiwallet.offline.release import Releases, person_ids
 from tikiwallet.offline.revocations import read_blocked, sign_revocations, sign_time
@@ -89,7 +90,7 @@ class Sync:
 
     def __init__(
         self, db: Database, *, claims: Claims, releases: Releases, vouchers: Vouchers, money: Money, issuer: Issuer,
-        policy: Policy, settle_up: Callable[[PersonId], Awaitable[None]],
+        policy: Policy, settle_up: Callable[[PersonId], Awaitable[PersonHas]],
     ) -> None:  # fmt: skip
         self._db = db
         self._claims = claims
@@ -110,28 +111,32 @@ class Sync:
         capped, which the phone can't know: what may leave then is for payments that somebody means.
         """
         check_size(bundles=len(order.bundles), refusals=len(order.refusals), body_bytes=0)
-        device = None
-        if order.device_id is not None:
-            device = await find_device(self._db.pool, order.device_id, person.person_id)
+        devices = await read_devices(self._db.pool, person.person_id)
+        device = next((item for item in devices if item.device_id == order.device_id), None)
+        if order.device_id is not None and device is None:
+            raise DeviceUnknown
         wanted = order.offline_balance_wanted
         if wanted is not None and wanted.currency != self._policy.currency:
             raise CurrencyNotOffline(f"Offline money is in {self._policy.currency} only.")
         judged = await self._claims.judge(order.bundles)
-        results = await self._append(judged, order.refusals, person)
-        await self._settle_up(person.person_id)
+        results = await self._append(judged, order.refusals, person, devices)
+        has = await self._settle_up(person.person_id)
         loading: Loading | None = None
         refused: Refused | None = None
         if device is not None and wanted is not None and capped_until is not None:
             refused = OutgoingCapped()
         elif device is not None and wanted is not None:
             loading, refused = await self._fill_up(person, device, wanted, draw=draw, now=now)
-        return await self._answer(person, device, results=results, loading=loading, refused=refused, now=now)
+            has = await person_has(self._db.pool, person.person_id)
+        return await self._answer(
+            person, device, devices, has, results=results, loading=loading, refused=refused, now=now
+        )
 
     async def _append(
-        self, judged: Sequence[Judged], refusals: Sequence[bytes | None], person: Person
+        self, judged: Sequence[Judged], refusals: Sequence[bytes | None], person: Person, own: Sequence[Device]
     ) -> tuple[Result, ...]:
         chains = [item.chain for item in judged if item.chain is not None]
-        devices = await self._releases.beneficiaries(self._db.pool, chains)
+        devices = await self._releases.beneficiaries(self._db.pool, chains, own=own)
         async with self._db.transaction() as tx:
             for person_id in person_ids(devices):
                 await lock_holder(tx, person_id)
@@ -182,8 +187,8 @@ class Sync:
         return await self._vouchers.open(voucher_id, now=now), None
 
     async def _answer(
-        self, person: Person, device: Device | None, *, results: tuple[Result, ...], loading: Loading | None,
-        refused: Refused | None, now: datetime,
+        self, person: Person, device: Device | None, devices: list[Device], has: PersonHas, *,
+        results: tuple[Result, ...], loading: Loading | None, refused: Refused | None, now: datetime,
     ) -> Synced:  # fmt: skip
         certificate, policy = None, self._policy.of(person.tier)
         async with self._db.pool.acquire() as connection:  # one for all: taking it costs as much as asking
@@ -193,9 +198,12 @@ class Sync:
                 )
                 device, certificate = found or (device, None)
             revocations = await sign_revocations(connection, self._issuer, now=now)
-            blocked = await read_blocked(connection, [device.key_id]) if device is not None else {}
-            vouchers = await self._vouchers.of_device(connection, device) if device is not None else []
-            money = await self._money.view_by(connection, person.person_id, now=now)
+            blocked, vouchers = dict[bytes, Blocked](), list[Loading]()
+            if device is not None and has.blocks:
+                blocked = await read_blocked(connection, [device.key_id])
+            if device is not None and has.open_vouchers:
+                vouchers = await self._vouchers.of_device(connection, device)
+            money = await self._money.view_by(connection, person.person_id, devices, has=has, now=now)
         if device is not None and certificate is None:
             device, certificate = await self._certificate(device.device_id, person, now=now)
         return Synced(

@@ -439,37 +439,34 @@ WHERE transfer_id = $1;
 INSERT INTO offline.advance_posted (transfer_id, posted_at) VALUES ($1, $2) ON CONFLICT (transfer_id) DO NOTHING;
 
 -- open_vouchers_of_keys --
--- Open vouchers that belong to one of the keys, and contested ones on which one of them was paid: of all of these every
--- payment is looked at. What else the keys were paid is told by `direct_claims_of_keys`.
+-- Open vouchers that belong to one of the keys, and some others: of all of these every payment is looked at.
 SELECT voucher_id, person_id, document_id, key_id, lower(units) AS first, payload, signature, state, amount_minor,
     released_minor, cover_minor, audience_key_id, spend_by, claim_by, claim_until
 FROM offline.voucher
-WHERE state IN ('open', 'closing') AND (key_id = ANY($1::bytea[]) OR is_contested) AND voucher_id = ANY(ARRAY(
-    SELECT voucher_id FROM offline.voucher WHERE key_id = ANY($1::bytea[]) AND state IN ('open', 'closing')
-    UNION
-    SELECT piece.voucher_id FROM offline.payment JOIN offline.piece USING (document_id)
-    WHERE payment.payee_key_id = ANY($1::bytea[])
-));
+WHERE state IN ('open', 'closing') AND (key_id = ANY($1::bytea[]) OR voucher_id = ANY($2::uuid[]));
 
--- direct_claims_of_keys --
--- What some keys were paid in time and didn't refuse, straight from open vouchers of other keys that nobody contests:
--- nothing else that was paid from such a voucher changes whose these units are.
+-- claims_of_keys --
+-- What some keys were paid with open vouchers of other keys. Where nobody contests the voucher that is what was paid in
+-- time and wasn't refused, and nothing else that was paid from it changes whose these units are; a contested one is
+-- looked at as a whole. A payment is recorded after its voucher (a day more is for clocks that were set), so that what
+-- closed long ago isn't read.
 SELECT voucher.*, payment.payee_key_id, payment.document_id, upper(piece.units) - lower(piece.units) AS count
 FROM offline.payment
 CROSS JOIN LATERAL (
     SELECT voucher_id, units FROM offline.piece WHERE piece.document_id = payment.document_id OFFSET 0
 ) AS piece
 CROSS JOIN LATERAL (
-    SELECT voucher_id, person_id, key_id, cover_minor, audience_key_id, spend_by, claim_by, claim_until
+    SELECT voucher_id, is_contested, person_id, key_id, cover_minor, audience_key_id, spend_by, claim_by, claim_until
     FROM offline.voucher
-    WHERE voucher.voucher_id = piece.voucher_id AND state IN ('open', 'closing') AND NOT is_contested
-        AND key_id <> ALL($1::bytea[])
+    WHERE voucher.voucher_id = piece.voucher_id AND state IN ('open', 'closing') AND key_id <> ALL($1::bytea[])
     OFFSET 0
 ) AS voucher
-WHERE payment.payee_key_id = ANY($1::bytea[]) AND payment.recorded_at <= voucher.claim_until AND NOT EXISTS (
+WHERE payment.payee_key_id = ANY($1::bytea[]) AND payment.recorded_at >= (
+    SELECT min(recorded_at) - interval '1 day' FROM offline.voucher WHERE state IN ('open', 'closing')
+) AND (voucher.is_contested OR payment.recorded_at <= voucher.claim_until AND NOT EXISTS (
     SELECT FROM offline.refusal
     WHERE refusal.payment_document_id = payment.document_id AND refusal.recorded_at <= voucher.claim_until OFFSET 0
-)
+))
 ORDER BY voucher.claim_by, voucher.voucher_id, payment.payee_key_id, payment.document_id;
 
 -- open_advances_of_person --
@@ -651,14 +648,21 @@ SELECT debt_minor, (SELECT count(*) FROM offline.debt_payment WHERE debt_payment
     AS payment_count
 FROM offline.holder WHERE person_id = $1;
 
--- unsettled --
--- Whether money of closed vouchers is on its way to a person, and whether the person owes any.
+-- person_has --
+-- What there is of a person at all, asked once before anything is looked at: payouts on their way, a debt, blocked phones,
+-- open vouchers, early releases, what closes brought or took.
 SELECT EXISTS (
-    SELECT FROM offline.payout WHERE person_id = $1 AND posted_at IS NULL
-    UNION ALL
-    SELECT FROM offline.device JOIN offline.payout ON payout.key_id = device.key_id
-    WHERE device.person_id = $1 AND payout.posted_at IS NULL
-) AS is_waiting, EXISTS (SELECT FROM offline.holder WHERE person_id = $1 AND debt_minor > 0) AS is_owing;
+        SELECT FROM offline.payout WHERE person_id = $1 AND posted_at IS NULL
+        UNION ALL
+        SELECT FROM offline.device JOIN offline.payout ON payout.key_id = device.key_id
+        WHERE device.person_id = $1 AND payout.posted_at IS NULL
+    ) AS payouts_waiting,
+    EXISTS (SELECT FROM offline.holder WHERE person_id = $1 AND debt_minor > 0) AS debt,
+    EXISTS (SELECT FROM offline.device JOIN offline.revocation USING (key_id) WHERE device.person_id = $1) AS blocks,
+    EXISTS (SELECT FROM offline.voucher WHERE person_id = $1 AND state IN ('open', 'closing')) AS open_vouchers,
+    EXISTS (SELECT FROM offline.advance WHERE person_id = $1) AS advances,
+    EXISTS (SELECT FROM offline.device JOIN offline.share USING (key_id) WHERE device.person_id = $1)
+    OR EXISTS (SELECT FROM offline.liability WHERE person_id = $1) AS closes;
 
 -- debt_left --
 SELECT coalesce(max(debt_minor), 0)::bigint FROM offline.holder WHERE person_id = $1;
@@ -669,19 +673,6 @@ SELECT person_id, debt_minor FROM offline.holder WHERE debt_minor > 0 ORDER BY p
 -- insert_debt_payment --
 INSERT INTO offline.debt_payment (person_id, payment_no, transfer_id, amount_minor) VALUES ($1, $2, $3, $4)
 ON CONFLICT (person_id, payment_no) DO NOTHING RETURNING true;
-
--- is_settled_or_advanced --
--- Whether a person has anything to be told beside open vouchers: what was released early, what closes brought or took,
--- what is on its way, what is owed.
-SELECT EXISTS (SELECT FROM offline.advance WHERE person_id = $1)
-    OR EXISTS (SELECT FROM offline.device JOIN offline.share USING (key_id) WHERE device.person_id = $1)
-    OR EXISTS (SELECT FROM offline.liability WHERE person_id = $1)
-    OR EXISTS (SELECT FROM offline.holder WHERE person_id = $1 AND debt_minor > 0)
-    OR EXISTS (SELECT FROM offline.payout WHERE person_id = $1 AND posted_at IS NULL)
-    OR EXISTS (
-        SELECT FROM offline.device JOIN offline.payout ON payout.key_id = device.key_id
-        WHERE device.person_id = $1 AND payout.posted_at IS NULL
-    );
 
 -- closed_for_person --
 -- Vouchers that closed lately and meant something to one person: a share, an early release, or money made good.

@@ -503,6 +503,7 @@ CREATE TABLE offline.voucher (
     audience_key_id bytea,
     audience_person_id uuid,
     is_contested boolean DEFAULT false NOT NULL,
+    recorded_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
     CONSTRAINT audience_is_somebody_else CHECK ((audience_person_id <> person_id)),
     CONSTRAINT claims_never_end_early CHECK ((claim_until >= claim_by)),
     CONSTRAINT closed_when_closed CHECK (((state = 'closed'::text) = (closed_at IS NOT NULL))),
@@ -644,7 +645,7 @@ CREATE INDEX holder_in_debt ON offline.holder USING btree (person_id) WHERE (deb
 
 CREATE INDEX liability_by_person ON offline.liability USING btree (person_id);
 
-CREATE INDEX payment_by_payee ON offline.payment USING btree (payee_key_id);
+CREATE INDEX payment_by_payee_and_time ON offline.payment USING btree (payee_key_id, recorded_at);
 
 CREATE INDEX payment_by_short_id ON offline.payment USING btree (SUBSTRING(document_id FROM 1 FOR 16));
 
@@ -673,6 +674,8 @@ CREATE INDEX voucher_by_device ON offline.voucher USING btree (device_id, issued
 CREATE INDEX voucher_by_key ON offline.voucher USING btree (key_id);
 
 CREATE INDEX voucher_by_person ON offline.voucher USING btree (person_id, issued_at);
+
+CREATE INDEX voucher_not_closed ON offline.voucher USING btree (recorded_at) WHERE (state = ANY (ARRAY['open'::text, 'closing'::text]));
 
 CREATE INDEX voucher_to_close ON offline.voucher USING btree (claim_by, voucher_id) WHERE (state = ANY (ARRAY['open'::text, 'closing'::text]));
 
