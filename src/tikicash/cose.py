@@ -17,7 +17,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature, encode_dss_signature
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
-from tikicash.encoding import Value, decode, encode
+from tikicash.encoding import Value, decode, encode, encode_bytes
 from tikicash.errors import Rejected
 
 VOUCHER: Final = 1
@@ -115,7 +115,7 @@ def _load_point(public_key: bytes) -> ec.EllipticCurvePublicKey:
 
 def sig_structure(doc_type: int, payload: bytes) -> bytes:
     """Return the bytes that are signed and hashed: RFC 9052 section 4.4, with the external_aad of the type."""
-    return _SIGNED_START[doc_type] + encode(payload)
+    return _SIGNED_START[doc_type] + encode_bytes(payload)
 
 
 def document_id(doc_type: int, payload: bytes) -> bytes:
