@@ -135,6 +135,14 @@ class LedgerMachine(RuleBasedStateMachine):
                 )
         filled = [(1, number) for number in range(2, 6)] + [(8, 7)]  # 6 opens empty, so that it can close
         self.post_many([(900 + pair[1], pair, 60, False, TransferKind.TOP_UP, "") for pair in filled])
+        # Two whom few draws would meet: nobody, and somebody who has left.
+        for ledger in self.both():
+            self.run(
+                ledger.open_account(AccountId(self.id(98)), kind=AccountKind.WALLET, currency="SGD", limits=Limits())
+            )
+            self.run(ledger.close_account(AccountId(self.id(98))))
+        for number in (98, 99):
+            self.post((800 + number, (2, number), 1, False, TransferKind.PAYMENT, ""))
 
     @rule(drawn=transfers())
     def post(self, drawn: Drawn) -> None:
