@@ -142,6 +142,7 @@ def test_an_order_without_an_answer_stays_unknown_until_a_new_session_asks(phone
     asha.press(asha.texts["sign_in"])
     asha.page.get_by_label("Password").fill(PASSWORD)
     asha.page.get_by_role("button", name="Sign in").click()
+    asha.page.wait_for_url("**/#/home")  # signed in: before, the address would be changed under the test's feet
     asha.wait_until_synced()
     assert asha.money()["offline"] == "$15.00"
     asha.page.goto(order)
