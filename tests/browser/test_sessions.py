@@ -141,12 +141,20 @@ def test_an_order_without_an_answer_stays_unknown_until_a_new_session_asks(phone
     order = asha.page.url
     asha.press(asha.texts["sign_in"])
     asha.page.get_by_label("Password").fill(PASSWORD)
-    asha.page.get_by_role("button", name="Sign in").click()
-    asha.page.wait_for_url("**/#/home")  # signed in: before, the address would be changed under the test's feet
-    asha.wait_until_synced()
-    assert asha.money()["offline"] == "$15.00"
+    late: list[Route] = []
+
+    def answer_later(route: Route) -> None:
+        late.append(route)
+
+    asha.context.route("**/v1/sessions", answer_later)
+    with asha.page.expect_request("**/v1/sessions"):
+        asha.page.get_by_role("button", name="Sign in").click()
+    # Whoever goes on meanwhile isn't taken away from there by the answer.
     asha.page.goto(order)
+    expect(asha.verdict("unknown")).to_contain_text("Your session has ended.")
+    late.pop().continue_()
     asha.verdict("paid")
+    assert asha.page.url == order
     asha.sync()
     ben.sync()
     assert (asha.money(), ben.money()["online"]) == ({"online": "$32.00", "offline": "$15.00"}, "$3.00")

@@ -28,3 +28,12 @@ export function replace(name, id = "") {
   place.value = here();
   scrollTo(0, 0);
 }
+
+/**
+ * Return what tells whether the screen that is shown now still is: an answer that comes late takes nobody away from
+ * what they went on to.
+ */
+export function stay() {
+  const { name, id } = place.value;
+  return () => place.value.name === name && place.value.id === id;
+}

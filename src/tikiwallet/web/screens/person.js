@@ -3,7 +3,7 @@ import { activities } from "../activity.js";
 import { askFor, findPerson } from "../api.js";
 import { t } from "../i18n.js";
 import { people } from "../people.js";
-import { go, replace } from "../router.js";
+import { go, replace, stay } from "../router.js";
 import { currency, draft, refresh } from "../state.js";
 import { AmountField, Field, Form, Notice, Row, Screen, html, minorOf, useEffect, useSignal } from "../ui.js";
 import { Initial, PersonPicker } from "../ui/person-picker.js";
@@ -40,11 +40,12 @@ export function Person({ id }) {
 /** How much, to somebody who was picked. @param {{ id: string }} props the username */
 export function Send({ id }) {
   const before = draft.value?.payee.username === id ? draft.value : null;
+  const isHere = stay();
   const next = async (/** @type {number} */ minor, /** @type {string} */ memo) => {
     const payee = await findPerson("username", id);
     const amount = { amount_minor: minor, currency: currency.value.code };
     draft.value = { kind: "transfer", payee, amount, memo, request_id: "", reference: "", request_ref: "" };
-    go("confirm-order");
+    if (isHere()) go("confirm-order");
   };
   return html`<${HowMuch} title=${t("send.title", { name: id })} username=${id} label=${t("continue")}
     memo=${before?.memo ?? ""} back="pay" onSend=${next} />`;
@@ -52,12 +53,13 @@ export function Send({ id }) {
 
 /** Ask somebody for money. @param {{ id: string }} props the username */
 export function Ask({ id }) {
+  const isHere = stay();
   const next = async (/** @type {number} */ minor, /** @type {string} */ memo) => {
     const order = { payer: { username: id }, amount: { amount_minor: minor, currency: currency.value.code }, memo };
     const { answer, settled } = await askFor(order);
     await keepRequest(answer, [settled]);
     await refresh();
-    replace("request", answer.request_id);
+    if (isHere()) replace("request", answer.request_id);
   };
   return html`<${HowMuch} title=${t("ask.title", { name: id })} username=${id} label=${t("ask.now")} memo=""
     back="requests" onSend=${next} />`;

@@ -2,7 +2,7 @@
 import { signIn } from "../api.js";
 import { t } from "../i18n.js";
 import { everySecond } from "../platform.js";
-import { go, place, replace } from "../router.js";
+import { go, place, replace, stay } from "../router.js";
 import { hasPin, person, pin, refresh } from "../state.js";
 import { Button, Field, Form, Icon, Notice, Screen, html, useEffect, useSignal } from "../ui.js";
 import { keepSession } from "../wallet/session.js";
@@ -60,11 +60,12 @@ export function SetPin() {
 /** Removes the PIN for who knows the password. */
 export function PinForgotten() {
   const password = useSignal("");
+  const isHere = stay();
   const send = async () => {
     await keepSession(await signIn(person.value?.phone ?? "", password.value));
     await removePin();
     await refresh();
-    replace("home");
+    if (isHere()) replace("home");
   };
   return html`<${Screen} title=${t("pin.forgotten")}>
     <p>${t("pin.forgotten.explained")}</p>

@@ -1,6 +1,6 @@
 // Signing out: what the operator has not seen goes first if it can, and what can't stays here, with the keys.
 import { formatMoney, t } from "../i18n.js";
-import { go } from "../router.js";
+import { go, stay } from "../router.js";
 import { currency, offlineMinor, refresh, unseen } from "../state.js";
 import { Button, Notice, Screen, html } from "../ui.js";
 import { syncNow } from "../wallet/autosync.js";
@@ -8,10 +8,11 @@ import { signOut } from "../wallet/session.js";
 
 export function SignOut() {
   const waiting = unseen.value.length;
+  const isHere = stay();
   const leave = async () => {
     await signOut();
     await refresh();
-    go("sign-in");
+    if (isHere()) go("sign-in");
   };
   const bringFirst = async () => {
     await syncNow();

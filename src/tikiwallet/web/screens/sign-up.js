@@ -1,7 +1,7 @@
 // Sign up: phone, name and password, then the code from the text message. The second step survives a reload.
 import { register, sendFreshCode, verifyPhone } from "../api.js";
 import { t } from "../i18n.js";
-import { go, replace } from "../router.js";
+import { go, replace, stay } from "../router.js";
 import { person, refresh } from "../state.js";
 import { Button, Field, Form, Notice, Screen, html, useSignal } from "../ui.js";
 import { syncNow } from "../wallet/autosync.js";
@@ -9,9 +9,11 @@ import { keepSession } from "../wallet/session.js";
 
 export function SignUp() {
   const [phone, username, password] = [useSignal(""), useSignal(""), useSignal("")];
+  const isHere = stay();
   const send = async () => {
     const order = { phone: phone.value.trim(), username: username.value.trim(), password: password.value };
-    go("code", (await register(order)).registration_id);
+    const { registration_id: id } = await register(order);
+    if (isHere()) go("code", id);
   };
   if (person.value) {
     return html`<${Screen} title=${t("sign_up")}><${Notice} kind="warn">${t("code.wallet_of_another")}<//><//>`;
@@ -31,10 +33,11 @@ export function SignUp() {
 export function Code({ id }) {
   const code = useSignal("");
   const isSentAgain = useSignal(false);
+  const isHere = stay();
   const send = async () => {
     await keepSession(await verifyPhone(id, code.value.trim()));
     await refresh();
-    replace("home");
+    if (isHere()) replace("home");
     void syncNow();
   };
   const again = async () => {

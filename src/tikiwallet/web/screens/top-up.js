@@ -2,7 +2,7 @@
 import { secondsOf } from "../activity.js";
 import * as api from "../api-funding.js";
 import { formatMoney, formatTime, t } from "../i18n.js";
-import { replace } from "../router.js";
+import { replace, stay } from "../router.js";
 import { currency, money, operations, refresh } from "../state.js";
 import { AmountField, Form, Money, Notice, Row, Screen, html, minorOf, useEffect, useSignal } from "../ui.js";
 import { Proof, useProof } from "../ui/proof.js";
@@ -27,6 +27,7 @@ function Bank({ kind }) {
   const quoted = !isIn && minor !== null && quote.value?.amount.amount_minor === minor ? quote.value : null;
   const needsQuote = !isIn && provider.value?.hasCards && quoted === null;
   const { asked, run } = useProof();
+  const isHere = stay();
   const send = async () => {
     const amount = { amount_minor: minor ?? 0, currency: currency.value.code };
     if (needsQuote) {
@@ -37,12 +38,13 @@ function Bank({ kind }) {
     const { answer, settled } = await run(order);
     await keepOperation(answer, [settled]);
     await refresh();
-    if (answer.go_to_url) {
+    if (answer.go_to_url && isHere()) {
       history.replaceState(null, "", `#/operation/${answer.operation_id}`); // who goes back sees how it stands
       location.assign(answer.go_to_url);
       return;
     }
     await syncNow();
+    if (!isHere()) return;
     if (isIn && answer.state === "settled") replace("home");
     else replace("operation", answer.operation_id);
   };
