@@ -99,8 +99,13 @@ export const draft = signal(null);
 /** The payment that was scanned last, before it is taken. @type {Signal<Message | null>} */
 export const scannedPayment = signal(null);
 
+/** The newest look at the store whose findings are shown, and the newest that began: an older one shows nothing. */
+let shownLook = 0;
+let newestLook = 0;
+
 /** Read everything from the store again; called after every change. */
 export async function refresh() {
+  const look = ++newestLook;
   const [
     who, session, view, heardAt, hidden, book, trust, spoken, sound, tier, target, last, lock, told,
   ] = await Promise.all([
@@ -116,6 +121,8 @@ export async function refresh() {
   ]);
   const now = trust ? nowFor(trust) : 0;
   const holdings = book.holdings.filter((item) => item.owner_id === key?.key_id && item.spend_by >= now);
+  if (look < shownLook) return; // what was written since it began is on the screen already
+  shownLook = look;
   batch(() => {
     person.value = who;
     isSignedIn.value = session !== null;
@@ -165,8 +172,15 @@ export async function chooseLanguage(wanted) {
 /** Hide or show the balances, for good. */
 export const toggleHidden = () => choose("is_hidden", !wantsHidden.value);
 
-/** Remember a choice of the person. @param {"is_hidden" | "is_spoken" | "has_sound"} name @param {boolean} value */
+const CHOICES = { is_hidden: wantsHidden, is_spoken: isSpoken, has_sound: hasSound };
+
+/** Remember a choice of the person; it shows at once. @param {keyof typeof CHOICES} name @param {boolean} value */
 export async function choose(name, value) {
-  await write([remember(name, value)]);
-  await refresh();
+  CHOICES[name].value = value;
+  shownLook = newestLook + 1; // looks under way don't know of it
+  try {
+    await write([remember(name, value)]);
+  } finally {
+    await refresh();
+  }
 }
