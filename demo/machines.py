@@ -17,6 +17,8 @@ import urllib3
 
 PASSWORD = "seven green umbrellas"  # noqa: S105 - of people who live for a minute
 SERVER_STOP_SECONDS = 20
+OPERATORS = "tikiwallet"  # the programs of the story
+PEOPLE = "tikiwallet.cli.main"
 
 
 class StoryBrokenError(Exception):
@@ -48,10 +50,7 @@ class World:
     @contextmanager
     def server(self) -> Iterator[None]:
         """Run the server process for as long as the context lasts; leaving stops it as Ctrl-C would."""
-        process = subprocess.Popen(
-            [sys.executable, "-u", "-m", "tikiwallet", "serve"],
-            env=self.environment(), stdout=subprocess.PIPE, text=True,
-        )  # fmt: skip
+        process = start(OPERATORS, "serve", environment=self.environment())
         try:
             assert process.stdout is not None
             for line in process.stdout:
@@ -68,7 +67,10 @@ class World:
 
     def operator(self, *command: str) -> str:
         """Run an operator's command; return what it printed."""
-        return _run([sys.executable, "-m", "tikiwallet", *command], self.environment())
+        ran = run(OPERATORS, *command, environment=self.environment())
+        if ran.returncode != 0:
+            raise StoryBrokenError(f"tikiwallet {' '.join(command)}: {ran.stdout}{ran.stderr}")
+        return ran.stdout
 
     def root_key(self) -> bytes:
         """Return the operator's root key, as a phone gets it at its first sync. The server must be running."""
@@ -98,10 +100,8 @@ class Wallet:
 
     def try_tiki(self, *command: str) -> tuple[Any, Any]:
         """Run a `tiki` command; return its result and None, or None and the problem."""
-        arguments = ["-m", "tikiwallet.cli.main", "--json", "--wallet", str(self.folder), *command]
-        ran = subprocess.run(  # noqa: S603
-            [sys.executable, *arguments], env=self.world.environment(), capture_output=True, text=True, check=False
-        )
+        words = ("--json", "--wallet", str(self.folder), *command)
+        ran = run(PEOPLE, *words, environment=self.world.environment())
         if not ran.stdout:
             raise StoryBrokenError(f"{self.name}: tiki {' '.join(command)}: {ran.stderr}")
         answer = json.loads(ran.stdout)
@@ -134,8 +134,13 @@ def twin_of(world: World, folder: Path) -> World:
     return World(folder)
 
 
-def _run(command: list[str], environment: dict[str, str]) -> str:
-    ran = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)  # noqa: S603
-    if ran.returncode != 0:
-        raise StoryBrokenError(f"{' '.join(command[2:])}: {ran.stdout}{ran.stderr}")
-    return ran.stdout
+def start(module: str, *words: str, environment: dict[str, str]) -> subprocess.Popen[str]:
+    """Start a program; what it prints can be read while it runs."""
+    command = [sys.executable, "-u", "-m", module, *words]
+    return subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, text=True)  # noqa: S603
+
+
+def run(module: str, *words: str, environment: dict[str, str]) -> subprocess.CompletedProcess[str]:
+    """Run a program to its end, whatever it ends with."""
+    command = [sys.executable, "-m", module, *words]
+    return subprocess.run(command, env=environment, capture_output=True, text=True, check=False)  # noqa: S603
