@@ -32,6 +32,8 @@ READ_FACT = """(name) => new Promise((resolve) => {
   };
 })"""
 
+LOOK_AGAIN_MS = 30
+IS_SHOWN = "(selector) => [...document.querySelectorAll(selector)].some((found) => found.checkVisibility())"
 TOP_UP = """async (order) => {
   const headers = {
     "content-type": "application/json", "idempotency-key": crypto.randomUUID(), "tikiwallet-client": "web",
@@ -74,7 +76,7 @@ class Phone:
         if not has_own_camera:
             self.context.expose_binding("__whatTheCameraSees", lambda _: self._picture())
             self.context.add_init_script(optics.FAKE_CAMERA)
-        self.cut_off(SHOWN_CODES)  # most tests are of payments by code; those of online payments let it through
+        self._is_cut_off = True  # most tests are of payments by code; those of online payments let it through
         if not is_installed:
             self.context.add_init_script("delete Navigator.prototype.serviceWorker")
         if before:
@@ -85,6 +87,9 @@ class Phone:
         page = self.context.new_page()
         page.on("pageerror", lambda error: self.complaints.append(str(error)))
         page.on("console", lambda said: self._hear(said.type, said.text, said.location["url"]))
+        self._network = self.context.new_cdp_session(page)
+        self._network.send("Network.enable")
+        self._block()
         page.goto(self.server.address)
         page.locator("html[data-ready]").wait_for()
         return page
@@ -135,7 +140,7 @@ class Phone:
         """Give the code, and wait until the wallet is ready to work without a network."""
         self.page.get_by_label(self.texts["code"]).fill(self.server.code_sent_to(self.number))
         self.page.get_by_role("button", name=self.texts["open_wallet"]).click()
-        self.page.locator(".status.online").wait_for()
+        self.see(".status.online")
         if self._is_installed:
             self.page.evaluate("navigator.serviceWorker.ready.then(() => true)")
 
@@ -171,7 +176,7 @@ class Phone:
         self.go("move")
         self.page.get_by_label("Amount").fill(amount)
         self.page.get_by_role("button", name="Move to this phone").click()
-        self.page.locator(".hero").wait_for()
+        self.see(".hero")
 
     def go(self, screen: str) -> None:
         """Go to a screen, as a tap on its link does."""
@@ -185,13 +190,19 @@ class Phone:
         self.page.goto(address)
         self.page.locator("html[data-ready]").wait_for()
 
-    def cut_off(self, path: str) -> None:
-        """Let nothing through to the addresses of the server that begin so."""
-        self.context.route(re.compile(re.escape(path)), lambda route: route.abort())
+    def cut_off(self) -> None:
+        """Let nothing through of codes that are shown: payments by code are then without a network."""
+        self._is_cut_off = True
+        self._block()
 
-    def reconnect(self, path: str) -> None:
+    def reconnect(self) -> None:
         """Let everything through again."""
-        self.context.unroute(re.compile(re.escape(path)))
+        self._is_cut_off = False
+        self._block()
+
+    def _block(self) -> None:
+        # By the browser itself: a route of Playwright's would have it ask about every request.
+        self._network.send("Network.setBlockedURLs", {"urls": [f"*{SHOWN_CODES}*"] if self._is_cut_off else []})
 
     def wipe(self) -> None:
         """Lose everything that this phone remembered, while the wallet is closed."""
@@ -220,9 +231,9 @@ class Phone:
 
     def code(self, label: str) -> str:
         """Return the text of the code on the screen, which must be of this kind."""
-        canvas = self.page.locator(f'canvas[aria-label^="{label}"]')
-        canvas.wait_for()
-        text = canvas.get_attribute("data-code")
+        canvas = f'canvas[aria-label^="{label}"]'
+        self.see(canvas)
+        text = self.page.locator(canvas).get_attribute("data-code")
         assert text is not None
         return text
 
@@ -280,9 +291,9 @@ class Phone:
 
     def verdict(self, word: str) -> Locator:
         """Wait for a verdict: final, protected, risk, received or refused."""
-        shown = self.page.locator(f'[data-verdict="{word}"]')
-        shown.wait_for()
-        return shown
+        shown = f'[data-verdict="{word}"]'
+        self.see(shown)
+        return self.page.locator(shown)
 
     def sync(self) -> None:
         """Sync by hand until nothing waits."""
@@ -291,13 +302,17 @@ class Phone:
         expect(self.page.locator('[data-name="waiting"]')).to_have_text("0")
         self.page.get_by_text("The operator has everything.").wait_for()
 
+    def see(self, selector: str) -> None:
+        """Wait until something is on the screen, as soon as it is: Playwright looks again after half a second."""
+        self.page.wait_for_function(IS_SHOWN, arg=selector, polling=LOOK_AGAIN_MS)
+
     def wait_until_synced(self) -> None:
         """Wait at home until the phone has met the operator."""
         self.go("home")
-        self.page.locator(".status.online").wait_for()
+        self.see(".status.online")
 
     def money(self) -> dict[str, str]:
         """Return what the home screen says."""
         self.go("home")
-        self.page.locator(".hero").wait_for()
+        self.see(".hero")
         return {name: self.page.locator(f'[data-name="{name}"]').inner_text() for name in ("online", "offline")}

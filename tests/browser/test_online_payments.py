@@ -8,7 +8,7 @@ import httpx
 import pytest
 from playwright.sync_api import Route, expect
 
-from browser.phones import SHOWN_CODES, Phone
+from browser.phones import Phone
 
 MakePhone = Callable[[str], Phone]
 
@@ -153,7 +153,7 @@ def test_a_shown_code_is_paid_online_and_by_code_no_more(two: tuple[Phone, Phone
     chi = phone("chi")
     chi.fund(offline="15.00")
     for each in (asha, ben):
-        each.reconnect(SHOWN_CODES)
+        each.reconnect()
     request = ben.ask("6.00")
     ben.page.locator('[data-name="announced"]').wait_for()
     payment = chi.pay(request)  # chi is cut off, and pays the same code by code
@@ -172,14 +172,14 @@ def test_a_shown_code_is_paid_online_and_by_code_no_more(two: tuple[Phone, Phone
 def test_a_payee_who_is_cut_off_learns_at_the_next_contact(two: tuple[Phone, Phone]) -> None:
     asha, ben = two
     for each in (asha, ben):
-        each.reconnect(SHOWN_CODES)
+        each.reconnect()
     request = ben.ask("6.00")
     ben.page.locator('[data-name="announced"]').wait_for()
-    ben.cut_off(SHOWN_CODES)
+    ben.cut_off()
     ben.page.locator('[data-name="by-code"]').wait_for()
     pay_online(asha, request)
     expect(asha.page.locator('[data-name="not-told"]')).to_contain_text("cannot see it yet")
-    ben.reconnect(SHOWN_CODES)
+    ben.reconnect()
     ben.verdict("final")
     asha.page.locator('[data-name="told"]').wait_for()
 
@@ -189,7 +189,7 @@ def test_a_code_that_was_paid_by_code_is_not_paid_online(two: tuple[Phone, Phone
     chi = phone("chi")
     chi.fund(offline="10.00")
     for each in (ben, chi):
-        each.reconnect(SHOWN_CODES)
+        each.reconnect()
     request = ben.ask("6.00")
     ben.page.locator('[data-name="announced"]').wait_for()
     asha.finish(ben.accept(asha.pay(request)))  # asha is cut off

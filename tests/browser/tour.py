@@ -10,7 +10,7 @@ from collections.abc import Callable
 
 from playwright.sync_api import expect
 
-from browser.phones import SHOWN_CODES, Phone
+from browser.phones import Phone
 from browser.server import ROOT
 
 TABLE = ROOT / "src" / "tikiwallet" / "web" / "screens.js"
@@ -128,7 +128,7 @@ class Tour:
         asha.go(f"person/{ben.name}")
         self._stop(asha, "person")
         for each in (asha, ben):
-            each.reconnect(SHOWN_CODES)
+            each.reconnect()
         request = ben.ask("1.00")
         ben.page.locator('[data-name="announced"]').wait_for()
         asha.go("pay")
