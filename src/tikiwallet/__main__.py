@@ -13,13 +13,14 @@ import functools
 import json
 import socket
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import click
 
 from tikicash.messages import to_code
-from tikiwallet.app import CONTEXTS, JOB_CONTEXTS, Parts, build_app
+from tikiwallet.app import CONTEXTS, JOB_CONTEXTS, Parts, build_app, build_routes, put_behind
 from tikiwallet.bank_command import reconcile_bank
 from tikiwallet.cli.problems import PictureUnwritable
 from tikiwallet.cli.problems_of_copies import FileUnwritable
@@ -67,20 +68,19 @@ def serve(tls_cert: str | None, tls_key: str | None) -> None:
     settings = given_settings(TIKIWALLET_TLS_CERT=tls_cert, TIKIWALLET_TLS_KEY=tls_key)
     serving.check_tls(settings)
     workers.check(settings, context_count=len(CONTEXTS))
-    with (
-        serving.stoppable(),
-        workers.listen(settings) as sockets,
-        serving.database(settings) as url,
-        serving.database_errors(settings),
-    ):
-        asyncio.run(migrate(url, contexts=CONTEXTS))
-        host, port = sockets[0].getsockname()[:2]
-        ready = functools.partial(click.echo, _welcome(settings, host=host, port=port))
-        if settings.workers > 1:
-            tls = {"TIKIWALLET_TLS_CERT": settings.tls_cert, "TIKIWALLET_TLS_KEY": settings.tls_key}
-            workers.run(sockets, given=tls, ready=ready)
-        else:
-            serving.run(build_app(settings, database_url=url), sockets[0], settings, ready=ready)
+    with serving.stoppable(), workers.listen(settings) as sockets, ThreadPoolExecutor(max_workers=1) as beside:
+        routes = beside.submit(build_routes, settings) if settings.workers == 1 else None  # while the database starts
+        with serving.database(settings) as url, serving.database_errors(settings):
+            asyncio.run(migrate(url, contexts=CONTEXTS))
+            host, port = sockets[0].getsockname()[:2]
+            ready = functools.partial(click.echo, _welcome(settings, host=host, port=port))
+            if routes is None:
+                tls = {"TIKIWALLET_TLS_CERT": settings.tls_cert, "TIKIWALLET_TLS_KEY": settings.tls_key}
+                workers.run(sockets, given=tls, ready=ready)
+            else:
+                application = routes.result()
+                put_behind(application, settings, database_url=url)
+                serving.run(application, sockets[0], settings, ready=ready)
     click.echo("TikiWallet has stopped. Your data is kept.")
 
 

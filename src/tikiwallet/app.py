@@ -235,7 +235,9 @@ def build_routes(settings: Settings) -> Application:
     )
 
 
-def put_behind(application: Application, settings: Settings, *, database_url: str, clock: http.Clock) -> None:
+def put_behind(
+    application: Application, settings: Settings, *, database_url: str, clock: http.Clock = http.utc_now
+) -> None:
     """Put a wallet behind routes that nothing is behind, or no longer: its lifespan is over. Raises `ConfigError`."""
     parts = Parts(settings, database_url=database_url)
 
