@@ -7,6 +7,7 @@ import { readFile } from "./api.js";
 import { wantedLanguages } from "./platform.js";
 import { SENTENCES } from "./tikicash/errors.js";
 import { batch, computed, signal } from "./vendor/ui.js";
+import { numbers, plurals, time } from "./writers.js";
 
 /** The languages, each by the name that its speakers give it: who reads no other finds it. */
 export const LANGUAGES = Object.freeze({
@@ -67,12 +68,12 @@ export function t(key, gaps = {}) {
  * @param {string} key @param {number} count @param {Record<string, string | number>} [gaps]
  */
 export function tCount(key, count, gaps = {}) {
-  const named = `${key}.${new Intl.PluralRules(language.value).select(count)}`;
+  const named = `${key}.${plurals(language.value).select(count)}`;
   return t(hasText(named) ? named : `${key}.other`, { ...gaps, count });
 }
 
 /** Return a whole number as people read it. @param {number} count */
-export const formatCount = (count) => new Intl.NumberFormat(region.value).format(count);
+export const formatCount = (count) => numbers(region.value).format(count);
 
 /** Tell whether there is a text for a key. @param {string} key */
 export const hasText = (key) => key in texts.value;
@@ -102,7 +103,7 @@ export function toDecimal(amountMinor, digits) {
  * @param {number} amountMinor @param {number} digits
  */
 export function formatDecimal(amountMinor, digits) {
-  const format = new Intl.NumberFormat(region.value, { minimumFractionDigits: digits, maximumFractionDigits: digits });
+  const format = numbers(region.value, { minimumFractionDigits: digits, maximumFractionDigits: digits });
   return format.format(/** @type {any} */ (toDecimal(amountMinor, digits)));
 }
 
@@ -132,7 +133,7 @@ export function toMinor(typed, digits) {
  * @param {string} text
  */
 function withoutThousands(text) {
-  const parts = new Intl.NumberFormat(region.value).formatToParts(10_000_000);
+  const parts = numbers(region.value).formatToParts(10_000_000);
   const own = parts.find((part) => part.type === "group")?.value ?? "";
   const divider = `[\\s'’\u066c${own}]`;
   const [whole] = new RegExp(`^\\d{1,3}(?:${divider}\\d{2,3})*${divider}\\d{3}(?!\\d)`).exec(text) ?? [""];
@@ -144,7 +145,7 @@ function withoutThousands(text) {
  * @param {number} amountMinor @param {{ code: string, digits: number }} currency @param {boolean} [signed]
  */
 export function formatMoney(amountMinor, { code, digits }, signed = false) {
-  const format = new Intl.NumberFormat(region.value, {
+  const format = numbers(region.value, {
     style: "currency",
     currency: code,
     currencyDisplay: "narrowSymbol",
@@ -161,27 +162,27 @@ export function formatBytes(bytes) {
   const digits = size === 1e3 ? 0 : 1;
   const shown = Math.ceil((bytes / Number(size)) * 10 ** digits) / 10 ** digits;
   const format = { style: "unit", unit: String(unit), maximumFractionDigits: digits };
-  return new Intl.NumberFormat(region.value, /** @type {Intl.NumberFormatOptions} */ (format)).format(shown);
+  return numbers(region.value, /** @type {Intl.NumberFormatOptions} */ (format)).format(shown);
 }
 
 /** Return a day and time as people read them. @param {number} unixSeconds */
 export function formatTime(unixSeconds) {
   const parts = /** @type {const} */ ({ day: "numeric", month: "short", hour: "numeric", minute: "2-digit" });
-  return new Intl.DateTimeFormat(region.value, parts).format(new Date(unixSeconds * 1000));
+  return time(region.value, parts, unixSeconds);
 }
 
 /** Return a day and time with the year, for what is kept. @param {number} unixSeconds */
 export function formatMoment(unixSeconds) {
   const parts = /** @type {const} */ ({ dateStyle: "long", timeStyle: "short" });
-  return new Intl.DateTimeFormat(region.value, parts).format(new Date(unixSeconds * 1000));
+  return time(region.value, parts, unixSeconds);
 }
 
 /** Return a day as people read it. @param {number} unixSeconds */
 export function formatDay(unixSeconds) {
-  return new Intl.DateTimeFormat(region.value, { dateStyle: "long" }).format(new Date(unixSeconds * 1000));
+  return time(region.value, { dateStyle: "long" }, unixSeconds);
 }
 
 /** Return a day without its year, as people read it. @param {number} unixSeconds */
 export function formatShortDay(unixSeconds) {
-  return new Intl.DateTimeFormat(region.value, { day: "numeric", month: "short" }).format(unixSeconds * 1000);
+  return time(region.value, { day: "numeric", month: "short" }, unixSeconds);
 }
