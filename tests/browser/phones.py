@@ -33,7 +33,13 @@ READ_FACT = """(name) => new Promise((resolve) => {
 })"""
 
 LOOK_AGAIN_MS = 30
-IS_SHOWN = "(selector) => [...document.querySelectorAll(selector)].some((found) => found.checkVisibility())"
+# As Playwright means it: one such thing, in a box that isn't empty, and not hidden.
+IS_SHOWN = """(selector) => {
+  const [found, another] = document.querySelectorAll(selector);
+  if (!found || another) return false;
+  const { width, height } = found.getBoundingClientRect();
+  return width > 0 && height > 0 && found.checkVisibility({ visibilityProperty: true });
+}"""
 TOP_UP = """async (order) => {
   const headers = {
     "content-type": "application/json", "idempotency-key": crypto.randomUUID(), "tikiwallet-client": "web",
