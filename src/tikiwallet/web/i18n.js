@@ -7,7 +7,7 @@ import { readFile } from "./api.js";
 import { wantedLanguages } from "./platform.js";
 import { SENTENCES } from "./tikicash/errors.js";
 import { batch, computed, signal } from "./vendor/ui.js";
-import { numbers, plurals, time } from "./writers.js";
+import { numbers, plurals, writeTime } from "./writers.js";
 
 /** The languages, each by the name that its speakers give it: who reads no other finds it. */
 export const LANGUAGES = Object.freeze({
@@ -168,21 +168,21 @@ export function formatBytes(bytes) {
 /** Return a day and time as people read them. @param {number} unixSeconds */
 export function formatTime(unixSeconds) {
   const parts = /** @type {const} */ ({ day: "numeric", month: "short", hour: "numeric", minute: "2-digit" });
-  return time(region.value, parts, unixSeconds);
+  return writeTime(region.value, parts, unixSeconds);
 }
 
 /** Return a day and time with the year, for what is kept. @param {number} unixSeconds */
 export function formatMoment(unixSeconds) {
   const parts = /** @type {const} */ ({ dateStyle: "long", timeStyle: "short" });
-  return time(region.value, parts, unixSeconds);
+  return writeTime(region.value, parts, unixSeconds);
 }
 
 /** Return a day as people read it. @param {number} unixSeconds */
 export function formatDay(unixSeconds) {
-  return time(region.value, { dateStyle: "long" }, unixSeconds);
+  return writeTime(region.value, { dateStyle: "long" }, unixSeconds);
 }
 
 /** Return a day without its year, as people read it. @param {number} unixSeconds */
 export function formatShortDay(unixSeconds) {
-  return time(region.value, { day: "numeric", month: "short" }, unixSeconds);
+  return writeTime(region.value, { day: "numeric", month: "short" }, unixSeconds);
 }

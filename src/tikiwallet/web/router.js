@@ -30,10 +30,10 @@ export function replace(name, id = "") {
 }
 
 /**
- * Return what tells whether the screen that is shown now still is: an answer that comes late takes nobody away from
- * what they went on to.
+ * Return what tells later whether the same screen is still shown: an answer that comes late takes nobody away from what
+ * they went on to.
  */
-export function stay() {
+export function rememberPlace() {
   const { name, id } = place.value;
   return () => place.value.name === name && place.value.id === id;
 }

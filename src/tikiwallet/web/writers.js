@@ -21,7 +21,7 @@ export const numbers = (region, options = {}) =>
  * Write a time in a region. What writes times keeps the time zone in which it was made, and a phone travels.
  * @param {string} region @param {Intl.DateTimeFormatOptions} options @param {number} unixSeconds
  */
-export function time(region, options, unixSeconds) {
+export function writeTime(region, options, unixSeconds) {
   const date = new Date(unixSeconds * 1000);
   const name = `${region} ${date.getTimezoneOffset()} ${JSON.stringify(options)}`;
   return once(name, () => new Intl.DateTimeFormat(region, options)).format(date);

@@ -3,7 +3,7 @@ import { Problem, policy } from "../api.js";
 import { comingHome } from "../activity.js";
 import { formatMoney, t, formatDecimal } from "../i18n.js";
 import { isTabThatForgets, phoneName } from "../platform.js";
-import { replace, stay } from "../router.js";
+import { replace, rememberPlace } from "../router.js";
 import { currency, isStorageKept, limits, money, offlineMinor, refresh, wanted } from "../state.js";
 import { AmountField, Form, Icon, Money, Notice, Row, Screen, html, minorOf, useEffect, useSignal } from "../ui.js";
 import { syncNow } from "../wallet/autosync.js";
@@ -25,7 +25,7 @@ export function Move() {
   useEffect(() => void policy().then(keepLimits).then(refresh, () => undefined), []); // else what was known
   const isLoad = direction.value === "load";
   const most = isLoad ? Math.min(online, limits.value?.voucher_max_minor ?? online) : offlineMinor.value;
-  const isHere = stay();
+  const isHere = rememberPlace();
   const send = async () => {
     const amount_minor = minor ?? 0;
     if (isLoad) {

@@ -3,7 +3,7 @@ import { activities } from "../activity.js";
 import { askFor, findPerson } from "../api.js";
 import { t } from "../i18n.js";
 import { people } from "../people.js";
-import { go, replace, stay } from "../router.js";
+import { go, replace, rememberPlace } from "../router.js";
 import { currency, draft, refresh } from "../state.js";
 import { AmountField, Field, Form, Notice, Row, Screen, html, minorOf, useEffect, useSignal } from "../ui.js";
 import { Initial, PersonPicker } from "../ui/person-picker.js";
@@ -40,7 +40,7 @@ export function Person({ id }) {
 /** How much, to somebody who was picked. @param {{ id: string }} props the username */
 export function Send({ id }) {
   const before = draft.value?.payee.username === id ? draft.value : null;
-  const isHere = stay();
+  const isHere = rememberPlace();
   const next = async (/** @type {number} */ minor, /** @type {string} */ memo) => {
     const payee = await findPerson("username", id);
     const amount = { amount_minor: minor, currency: currency.value.code };
@@ -53,7 +53,7 @@ export function Send({ id }) {
 
 /** Ask somebody for money. @param {{ id: string }} props the username */
 export function Ask({ id }) {
-  const isHere = stay();
+  const isHere = rememberPlace();
   const next = async (/** @type {number} */ minor, /** @type {string} */ memo) => {
     const order = { payer: { username: id }, amount: { amount_minor: minor, currency: currency.value.code }, memo };
     const { answer, settled } = await askFor(order);

@@ -2,7 +2,7 @@
 import { signIn } from "../api.js";
 import { t } from "../i18n.js";
 import { everySecond } from "../platform.js";
-import { go, place, replace, stay } from "../router.js";
+import { go, place, replace, rememberPlace } from "../router.js";
 import { hasPin, person, pin, refresh } from "../state.js";
 import { Button, Field, Form, Icon, Notice, Screen, html, useEffect, useSignal } from "../ui.js";
 import { keepSession } from "../wallet/session.js";
@@ -60,7 +60,7 @@ export function SetPin() {
 /** Removes the PIN for who knows the password. */
 export function PinForgotten() {
   const password = useSignal("");
-  const isHere = stay();
+  const isHere = rememberPlace();
   const send = async () => {
     await keepSession(await signIn(person.value?.phone ?? "", password.value));
     await removePin();

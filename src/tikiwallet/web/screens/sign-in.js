@@ -2,7 +2,7 @@
 import * as api from "../api.js";
 import * as proofs from "../api-proofs.js";
 import { t } from "../i18n.js";
-import { replace, stay } from "../router.js";
+import { replace, rememberPlace } from "../router.js";
 import { person, refresh } from "../state.js";
 import { Button, Failure, Field, Form, Screen, html, useSignal } from "../ui.js";
 import { SecondProof } from "../ui/second-proof.js";
@@ -17,7 +17,7 @@ export function SignIn() {
   const [phone, password] = [useSignal(person.value?.phone ?? ""), useSignal("")];
   const methods = useSignal(/** @type {string[] | null} */ (null));
   const failure = useSignal(/** @type {unknown} */ (null));
-  const isHere = stay();
+  const isHere = rememberPlace();
   const take = async (/** @type {Session} */ session) => {
     await keepSession(session);
     await refresh();

@@ -1,6 +1,6 @@
 // Signing out: what the operator has not seen goes first if it can, and what can't stays here, with the keys.
 import { formatMoney, t } from "../i18n.js";
-import { go, stay } from "../router.js";
+import { go, rememberPlace } from "../router.js";
 import { currency, offlineMinor, refresh, unseen } from "../state.js";
 import { Button, Notice, Screen, html } from "../ui.js";
 import { syncNow } from "../wallet/autosync.js";
@@ -8,7 +8,7 @@ import { signOut } from "../wallet/session.js";
 
 export function SignOut() {
   const waiting = unseen.value.length;
-  const isHere = stay();
+  const isHere = rememberPlace();
   const leave = async () => {
     await signOut();
     await refresh();

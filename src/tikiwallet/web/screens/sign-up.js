@@ -1,7 +1,7 @@
 // Sign up: phone, name and password, then the code from the text message. The second step survives a reload.
 import { register, sendFreshCode, verifyPhone } from "../api.js";
 import { t } from "../i18n.js";
-import { go, replace, stay } from "../router.js";
+import { go, replace, rememberPlace } from "../router.js";
 import { person, refresh } from "../state.js";
 import { Button, Field, Form, Notice, Screen, html, useSignal } from "../ui.js";
 import { syncNow } from "../wallet/autosync.js";
@@ -9,7 +9,7 @@ import { keepSession } from "../wallet/session.js";
 
 export function SignUp() {
   const [phone, username, password] = [useSignal(""), useSignal(""), useSignal("")];
-  const isHere = stay();
+  const isHere = rememberPlace();
   const send = async () => {
     const order = { phone: phone.value.trim(), username: username.value.trim(), password: password.value };
     const { registration_id: id } = await register(order);
@@ -33,7 +33,7 @@ export function SignUp() {
 export function Code({ id }) {
   const code = useSignal("");
   const isSentAgain = useSignal(false);
-  const isHere = stay();
+  const isHere = rememberPlace();
   const send = async () => {
     await keepSession(await verifyPhone(id, code.value.trim()));
     await refresh();

@@ -2,7 +2,7 @@
 import { secondsOf } from "../activity.js";
 import * as api from "../api-funding.js";
 import { formatMoney, formatTime, t } from "../i18n.js";
-import { replace, stay } from "../router.js";
+import { replace, rememberPlace } from "../router.js";
 import { currency, money, operations, refresh } from "../state.js";
 import { AmountField, Form, Money, Notice, Row, Screen, html, minorOf, useEffect, useSignal } from "../ui.js";
 import { Proof, useProof } from "../ui/proof.js";
@@ -27,7 +27,7 @@ function Bank({ kind }) {
   const quoted = !isIn && minor !== null && quote.value?.amount.amount_minor === minor ? quote.value : null;
   const needsQuote = !isIn && provider.value?.hasCards && quoted === null;
   const { asked, run } = useProof();
-  const isHere = stay();
+  const isHere = rememberPlace();
   const send = async () => {
     const amount = { amount_minor: minor ?? 0, currency: currency.value.code };
     if (needsQuote) {
