@@ -125,8 +125,9 @@ async def test_retries_are_not_compared_with_each_other(phone_of: PhoneOf, datab
     try:
         await owner.execute("ANALYZE")
         new_ids = [item.documents[-1].id for item in retries[60:]]
+        touched = [row["voucher_id"] for row in await owner.fetch("SELECT voucher_id FROM offline.voucher")]
         explained = await owner.fetchval(
-            f"EXPLAIN (ANALYZE, FORMAT JSON) {SQL['vouchers_in_conflict']}", new_ids
+            f"EXPLAIN (ANALYZE, FORMAT JSON) {SQL['vouchers_in_conflict']}", new_ids, touched
         )  # fmt: skip
     finally:
         await owner.close()

@@ -1,6 +1,7 @@
 """What a sync asks of the database is found by an index, however many people, vouchers and payments there are."""
 
 import json
+import re
 from collections.abc import AsyncIterator, Iterator
 from typing import Any
 
@@ -89,6 +90,7 @@ LIVED_IN = """
     ANALYZE;
 """
 ONE_ROW = {"network", "exposure"}
+UNPACKED = re.compile(r"\(\$[0-9]+\)::")  # a parameter whose type is changed
 # Those of a sync that brings payments, a double spend, a refusal and a hand-back, and asks for a balance.
 HOT = (
     "signers_of", "device_of_person", "devices_by_key_id", "ensure_holder", "lock_holder", "lock_opened_vouchers",
@@ -121,20 +123,44 @@ def nodes(plan: dict[str, Any]) -> Iterator[dict[str, Any]]:
         yield from nodes(below)
 
 
-async def read_through(owner: asyncpg.Connection, query: str) -> set[str]:
-    """The tables that the plan of a query reads from the first row to the last."""
+async def plan_of(owner: asyncpg.Connection, query: str) -> dict[str, Any]:
+    """The plan of a query, whatever it is asked."""
     statement = await owner.prepare(query)
     count = len(statement.get_parameters())
     nothing = f"({', '.join(['NULL'] * count)})" if count else ""
     await owner.execute(f"PREPARE asked AS {query}")
     (plan,) = json.loads(await owner.fetchval(f"EXPLAIN (FORMAT JSON) EXECUTE asked {nothing}"))
     await owner.execute("DEALLOCATE asked")
-    return {node["Relation Name"] for node in nodes(plan["Plan"]) if node["Node Type"] == "Seq Scan"} - ONE_ROW
+    found: dict[str, Any] = plan["Plan"]
+    return found
+
+
+async def read_through(owner: asyncpg.Connection, query: str) -> set[str]:
+    """The tables that the plan of a query reads from the first row to the last."""
+    plan = await plan_of(owner, query)
+    return {node["Relation Name"] for node in nodes(plan) if node["Node Type"] == "Seq Scan"} - ONE_ROW
+
+
+async def unpacked_for_each_row(owner: asyncpg.Connection, query: str) -> set[str]:
+    """The conditions that turn the text of an array into the array again for each row."""
+    plan = await plan_of(owner, query)
+    return {node["Filter"] for node in nodes(plan) if UNPACKED.search(node.get("Filter", ""))}
 
 
 async def test_no_query_of_a_sync_reads_a_whole_table(lived_in: asyncpg.Connection) -> None:
     found = {name: await read_through(lived_in, SQL[name]) for name in HOT}
     assert {name: tables for name, tables in found.items() if tables} == {}
+
+
+async def test_no_query_unpacks_an_array_for_each_row(lived_in: asyncpg.Connection) -> None:
+    await lived_in.execute("SET enable_indexscan = off; SET enable_bitmapscan = off")  # as while tables are small
+    found = {name: await unpacked_for_each_row(lived_in, SQL[name]) for name in HOT}
+    assert {name: conditions for name, conditions in found.items() if conditions} == {}
+
+
+async def test_a_query_that_unpacks_an_array_for_each_row_is_noticed(lived_in: asyncpg.Connection) -> None:
+    asked = "SELECT FROM offline.certificate WHERE document_id || '' = ANY($1::text::bytea[])"
+    assert await unpacked_for_each_row(lived_in, asked)
 
 
 async def test_a_query_that_reads_a_whole_table_is_noticed(lived_in: asyncpg.Connection) -> None:

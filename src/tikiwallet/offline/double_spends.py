@@ -19,7 +19,7 @@ from tikiwallet.offline.documents import read_certificates, to_open_voucher
 from tikiwallet.offline.issuer import Issuer
 from tikiwallet.offline.queries import SQL
 from tikiwallet.offline.revocations import revoke
-from tikiwallet.offline.types import BlockReason
+from tikiwallet.offline.types import BlockReason, VoucherId
 from tikiwallet.platform.db import Connection, Database
 
 log = structlog.get_logger()
@@ -56,12 +56,14 @@ async def found_double_spends(db: Database, *, issuer: Issuer) -> list[Found]:
     return found
 
 
-async def find_double_spends(tx: Connection, new_ids: Iterable[bytes], *, issuer: Issuer) -> int:
+async def find_double_spends(
+    tx: Connection, new_ids: Iterable[bytes], touched: Iterable[VoucherId], *, issuer: Issuer
+) -> int:
     """Store a proof for every double spend that some newly appended payments show. Returns how many are new.
 
-    The vouchers that the payments touch are locked by the caller.
+    `touched` are the vouchers that the payments touch; the caller has locked them.
     """
-    rows = await tx.fetch(SQL["vouchers_in_conflict"], list(new_ids))
+    rows = await tx.fetch(SQL["vouchers_in_conflict"], list(new_ids), list(touched))
     if not rows:
         return 0
     voucher_ids = [row["voucher_id"] for row in rows]

@@ -143,7 +143,7 @@ class Sync:
             if devices:  # read again under the locks: a budget may have changed since
                 devices = await self._releases.beneficiaries(tx, chains)
             appended = await self._claims.append(tx, chains, refusals, person.person_id)
-            await find_double_spends(tx, appended.new_ids, issuer=self._issuer)
+            await find_double_spends(tx, appended.new_ids, appended.voucher_ids, issuer=self._issuer)
             refused = [await self._claims.append_refusal(tx, data) for data in refusals]
             good = [chain for chain in chains if chain.payment.id not in appended.unknown]
             transfers = await self._releases.promise(tx, good, devices, appended.voucher_ids)

@@ -260,12 +260,12 @@ WHERE voucher.voucher_id = ANY($1::uuid[]) AND (
 -- signers_of --
 -- Who signed those of some documents that are kept: payments by the key of their payer, vouchers and certificates by one
 -- of the operator's keys (null). The arrays come as text (claims.py).
-SELECT document_id, payer_key_id AS key_id FROM offline.payment WHERE document_id = ANY($1::text::bytea[])
+SELECT document_id, payer_key_id AS key_id FROM offline.payment WHERE document_id = ANY((SELECT $1::text::bytea[])::bytea[])
 UNION ALL
 SELECT document_id, NULL FROM offline.voucher
-WHERE document_id = ANY($2::text::bytea[]) AND state IN ('open', 'closing', 'closed')
+WHERE document_id = ANY((SELECT $2::text::bytea[])::bytea[]) AND state IN ('open', 'closing', 'closed')
 UNION ALL
-SELECT document_id, NULL FROM offline.certificate WHERE document_id = ANY($3::text::bytea[]);
+SELECT document_id, NULL FROM offline.certificate WHERE document_id = ANY((SELECT $3::text::bytea[])::bytea[]);
 
 -- vouchers_of_refused --
 -- The vouchers that some payments touch, which are known by the start of their ids.
@@ -279,7 +279,7 @@ WHERE substring(payment.document_id FROM 1 FOR 16) = ANY($1::bytea[]);
 -- other.
 SELECT document_id, voucher_id, claim_until
 FROM offline.voucher
-WHERE document_id = ANY($1::text::bytea[]) AND state IN ('open', 'closing', 'closed')
+WHERE document_id = ANY((SELECT $1::text::bytea[])::bytea[]) AND state IN ('open', 'closing', 'closed')
 ORDER BY voucher_id FOR NO KEY UPDATE;
 
 -- vouchers_to_release --
@@ -335,7 +335,7 @@ INSERT INTO offline.refusal (document_id, payment_document_id, key_id, payload, 
 VALUES ($1, $2, $3, $4, $5) ON CONFLICT (document_id) DO NOTHING RETURNING document_id;
 
 -- vouchers_in_conflict --
--- Vouchers on which one key signed one unit in two payments, one of them among these. Most such pairs are double
+-- Vouchers among some on which one key signed one unit in two payments, one of them among these. Most such pairs are double
 -- spends; a refund that was handed on again is one too, so that the rules have the last word.
 -- In the order of their first units a piece meets one before it if any of those reaches into it, and one after it if it
 -- reaches into the next: of thousands of retries, each of which meets all others, none is compared with every other.
@@ -343,12 +343,7 @@ WITH fresh AS (
     SELECT DISTINCT document_id FROM unnest($1::bytea[]) AS document_id
 ), touched AS (
     -- Where no unit was paid twice there is no conflict: nearly everywhere.
-    SELECT voucher_id FROM offline.voucher
-    WHERE is_contested AND voucher_id = ANY(ARRAY(
-        SELECT DISTINCT piece.voucher_id FROM fresh CROSS JOIN LATERAL (
-            SELECT voucher_id FROM offline.piece WHERE piece.document_id = fresh.document_id OFFSET 0
-        ) AS piece
-    ))
+    SELECT voucher_id FROM offline.voucher WHERE voucher_id = ANY($2::uuid[]) AND is_contested
 ), placed AS (
     SELECT piece.voucher_id, fresh.document_id IS NOT NULL AS is_new, piece.units,
         max(upper(piece.units)) OVER (before ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING) AS reached,
