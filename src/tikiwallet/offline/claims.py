@@ -28,10 +28,9 @@ from tikiwallet.offline.issuer import Issuer
 from tikiwallet.offline.queries import SQL
 from tikiwallet.offline.types import VoucherId
 from tikiwallet.platform.db import Connection, Database, as_array
+from tikiwallet.platform.turns import in_turns
 
-# While the library verifies, other threads run; the rest of judging is Python, so more threads than this only make
-# everybody else wait longer.
-JUDGING_AT_ONCE: Final = 2
+JUDGING_AT_ONCE: Final = 2  # one judges while the other asks the database
 # A hand-back adds one document to what a code may carry; it never travels as a code, so that it may be larger.
 HAND_BACK_LIMITS: Final = replace(LIMITS, documents_max=24, signatures_max=36, bytes_max=2 * LIMITS.bytes_max)
 
@@ -88,9 +87,12 @@ class Claims:
         on what the operator's books hold.
         """
         async with self._judging:
-            readable = await asyncio.to_thread(lambda: [_read(data) for data in bundles])
+            readable = await in_turns(_read, bundles)
             known = await self._signers(found for found in readable if isinstance(found, Bundle))
-            return await asyncio.to_thread(self._judge_all, readable, known)
+            issuer_keys = self._issuer.issuer_keys  # looked up once: the folder is looked at each time
+            operator = operator_ids(issuer_keys)
+            verify = _remembering(known, operator=operator)
+            return await in_turns(lambda item: self._judge(item, issuer_keys, operator, verify), readable)
 
     async def _signers(self, bundles: Iterable[Bundle]) -> Known:
         """Return who signed those documents of some bundles that are kept here."""
@@ -103,12 +105,6 @@ class Claims:
             SQL["signers_of"], as_array(payments), as_array(vouchers), as_array(certificates)
         )
         return dict(rows)
-
-    def _judge_all(self, readable: Sequence[Bundle | Rejected | str], known: Known) -> list[Judged]:
-        issuer_keys = self._issuer.issuer_keys  # looked up once: the folder is looked at each time
-        operator = operator_ids(issuer_keys)
-        verify = _remembering(known, operator=operator)
-        return [self._judge(item, issuer_keys, operator, verify) for item in readable]
 
     def _judge(
         self, readable: Bundle | Rejected | str, issuer_keys: tuple[IssuerKey, ...], operator: frozenset[bytes],
