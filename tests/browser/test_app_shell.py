@@ -6,7 +6,6 @@ import shutil
 import threading
 from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from pathlib import Path
 
 import pytest
 import urllib3
@@ -73,18 +72,25 @@ class LoadBalancer:
         self._http.server_close()
 
 
-@pytest.fixture
-def rollout(server: Server, tmp_path: Path) -> Iterator[LoadBalancer]:
-    """Two servers: the wallet as it is, and the next release, where "Pay" is called otherwise."""
-    shutil.copytree(ROOT / "src", tmp_path / "src")
-    catalogue = tmp_path / "src" / "tikiwallet" / "web" / "locales" / "en.json"
+@pytest.fixture(scope="module")
+def next_release(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """The next release, where "Pay" is called otherwise."""
+    folder = tmp_path_factory.mktemp("next")
+    shutil.copytree(ROOT / "src", folder / "src")
+    catalogue = folder / "src" / "tikiwallet" / "web" / "locales" / "en.json"
     catalogue.write_text(json.dumps({**json.loads(catalogue.read_text()), "pay": "Pay somebody"}))
-    new = Server(tmp_path / "data", source=tmp_path / "src")
+    new = Server(folder / "data", source=folder / "src")
     new.start()
-    balancer = LoadBalancer(server, new)
+    yield new
+    new.stop()
+
+
+@pytest.fixture
+def rollout(server: Server, next_release: Server) -> Iterator[LoadBalancer]:
+    """Two servers: the wallet as it is, and the next release."""
+    balancer = LoadBalancer(server, next_release)
     yield balancer
     balancer.close()
-    new.stop()
 
 
 # Looks for a newer version and tells what became of it: "installed" waits, "redundant" was thrown away.
@@ -101,15 +107,43 @@ FATE_OF_UPDATE = """async () => {
 }"""
 
 
-def test_a_newer_version_waits_until_the_person_wants_it(browser: Browser, rollout: LoadBalancer) -> None:
-    asha = Phone(browser, rollout, "asha_of_two_releases")
+# Presses, and asks the server for something in the same milliseconds: Chromium then puts the change off.
+UPDATE_WHILE_ASKING = """() => {
+  document.querySelector('[data-name="update"]').click();
+  for (let ms = 0; ms < 10; ms++) setTimeout(() => fetch("/v1/me"), ms);
+}"""
+
+
+def installed_next_release(asha: Phone, rollout: LoadBalancer) -> None:
+    """Have the next release ready on a phone, beside the old one."""
     asha.sign_up()
     rollout.to_new = re.compile("(?!/v1/).*")
     assert asha.page.evaluate(FATE_OF_UPDATE) == "installed"
     expect(asha.page.get_by_text("A newer version is ready.")).to_be_visible()
+
+
+def test_a_newer_version_waits_until_the_person_wants_it(browser: Browser, rollout: LoadBalancer) -> None:
+    asha = Phone(browser, rollout, "asha_of_two_releases")
+    installed_next_release(asha, rollout)
     asha.page.reload()
     expect(asha.page.get_by_role("link", name="Pay", exact=True)).to_be_visible()  # still the old one
+    window = asha.context.new_page()
+    window.goto(rollout.address)
+    expect(window.get_by_text("A newer version is ready.")).to_be_visible()
     asha.page.locator('[data-name="update"]').click()
+    expect(asha.page.get_by_role("link", name="Pay somebody")).to_be_visible()
+    assert len(asha.page.evaluate("() => caches.keys()")) == 1
+    expect(window.get_by_role("link", name="Pay", exact=True)).to_be_visible()  # it may be in the middle of something
+    window.locator('[data-name="update"]').click()
+    expect(window.get_by_role("link", name="Pay somebody")).to_be_visible()
+    asha.check()
+    asha.context.close()
+
+
+def test_a_newer_version_comes_however_busy_the_old_one_is(browser: Browser, rollout: LoadBalancer) -> None:
+    asha = Phone(browser, rollout, "asha_in_a_hurry")
+    installed_next_release(asha, rollout)
+    asha.page.evaluate(UPDATE_WHILE_ASKING)
     expect(asha.page.get_by_role("link", name="Pay somebody")).to_be_visible()
     assert len(asha.page.evaluate("() => caches.keys()")) == 1
     asha.check()

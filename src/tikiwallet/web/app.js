@@ -1,6 +1,6 @@
 // The wallet starts here: what it remembers, its language, its screens, then the network.
 import { firstLanguage, speakLanguage, t } from "./i18n.js";
-import { keepStorage, startServiceWorker } from "./platform.js";
+import { keepStorage, noticeNewVersion, startServiceWorker } from "./platform.js";
 import { place } from "./router.js";
 import { loadScreen, shownFor } from "./screens.js";
 import { isLocked, isStorageKept, learnAbout, person, refresh, update } from "./state.js";
@@ -23,7 +23,11 @@ function App() {
   return html`<${Shown} key=${`${name}/${id}`} name=${name} id=${id} />`;
 }
 
+/** @param {() => void} takeOver */
+const offerUpdate = (takeOver) => void (update.value = takeOver);
+
 async function start() {
+  noticeNewVersion(offerUpdate);
   const root = /** @type {HTMLElement} */ (document.getElementById("app"));
   try {
     await Promise.all([speakLanguage((await fact("language")) ?? firstLanguage()), learnAbout(), refresh()]);
@@ -38,7 +42,7 @@ async function start() {
   startSyncing();
   lockWhenLeft();
   isStorageKept.value = await keepStorage();
-  await startServiceWorker((activate) => (update.value = activate));
+  await startServiceWorker(offerUpdate);
 }
 
 void start();

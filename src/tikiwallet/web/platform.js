@@ -247,21 +247,44 @@ export function startScanWorker() {
   return new Worker(scripts.createScriptURL("./scan-worker.js"), { type: "module" });
 }
 
+// When the person asked this window for the newer version, across the reload that brings it.
+const WANTED_KEY = "tikiwallet.update_wanted_ms";
+const WANTED_MAX_MS = 15_000;
+// A request in the very milliseconds of the change makes Chromium put it off for minutes; a reload makes it go on.
+const CHANGE_MAX_MS = 1_000;
+
+/**
+ * Call back when a newer version took over, perhaps in another window, with what starts it in this one: until then
+ * the old one works on here, perhaps in the middle of a payment. Starts it at once if the person just asked for it.
+ * To be called before anything is awaited, or a change is missed.
+ * @param {(takeOver: () => void) => void} onUpdate
+ */
+export function noticeNewVersion(onUpdate) {
+  const container = navigator.serviceWorker;
+  let hasVersion = !!container?.controller; // the first is of the files that are shown
+  container?.addEventListener("controllerchange", () => {
+    const isWanted = Math.abs(Date.now() - Number(sessionStorage.getItem(WANTED_KEY))) < WANTED_MAX_MS;
+    if (hasVersion && isWanted) reload();
+    else if (hasVersion) onUpdate(reload);
+    hasVersion = true;
+  });
+}
+
 /**
  * Register the service worker, which makes the wallet start without a network.
- * @param {(activate: () => void) => void} onUpdate called when a newer version is ready, with what puts it in place
+ * @param {(takeOver: () => void) => void} onUpdate called when a newer version is ready, with what puts it in place
  */
 export async function startServiceWorker(onUpdate) {
   const container = navigator.serviceWorker;
   if (!container) return;
   const registration = await container.register(scripts.createScriptURL("./sw.js"));
+  const takeOver = () => {
+    sessionStorage.setItem(WANTED_KEY, String(Date.now()));
+    registration.waiting?.postMessage("activate"); // the one that waits now, perhaps a newer one than was offered
+    setTimeout(reload, CHANGE_MAX_MS);
+  };
   const offer = () => {
-    const waiting = registration.waiting;
-    if (!waiting || !container.controller) return;
-    onUpdate(() => {
-      container.addEventListener("controllerchange", () => location.reload(), { once: true });
-      waiting.postMessage("activate");
-    });
+    if (registration.waiting && container.controller) onUpdate(takeOver);
   };
   registration.addEventListener("updatefound", () => {
     registration.installing?.addEventListener("statechange", offer);

@@ -31,8 +31,9 @@ async function forgetOthers() {
 }
 
 async function answer(request) {
-  const cache = await caches.open(CACHE);
-  const kept = await cache.match(request.mode === "navigate" ? INDEX : request, { ignoreSearch: true });
+  // Not by `open`: it would make anew what the next version, which is taking over, has just deleted.
+  const wanted = request.mode === "navigate" ? INDEX : request;
+  const kept = await caches.match(wanted, { cacheName: CACHE, ignoreSearch: true });
   return kept ?? fetch(request);
 }
 
