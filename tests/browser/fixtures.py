@@ -1,12 +1,17 @@
 """Browsers for the web wallet: Debian's Chromium through Playwright, a real server, a phone for each person."""
 
-from collections.abc import Callable, Iterator
+import asyncio
+from collections.abc import Callable, Coroutine, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+from uuid import uuid4
 
 import pytest
 from playwright.sync_api import Browser, BrowserType, expect, sync_playwright
 
 from browser.phones import Phone
 from browser.server import Server
+from databases import database_of, execute
 from tikiwallet.web.setup import set_up
 
 CHROMIUM = "/usr/bin/chromium"
@@ -16,19 +21,43 @@ ARGUMENTS = ["--no-sandbox"]
 expect.set_options(timeout=15_000)
 
 
+def beside_playwright(work: Coroutine[Any, Any, None]) -> None:
+    """Do something asynchronous: in this thread, Playwright's event loop is running."""
+    with ThreadPoolExecutor() as beside:
+        beside.submit(asyncio.run, work).result()
+
+
 @pytest.fixture(scope="session")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+def new_database(cluster: str, template: str) -> Iterator[Callable[[], str]]:
+    """Make a database for a server of the web wallet; return its URL.
+
+    A server with a database of its own would start, fill and stop it at each outage: that took most of the outage.
+    """
+    made: list[str] = []
+
+    def make() -> str:
+        made.append(f"web_{uuid4().hex}")
+        beside_playwright(execute(cluster, f"CREATE DATABASE {made[-1]} TEMPLATE {template} STRATEGY FILE_COPY"))
+        return database_of(cluster, made[-1])
+
+    yield make
+    for name in made:
+        beside_playwright(execute(cluster, f"DROP DATABASE {name} WITH (FORCE)"))
+
+
+@pytest.fixture(scope="session")
+def server(tmp_path_factory: pytest.TempPathFactory, new_database: Callable[[], str]) -> Iterator[Server]:
     """A running server for all tests; whoever stops it starts it again."""
     set_up()
-    running = Server(tmp_path_factory.mktemp("web"))
+    running = Server(tmp_path_factory.mktemp("web"), database_url=new_database())
     running.start()
     yield running
     running.stop()
 
 
 @pytest.fixture(scope="session")
-def chromium() -> Iterator[BrowserType]:
-    """What starts browsers."""
+def chromium(new_database: Callable[[], str]) -> Iterator[BrowserType]:
+    """What starts browsers. After the databases' template, which is made and dropped with no event loop running."""
     with sync_playwright() as running:
         yield running.chromium
 

@@ -42,14 +42,19 @@ class Server:
         """Where a browser finds it: a name that counts as secure, so that the camera may be used."""
         return f"http://localhost:{self.port}/"
 
-    def start(self) -> None:
-        """Start, and return once it serves."""
+    @property
+    def environment(self) -> dict[str, str]:
+        """What makes a command of `tikiwallet` one of this server."""
         weak = {f"TIKIWALLET_{name.upper()}": str(value) for name, value in WEAK_ARGON2.items()}
-        environment = {
+        return {
             **os.environ, **weak, "PYTHONPATH": os.pathsep.join([str(self._source), os.environ.get("PYTHONPATH", "")]),
             "TIKIWALLET_DATA_DIR": str(self.data_dir), "TIKIWALLET_PORT": str(self.port),
             "TIKIWALLET_SMS_SENDER": "file", **self._settings,
         }  # fmt: skip
+
+    def start(self) -> None:
+        """Start, and return once it serves."""
+        environment = self.environment
         self._process = (
             Process(OPERATORS, "serve", environment=environment, log=sys.stderr)
             if self._source == OWN

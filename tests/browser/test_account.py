@@ -16,8 +16,7 @@ PICTURES = os.environ.get("ACCOUNT_PICTURES", "")
 
 
 def operator(server: Server, *words: str) -> str:
-    environment = {**os.environ, "TIKIWALLET_DATA_DIR": str(server.data_dir)}
-    done = run(OPERATORS, *words, environment=environment)
+    done = run(OPERATORS, *words, environment=server.environment)
     done.check_returncode()
     return done.stdout
 

@@ -73,13 +73,13 @@ class LoadBalancer:
 
 
 @pytest.fixture(scope="module")
-def next_release(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+def next_release(tmp_path_factory: pytest.TempPathFactory, new_database: Callable[[], str]) -> Iterator[Server]:
     """The next release, where "Pay" is called otherwise."""
     folder = tmp_path_factory.mktemp("next")
     shutil.copytree(ROOT / "src", folder / "src")
     catalogue = folder / "src" / "tikiwallet" / "web" / "locales" / "en.json"
     catalogue.write_text(json.dumps({**json.loads(catalogue.read_text()), "pay": "Pay somebody"}))
-    new = Server(folder / "data", source=folder / "src")
+    new = Server(folder / "data", source=folder / "src", database_url=new_database())
     new.start()
     yield new
     new.stop()

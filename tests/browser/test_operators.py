@@ -1,6 +1,5 @@
 """The operators' page as operators use it: two of them, each with a key, correct the books of somebody who is stuck."""
 
-import os
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -23,11 +22,7 @@ PHONE = "+6598765432"
 def link_of(server: Server, name: str, *roles: str) -> str:
     """Make an operator by the command, beside the running server; returns the link that it prints."""
     words = ["operator", "add", name, *(word for role in roles for word in ("--role", role))]
-    environment = {
-        **os.environ, "TIKIWALLET_DATA_DIR": str(server.data_dir), "TIKIWALLET_PORT": str(server.port),
-        "TIKIWALLET_SMS_SENDER": "file",
-    }  # fmt: skip
-    said = run(OPERATORS, *words, environment=environment).stdout
+    said = run(OPERATORS, *words, environment=server.environment).stdout
     found = re.search(r"http\S+/operator#enrol=\S+", said)
     assert found is not None, said
     return found[0]

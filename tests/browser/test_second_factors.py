@@ -1,16 +1,13 @@
 """Passkeys and recovery codes in a real browser: made, used for a payment and a withdrawal, and on a new phone."""
 
-import asyncio
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 
 from playwright.sync_api import Browser, CDPSession, expect
 
+from browser.fixtures import beside_playwright
 from browser.phones import Phone
 from browser.server import Server
 from databases import execute
-from tikiwallet.platform.embedded_postgres import EmbeddedPostgres
-from tikiwallet.platform.serving import DATABASE_NAME
 from world import PASSWORD
 
 PROOF_OF_BEFORE = """
@@ -39,10 +36,7 @@ def press(who: Phone, name: str) -> None:
 
 def proof_runs_out(who: Phone) -> None:
     """Let the last proof of a person's sessions be older than five minutes."""
-    with EmbeddedPostgres(who.server.data_dir) as database:
-        statement = PROOF_OF_BEFORE.format(who.name)
-        with ThreadPoolExecutor() as beside_playwright:  # whose event loop is running
-            beside_playwright.submit(asyncio.run, execute(database.url(DATABASE_NAME), statement)).result()
+    beside_playwright(execute(who.server.environment["DATABASE_URL"], PROOF_OF_BEFORE.format(who.name)))
 
 
 def test_a_person_proves_who_they_are_by_passkey_paper_and_text_message(

@@ -6,7 +6,7 @@ import socket
 import subprocess
 import sys
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import pytest
 from playwright.sync_api import Browser, expect
@@ -18,9 +18,11 @@ SECURE, DECLINED, VISA = "4000002760003184", "4000000000000002", "42424242424242
 
 
 @pytest.fixture
-def stripe(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[Server, str]]:
+def stripe(
+    tmp_path_factory: pytest.TempPathFactory, new_database: Callable[[], str], monkeypatch: pytest.MonkeyPatch
+) -> Iterator[tuple[Server, str]]:
     """A wallet whose bank is the stand-in, both running."""
-    server = Server(tmp_path_factory.mktemp("stripe"))
+    server = Server(tmp_path_factory.mktemp("stripe"), database_url=new_database())
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
     webhook = f"http://127.0.0.1:{server.port}/v1/webhooks/stripe"
