@@ -20,7 +20,7 @@ from pathlib import Path
 import click
 
 from tikicash.messages import to_code
-from tikiwallet.app import CONTEXTS, JOB_CONTEXTS, Parts, build_app, build_routes, put_behind
+from tikiwallet.app import CONTEXTS, JOB_CONTEXTS, Parts, build_routes, put_behind
 from tikiwallet.bank_command import reconcile_bank
 from tikiwallet.cli.problems import PictureUnwritable
 from tikiwallet.cli.problems_of_copies import FileUnwritable
@@ -42,6 +42,7 @@ from tikiwallet.platform.http import utc_now
 from tikiwallet.platform.jobs import Jobs, RetryOutcome
 from tikiwallet.platform.migrate import MigrationError, migrate
 from tikiwallet.platform.serving import StartError
+from tikiwallet.platform.thin import Application
 from tikiwallet.stripe_standin.command import stripe_standin
 
 gc.freeze()
@@ -69,36 +70,35 @@ def serve(tls_cert: str | None, tls_key: str | None) -> None:
     serving.check_tls(settings)
     workers.check(settings, context_count=len(CONTEXTS))
     with serving.stoppable(), workers.listen(settings) as sockets, ThreadPoolExecutor(max_workers=1) as beside:
-        routes = beside.submit(build_routes, settings) if settings.workers == 1 else None  # while the database starts
+        routes = beside.submit(build_routes, settings)  # while the database starts
         with serving.database(settings) as url, serving.database_errors(settings):
             asyncio.run(migrate(url, contexts=CONTEXTS))
+            application = routes.result()
+            beside.shutdown()  # beside a thread there is no safe fork
             host, port = sockets[0].getsockname()[:2]
             ready = functools.partial(click.echo, _welcome(settings, host=host, port=port))
-            if routes is None:
-                tls = {"TIKIWALLET_TLS_CERT": settings.tls_cert, "TIKIWALLET_TLS_KEY": settings.tls_key}
-                workers.run(sockets, given=tls, ready=ready)
-            else:
-                application = routes.result()
+            if settings.workers == 1:
                 put_behind(application, settings, database_url=url)
                 serving.run(application, sockets[0], settings, ready=ready)
+            else:
+                workers.run(sockets, serve=functools.partial(_serve_beside_others, application, settings), ready=ready)
     click.echo("TikiWallet has stopped. Your data is kept.")
 
 
-@commands.command("worker", hidden=True)
-@click.argument("listening", type=int)
-@click.argument("parent", type=int)
-def worker_command(listening: int, parent: int) -> None:
-    """Serve as one of the processes of `serve`, which starts this with the two sockets LISTENING and PARENT."""
-    with socket.socket(fileno=parent) as channel, socket.socket(fileno=listening) as accepting:
-        try:
-            settings = given_settings()
-            with serving.stoppable(), serving.database(settings) as url, serving.database_errors(settings):
-                app = build_app(settings, database_url=url)
-                ready = functools.partial(workers.tell, channel, workers.READY)
-                serving.run(app, accepting, settings, ready=ready, parent=channel)
-        except CANNOT_START as error:
-            workers.tell(channel, str(error))
-            sys.exit(1)
+def _serve_beside_others(
+    application: Application, settings: Settings, number: int, listening: socket.socket, parent: socket.socket
+) -> int:
+    """Serve as one of several processes; return what to end with."""
+    mine = workers.settings_of(number, settings)
+    try:
+        with serving.stoppable(), serving.database(mine) as url, serving.database_errors(mine):
+            put_behind(application, mine, database_url=url)
+            ready = functools.partial(workers.tell, parent, workers.READY)
+            serving.run(application, listening, mine, ready=ready, parent=parent)
+    except CANNOT_START as error:
+        workers.tell(parent, str(error))
+        return 1
+    return 0
 
 
 @commands.command("make-certificate")

@@ -201,19 +201,8 @@ CONTEXT_ROUTES = (
 )  # fmt: skip
 
 
-def build_app(settings: Settings, *, database_url: str, clock: http.Clock = http.utc_now) -> Litestar:
-    """Return the ASGI application that serves the wallet on a migrated database.
-
-    `database_url` is the owner's; every context connects under its own role. Nothing runs until the ASGI lifespan.
-    `clock` tells every handler the time. Raises `ConfigError`.
-    """
-    application = build_routes(settings)
-    put_behind(application, settings, database_url=database_url, clock=clock)
-    return application
-
-
 def build_routes(settings: Settings) -> Application:
-    """Return every route, with nothing behind it yet."""
+    """Return the ASGI application with every route and nothing behind it yet (`put_behind`)."""
     return Application(
         [
             healthz,
@@ -238,7 +227,11 @@ def build_routes(settings: Settings) -> Application:
 def put_behind(
     application: Application, settings: Settings, *, database_url: str, clock: http.Clock = http.utc_now
 ) -> None:
-    """Put a wallet behind routes that nothing is behind, or no longer: its lifespan is over. Raises `ConfigError`."""
+    """Put a wallet on a migrated database behind routes that nothing is behind, or no longer: its lifespan is over.
+
+    `database_url` is the owner's; every context connects under its own role. Nothing runs until the ASGI lifespan.
+    `clock` tells every handler the time. Raises `ConfigError`.
+    """
     parts = Parts(settings, database_url=database_url)
 
     async def authenticate(token: str) -> http.Caller:

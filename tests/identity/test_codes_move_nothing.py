@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from tikiwallet.app import build_app
+from tikiwallet.app import build_routes
 from tikiwallet.identity.step_up import ACCEPTED
 from tikiwallet.identity.types import GuardedAct, Proof
 from tikiwallet.platform.config import Settings
@@ -12,7 +12,7 @@ MOVE_MONEY = {"payments", "funding", "offline"}
 
 
 def operations() -> list[tuple[str, Operation]]:
-    app = build_app(Settings(), database_url="postgresql://nowhere")
+    app = build_routes(Settings())
     found = []
     for route in app.routes:
         for handler in getattr(route, "route_handlers", []):

@@ -8,14 +8,16 @@ import pytest
 import structlog
 from httpx import ASGITransport, AsyncClient
 
-from tikiwallet.app import build_app
+from tikiwallet.app import build_routes, put_behind
 from world import World, refusal, settings_for_tests
 
 
 @pytest.fixture
 async def unstarted(data_dir: Path) -> AsyncIterator[AsyncClient]:
     """A client of an application that isn't connected to its database yet."""
-    app = build_app(settings_for_tests(data_dir), database_url="postgresql://nowhere/none")
+    settings = settings_for_tests(data_dir)
+    app = build_routes(settings)
+    put_behind(app, settings, database_url="postgresql://nowhere/none")
     async with AsyncClient(transport=ASGITransport(app, raise_app_exceptions=False), base_url="http://x.test") as http:
         yield http
 
