@@ -15,6 +15,7 @@ import asyncpg
 import pytest
 from hypothesis import HealthCheck, settings
 
+import processes
 from databases import ask_the_catalogue_once, database_of, execute
 from platform_parts import Served, serving
 from sound_books import require_sound_books
@@ -120,6 +121,24 @@ async def database_url(cluster: str, template: str) -> AsyncIterator[str]:
 def data_dir(tmp_path: Path) -> Path:
     """An empty folder for a server's data."""
     return tmp_path / "data"
+
+
+@pytest.fixture(scope="session")
+def first_start(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """A migrated data folder for tests to copy: to make the database and its tables takes two seconds."""
+    with in_memory_if_there_is_room(tmp_path_factory) as folder:
+        data_dir = folder / "data"
+        environment = {**os.environ, "TIKIWALLET_DATA_DIR": str(data_dir)}
+        ran = processes.run(processes.OPERATORS, "migrate", environment=environment)
+        assert ran.returncode == 0, ran.stderr
+        yield data_dir
+
+
+@pytest.fixture
+def begun_dir(first_start: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """A server's data folder in which only the server is missing, for tests of what comes after its first start."""
+    with in_memory_if_there_is_room(tmp_path_factory) as folder:
+        yield shutil.copytree(first_start, folder / "data")
 
 
 @pytest.fixture

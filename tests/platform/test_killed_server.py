@@ -18,8 +18,8 @@ ANSWERS_BEFORE_EACH_KILL = (5, 20)
 
 
 @pytest.fixture
-def server(data_dir: Path) -> Iterator[Server]:
-    found = Server(data_dir)
+def server(begun_dir: Path) -> Iterator[Server]:
+    found = Server(begun_dir)
     yield found
     found.stop()
 

@@ -13,6 +13,7 @@ import urllib3
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
+from processes import OPERATORS, Process, run
 from tikiwallet.platform import local_certificate
 from tikiwallet.platform.http import utc_now
 
@@ -20,13 +21,17 @@ READY_TIMEOUT_SECONDS = 60
 
 
 class Server:
-    """A real `tikiwallet serve` in a process of its own."""
+    """A real `tikiwallet serve` in a process of its own; where it `is_program`, started as an operator starts it."""
 
-    def __init__(self, data_dir: Path, **environment: str) -> None:
-        self.process = subprocess.Popen(
-            [sys.executable, "-m", "tikiwallet", "serve"],
-            env={**os.environ, "TIKIWALLET_DATA_DIR": str(data_dir), "TIKIWALLET_PORT": "0", **environment},
-            stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+    def __init__(self, data_dir: Path, *, is_program: bool = False, **environment: str) -> None:
+        environment = {**os.environ, "TIKIWALLET_DATA_DIR": str(data_dir), "TIKIWALLET_PORT": "0", **environment}
+        self.process: subprocess.Popen[str] | Process = (
+            subprocess.Popen(
+                [sys.executable, "-m", "tikiwallet", "serve"],
+                env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+            )
+            if is_program
+            else Process(OPERATORS, "serve", environment=environment)
         )  # fmt: skip
 
     def address(self) -> str:
@@ -35,7 +40,7 @@ class Server:
         for line in self.process.stdout:
             if found := re.search(r"Look here +(https?://\S+)", line):
                 return found[1]
-        raise AssertionError(self.process.communicate()[1])
+        raise AssertionError(self.process.communicate(timeout=READY_TIMEOUT_SECONDS)[1])
 
     def stop(self, how: signal.Signals = signal.SIGINT) -> tuple[int, str]:
         """Press Ctrl-C, or stop it in another way; return the exit code and what was said last."""
@@ -68,10 +73,10 @@ def tls(tmp_path: Path) -> tuple[Path, dict[str, str]]:
 
 
 def test_with_a_certificate_it_serves_whoever_trusts_its_authority(
-    data_dir: Path, tls: tuple[Path, dict[str, str]]
+    begun_dir: Path, tls: tuple[Path, dict[str, str]]
 ) -> None:
     authority, settings = tls
-    server = Server(data_dir, **settings)
+    server = Server(begun_dir, **settings)
     address = server.address()
     port = address.rpartition(":")[2]
     assert address == f"https://127.0.0.1:{port}"
@@ -118,7 +123,7 @@ def test_a_key_with_a_passphrase_is_refused_and_nobody_is_asked(
 
 def test_it_serves_and_stops_and_starts_again(data_dir: Path) -> None:
     for _ in range(2):
-        server = Server(data_dir)
+        server = Server(data_dir, is_program=True)
         address = server.address()
         assert get(address, "/healthz").json() == {"status": "ok"}
         assert get(address, "/readyz").json() == {"status": "ok"}
@@ -128,48 +133,45 @@ def test_it_serves_and_stops_and_starts_again(data_dir: Path) -> None:
 
 
 @pytest.mark.parametrize("how", [signal.SIGTERM, signal.SIGHUP], ids=["a supervisor", "a closed terminal"])
-def test_whoever_stops_it_the_database_stops_too(data_dir: Path, how: signal.Signals) -> None:
-    server = Server(data_dir)
+def test_whoever_stops_it_the_database_stops_too(begun_dir: Path, how: signal.Signals) -> None:
+    server = Server(begun_dir)
     assert get(server.address(), "/readyz").status == 200
     assert server.stop(how) == (0, "TikiWallet has stopped. Your data is kept.")
-    assert not (data_dir / "postgres" / "postmaster.pid").exists()
+    assert not (begun_dir / "postgres" / "postmaster.pid").exists()
 
 
-def test_a_part_that_cannot_start_is_one_sentence_and_nothing_is_said_to_be_ready(data_dir: Path) -> None:
-    Server(data_dir).stopped()
-    (data_dir / "keys" / "issuer-1.pem").write_text("garbage")
-    server = Server(data_dir)
+def test_a_part_that_cannot_start_is_one_sentence_and_nothing_is_said_to_be_ready(begun_dir: Path) -> None:
+    Server(begun_dir).stopped()
+    (begun_dir / "keys" / "issuer-1.pem").write_text("garbage")
+    server = Server(begun_dir)
     out, err = server.process.communicate(timeout=READY_TIMEOUT_SECONDS)
     assert (server.process.returncode, out) == (1, "")
-    sentence = f"tikiwallet: The offline keys in {data_dir}/keys can't be read: restore the folder from a copy.\n"
+    sentence = f"tikiwallet: The offline keys in {begun_dir}/keys can't be read: restore the folder from a copy.\n"
     assert err == sentence
-    assert not (data_dir / "postgres" / "postmaster.pid").exists()
+    assert not (begun_dir / "postgres" / "postmaster.pid").exists()
 
 
 def rotate(data_dir: Path, *options: str) -> tuple[int, str, str]:
     """Run `tikiwallet rotate-issuer-key`; return exit code, output and complaint."""
-    done = subprocess.run(
-        [sys.executable, "-m", "tikiwallet", "rotate-issuer-key", *options],
-        env={**os.environ, "TIKIWALLET_DATA_DIR": str(data_dir)}, capture_output=True, text=True, check=False,
-        timeout=READY_TIMEOUT_SECONDS,
-    )  # fmt: skip
+    environment = {**os.environ, "TIKIWALLET_DATA_DIR": str(data_dir)}
+    done = run(OPERATORS, "rotate-issuer-key", *options, environment=environment)
     return done.returncode, done.stdout, done.stderr
 
 
-def test_a_running_server_makes_a_new_signing_key_known_at_once(data_dir: Path, tmp_path: Path) -> None:
-    server = Server(data_dir)
+def test_a_running_server_makes_a_new_signing_key_known_at_once(begun_dir: Path) -> None:
+    server = Server(begun_dir)
     address = server.address()
     before = get(address, "/v1/offline/issuer").json()
-    safe = tmp_path / "safe.pem"
-    (data_dir / "keys" / "root.pem").rename(safe)
-    code, _, complaint = rotate(data_dir)
+    safe = begun_dir.with_name("safe.pem")
+    (begun_dir / "keys" / "root.pem").rename(safe)
+    code, _, complaint = rotate(begun_dir)
     assert code == 1
-    assert complaint.startswith(f"tikiwallet: The root key isn't at {data_dir}/keys/root.pem: bring it back")
-    code, said, _ = rotate(data_dir, "--root-key", str(safe))
+    assert complaint.startswith(f"tikiwallet: The root key isn't at {begun_dir}/keys/root.pem: bring it back")
+    code, said, _ = rotate(begun_dir, "--root-key", str(safe))
     assert (code, said.count("issuer_unknown")) == (0, 0)
     waiting = get(address, "/v1/offline/issuer").json()
     assert (len(waiting["issuer_keys"]), waiting["operator_key"]) == (2, before["operator_key"])
-    code, said, _ = rotate(data_dir, "--root-key", str(safe), "--overlap-days", "0")
+    code, said, _ = rotate(begun_dir, "--root-key", str(safe), "--overlap-days", "0")
     assert code == 0
     assert said.startswith("Key 3 is made. It signs from ")
     assert "issuer_unknown" in said
@@ -208,7 +210,7 @@ def test_a_port_in_use_is_said_so(data_dir: Path) -> None:
 
 
 def test_a_contradiction_in_the_settings_stops_the_start(data_dir: Path) -> None:
-    code, sentence = Server(data_dir, TIKIWALLET_MODE="production").failure()
+    code, sentence = Server(data_dir, is_program=True, TIKIWALLET_MODE="production").failure()
     assert code == 1
     assert sentence.startswith("tikiwallet: TIKIWALLET_SMS_SENDER=console prints one-time codes")
 

@@ -5,8 +5,6 @@ import json
 import os
 import signal
 import socket
-import subprocess
-import sys
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -18,6 +16,7 @@ import psutil
 import pytest
 import urllib3
 
+from processes import OPERATORS, run
 from servers import Server
 from tikiwallet.platform import workers
 from tikiwallet.platform.config import Settings
@@ -27,8 +26,8 @@ WAIT_SECONDS = 60
 
 
 @pytest.fixture
-def server(data_dir: Path) -> Iterator[Server]:
-    found = Server(data_dir, TIKIWALLET_WORKERS="2")
+def server(begun_dir: Path) -> Iterator[Server]:
+    found = Server(begun_dir, TIKIWALLET_WORKERS="2")
     yield found
     if found.process.returncode is None:
         found.stop()
@@ -111,10 +110,10 @@ def test_a_process_that_dies_is_replaced_and_every_payment_counts_once(server: S
     assert server.operator("reconcile").strip().endswith("right to the unit")
 
 
-def test_one_process_has_the_jobs_and_the_metrics_and_so_has_the_one_that_replaces_it(data_dir: Path) -> None:
+def test_one_process_has_the_jobs_and_the_metrics_and_so_has_the_one_that_replaces_it(begun_dir: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
-    server = Server(data_dir, TIKIWALLET_WORKERS="2", TIKIWALLET_METRICS_PORT=str(port))
+    server = Server(begun_dir, TIKIWALLET_WORKERS="2", TIKIWALLET_METRICS_PORT=str(port))
     for _ in range(2):
         (first,) = [child for child in children(server) if port in listening(child)]
         first.kill()
@@ -192,11 +191,8 @@ def test_when_the_parent_is_killed_its_children_stop_and_the_last_one_stops_the_
 
 
 def failure(data_dir: Path, **environment: str) -> tuple[int, str, str]:
-    ran = subprocess.run(
-        [sys.executable, "-m", "tikiwallet", "serve"],
-        env={**os.environ, "TIKIWALLET_DATA_DIR": str(data_dir), "TIKIWALLET_PORT": "0", **environment},
-        capture_output=True, text=True, check=False, timeout=WAIT_SECONDS,
-    )  # fmt: skip
+    given = {**os.environ, "TIKIWALLET_DATA_DIR": str(data_dir), "TIKIWALLET_PORT": "0", **environment}
+    ran = run(OPERATORS, "serve", environment=given, timeout_seconds=WAIT_SECONDS)
     return ran.returncode, ran.stdout, ran.stderr
 
 

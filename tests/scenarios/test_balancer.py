@@ -91,21 +91,21 @@ def redis(tmp_path: Path) -> Iterator[RedisServer]:
 
 
 @pytest.fixture
-def servers(data_dir: Path, redis: RedisServer) -> Iterator[list[Server]]:
+def servers(begun_dir: Path, redis: RedisServer) -> Iterator[list[Server]]:
     """Two `tikiwallet serve` on one folder, which holds the database, the keys and the text messages."""
     settings = {
         "REDIS_URL": redis.url, "TIKIWALLET_TRUSTED_PROXIES": "127.0.0.1",
         "TIKIWALLET_SIGN_INS_PER_PHONE_MAX": str(TRIES),
     }  # fmt: skip
     with ThreadPoolExecutor() as pool:
-        starts = [pool.submit(Server, data_dir, **settings) for _ in range(2)]
+        starts = [pool.submit(Server, begun_dir, **settings) for _ in range(2)]
     try:
         yield [start.result() for start in starts]
     finally:
         for start in starts:
             if start.exception() is None:
                 start.result().stop()
-    assert not (data_dir / "postgres" / "postmaster.pid").exists()
+    assert not (begun_dir / "postgres" / "postmaster.pid").exists()
 
 
 @pytest.fixture

@@ -46,8 +46,9 @@ def test_the_story_keeps_every_promise_with_other_amounts(
     assert "The same in all 6 orders of coming back." in told.out
 
 
-def test_its_machines_are_the_programs_that_people_and_operators_start(tmp_path: Path) -> None:
-    world = World(tmp_path)
+def test_its_machines_are_the_programs_that_people_and_operators_start(begun_dir: Path) -> None:
+    world = World(begun_dir.parent)
+    begun_dir.rename(world.folder / "server")
     assert world.operator("--version").startswith("tikiwallet, version ")
     with world.server():
         assert world.operator("reconcile").strip().endswith("right to the unit")
