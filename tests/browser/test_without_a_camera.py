@@ -2,17 +2,35 @@
 
 import io
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 from PIL import Image
-from playwright.sync_api import expect
+from playwright.sync_api import Browser, expect
 
 from browser.phones import Phone
+from browser.server import Server
 
 SENTENCE = re.compile(r"^[A-Z].{20,}[.]$")
-MakePhone = Callable[[str], Phone]
+
+
+@pytest.fixture(scope="module")
+def two(browser: Browser, server: Server) -> Iterator[tuple[Phone, Phone]]:
+    """Asha with 40.00 on her phone, which is enough for all of this, and Ben."""
+    asha, ben = (Phone(browser, server, f"{name}_without_a_camera", is_installed=False) for name in ("asha", "ben"))
+    for each in (asha, ben):
+        each.sign_up()
+    asha.fund(offline="20.00")
+    asha.load("20.00")  # one voucher holds no more
+    yield asha, ben
+    for each in (asha, ben):
+        each.check()
+        each.context.close()
+
+
+def offline_minor(who: Phone) -> int:
+    return int(re.sub(r"\D", "", who.money()["offline"]))
 
 
 def saved(who: Phone, chip: str, folder: Path) -> Path:
@@ -45,9 +63,9 @@ def drop(who: Phone, file: Path, media_type: str) -> None:
     )
 
 
-def test_a_payment_goes_through_saved_pictures_and_text_files(phone: MakePhone, tmp_path: Path) -> None:
-    asha, ben = phone("asha"), phone("ben")
-    asha.fund(offline="15.00")
+def test_a_payment_goes_through_saved_pictures_and_text_files(two: tuple[Phone, Phone], tmp_path: Path) -> None:
+    asha, ben = two
+    before = (offline_minor(asha), offline_minor(ben))
     ben.ask("6.00")
     asha.go("pay")
     open_file(asha, saved(ben, "Picture", tmp_path))
@@ -62,7 +80,7 @@ def test_a_payment_goes_through_saved_pictures_and_text_files(phone: MakePhone, 
     asha.page.get_by_text("Without a camera").click()
     drop(asha, saved(ben, "Picture", tmp_path), "image/png")
     asha.verdict("received")
-    assert (asha.money()["offline"], ben.money()["offline"]) == ("$9.00", "$6.00")
+    assert (offline_minor(asha), offline_minor(ben)) == (before[0] - 600, before[1] + 600)
 
 
 def picture(size: tuple[int, int]) -> bytes:
@@ -83,8 +101,8 @@ WRONG_FILES: dict[str, tuple[str, Callable[[], bytes]]] = {
 }
 
 
-def test_a_wrong_file_is_told_in_a_sentence_and_the_next_is_taken(phone: MakePhone, tmp_path: Path) -> None:
-    asha, ben = phone("asha"), phone("ben")
+def test_a_wrong_file_is_told_in_a_sentence_and_the_next_is_taken(two: tuple[Phone, Phone], tmp_path: Path) -> None:
+    asha, ben = two
     request = ben.ask("6.00")
     asha.go("pay")
     for code, (name, content) in WRONG_FILES.items():
@@ -97,17 +115,16 @@ def test_a_wrong_file_is_told_in_a_sentence_and_the_next_is_taken(phone: MakePho
     expect(asha.page.locator('[data-name="payee"]')).to_have_text(ben.name)
 
 
-def test_a_code_of_the_wrong_kind_is_told_to_who_pastes_it(phone: MakePhone) -> None:
-    asha, ben = phone("asha"), phone("ben")
-    asha.fund(offline="15.00")
+def test_a_code_of_the_wrong_kind_is_told_to_who_pastes_it(two: tuple[Phone, Phone]) -> None:
+    asha, ben = two
     payment = asha.pay(ben.ask("6.00"))
     ben.go("pay")
     ben.enter(payment)
     expect(ben.page.locator('[data-code="not_a_request"]')).to_be_visible()
 
 
-def test_a_code_that_a_messenger_broke_into_lines_is_read(phone: MakePhone) -> None:
-    asha, ben = phone("asha"), phone("ben")
+def test_a_code_that_a_messenger_broke_into_lines_is_read(two: tuple[Phone, Phone]) -> None:
+    asha, ben = two
     request = ben.ask("6.00")
     broken = "\r\n".join(request[at : at + 60] for at in range(0, len(request), 60))
     asha.go("pay")
@@ -115,7 +132,8 @@ def test_a_code_that_a_messenger_broke_into_lines_is_read(phone: MakePhone) -> N
     expect(asha.page.locator('[data-name="payee"]')).to_have_text(ben.name)
 
 
-HEAR = """
+# In a block: the same phone is given another voice by each test.
+HEAR = """{
 window.heard = [];
 speechSynthesis.speak = (said) => window.heard.push(`${said.lang}: ${said.text}`);
 let isAsked = false; // browsers look for the voices when they are first asked for them
@@ -126,18 +144,16 @@ speechSynthesis.getVoices = () => {
   return [];
 };
 navigator.vibrate = (pattern) => window.heard.push(JSON.stringify(pattern));
-"""
+}"""
 
 
 @pytest.mark.parametrize("voice", ["en-GB", "fr-FR", None], ids=["a voice", "a foreign voice", "switched off"])
-def test_the_payees_phone_speaks_after_its_own_verification_only(phone: MakePhone, voice: str | None) -> None:
-    asha, ben = phone("asha"), phone("ben")
-    asha.fund(offline="15.00")
+def test_the_payees_phone_speaks_after_its_own_verification_only(two: tuple[Phone, Phone], voice: str | None) -> None:
+    asha, ben = two
     ben.context.add_init_script(HEAR.replace("VOICES", f"[{{ lang: '{voice or 'en-GB'}' }}]"))
     ben.reopen()
-    if voice is None:
-        ben.go("settings")
-        ben.page.locator('[data-name="spoken"]').uncheck()
+    ben.go("settings")
+    ben.page.locator('[data-name="spoken"]').set_checked(voice is not None)
     payment = asha.pay(ben.ask("6.00"))
     ben.press("Scan the payment")
     ben.enter(payment[:-4])  # somebody else's word, or damage, is never spoken
