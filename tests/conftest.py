@@ -108,13 +108,22 @@ def template(cluster: str) -> Iterator[str]:
     asyncio.run(execute(cluster, f"DROP DATABASE {TEMPLATE}"))
 
 
+@pytest.fixture(scope="session")
+def used(cluster: str) -> Iterator[list[str]]:
+    """The databases whose tests are over: the next test drops them, on the connection that makes its own."""
+    names: list[str] = []
+    yield names
+    asyncio.run(execute(cluster, *(f"DROP DATABASE {name} WITH (FORCE)" for name in names)))
+
+
 @pytest.fixture
-async def database_url(cluster: str, template: str) -> AsyncIterator[str]:
+async def database_url(cluster: str, template: str, used: list[str]) -> AsyncIterator[str]:
     """The URL of a fresh, migrated, empty database, for its owner."""
     name = f"t_{uuid4().hex}"
-    await execute(cluster, f"CREATE DATABASE {name} TEMPLATE {template} STRATEGY FILE_COPY")
+    drops = [f"DROP DATABASE {used.pop()} WITH (FORCE)" for _ in tuple(used)]
+    await execute(cluster, *drops, f"CREATE DATABASE {name} TEMPLATE {template} STRATEGY FILE_COPY")
     yield database_of(cluster, name)
-    await execute(cluster, f"DROP DATABASE {name} WITH (FORCE)")
+    used.append(name)
 
 
 @pytest.fixture

@@ -17,11 +17,12 @@ def database_of(cluster: str, name: str) -> str:
     return f"{before.rpartition('/')[0]}/{name}" + (f"?{options}" if options else "")
 
 
-async def execute(url: str, sql: str) -> None:
-    """Run one statement on a connection of its own."""
+async def execute(url: str, *statements: str) -> None:
+    """Run statements, one after the other, on a connection of their own."""
     connection = await asyncpg.connect(url)
     try:
-        await connection.execute(sql)
+        for sql in statements:
+            await connection.execute(sql)
     finally:
         await connection.close()
 

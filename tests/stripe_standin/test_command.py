@@ -13,6 +13,7 @@ import httpx
 import pytest
 import stripe
 
+from processes import OPERATORS, run
 from stripe_standin.client import Client
 from tikiwallet.stripe_standin.standin import API_KEY
 from tikiwallet.stripe_standin.store import API_VERSION
@@ -104,7 +105,7 @@ async def test_it_serves_signs_falls_silent_and_remembers(
         await started.stop()
 
 
-async def test_a_port_or_a_file_that_cannot_be_used_is_said_in_one_sentence(tmp_path: Path) -> None:
+def test_a_port_or_a_file_that_cannot_be_used_is_said_in_one_sentence(tmp_path: Path) -> None:
     (tmp_path / "state.json").write_text("{}")
     with socket.socket() as used:
         used.bind(("127.0.0.1", 0))
@@ -113,10 +114,7 @@ async def test_a_port_or_a_file_that_cannot_be_used_is_said_in_one_sentence(tmp_
             (["--port", str(used.getsockname()[1])], "choose another with --port"),
             (["--port", "0", "--state", str(tmp_path / "state.json")], "holds no state of a stand-in"),
         ):
-            process = await asyncio.create_subprocess_exec(
-                sys.executable, "-m", "tikiwallet", "stripe-standin", *options, stderr=asyncio.subprocess.PIPE
-            )
-            _, error = await process.communicate()
-            assert process.returncode == 1
-            assert sentence in error.decode()
-            assert len(error.splitlines()) == 1
+            ran = run(OPERATORS, "stripe-standin", *options, environment=os.environ)
+            assert ran.returncode == 1
+            assert sentence in ran.stderr
+            assert len(ran.stderr.splitlines()) == 1
