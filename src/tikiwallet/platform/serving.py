@@ -256,7 +256,14 @@ def server_config(app: Litestar, settings: Settings) -> uvicorn.Config:
         ssl_certfile=settings.tls_cert or None,
         ssl_keyfile=settings.tls_key or None,
         ssl_ciphers=TLS_CIPHERS,
+        ssl_context_factory=_no_old_tls if settings.tls_cert else None,
     )
+
+
+def _no_old_tls(_: uvicorn.Config, make: Callable[[], ssl.SSLContext]) -> ssl.SSLContext:
+    context = make()
+    context.minimum_version = ssl.TLSVersion.TLSv1_2  # some builds of Python leave it to the settings of the machine
+    return context
 
 
 def run(
