@@ -1,5 +1,6 @@
 """The app itself: it starts without a server, changes its version whole and only when told, and all can use it."""
 
+import contextlib
 import json
 import re
 import shutil
@@ -54,8 +55,9 @@ class LoadBalancer:
                     if name.lower() not in {"date", "server", "content-length", "transfer-encoding"}:
                         self.send_header(name, value)
                 self.send_header("content-length", str(len(answer.data)))
-                self.end_headers()
-                self.wfile.write(answer.data)
+                with contextlib.suppress(ConnectionError):  # a page that starts anew waits for nothing any more
+                    self.end_headers()
+                    self.wfile.write(answer.data)
 
             do_POST = do_GET  # noqa: N815 - the name is http.server's
 
