@@ -67,13 +67,8 @@ def main() -> None:
     if not is_quick:
         kept = {key: round(figures[key], 3) for key in GOALS}
         (HERE / "latest.json").write_text(msgspec.json.format(msgspec.json.encode(kept), indent=2).decode() + "\n")
-        (HERE / "latest.svg").write_text(
-            draw(
-                kept,
-                GOALS,
-                title=f"{platform.machine()}, {_cores()} cores, Python {platform.python_version()}, one run",
-            )
-        )
+        title = f"{platform.machine()}, {_cores()} cores, Python {platform.python_version()}, one run"
+        (HERE / "latest.svg").write_text(draw(kept, GOALS, title=title))
 
 
 def _told(found: dict[str, float]) -> tuple[dict[str, float], list[str]]:

@@ -259,7 +259,8 @@ WHERE voucher.voucher_id = ANY($1::uuid[]) AND (
 
 -- signers_of --
 -- Who signed those of some documents that are kept: payments by the key of their payer, vouchers and certificates by one
--- of the operator's keys (null). The arrays come as text (claims.py).
+-- of the operator's keys (null). The arrays come as text (claims.py); the inner SELECT reads each text once, where
+-- `$1::text::bytea[]` alone would be read again for each row of a table that is still small.
 SELECT document_id, payer_key_id AS key_id FROM offline.payment WHERE document_id = ANY((SELECT $1::text::bytea[])::bytea[])
 UNION ALL
 SELECT document_id, NULL FROM offline.voucher
