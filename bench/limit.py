@@ -15,7 +15,6 @@ from uuid import UUID
 import asyncpg
 import msgspec
 
-from tikiwallet.identity.queries import SQL as IDENTITY_SQL
 from tikiwallet.ledger.service import POSTING_NO_MAX
 from tikiwallet.ledger.service import SQL as LEDGER_SQL
 from tikiwallet.payments.wallets import SQL as PAYMENTS_SQL
@@ -81,7 +80,8 @@ def single_transfers(url: str, *, count: int, seconds: int, is_hot: bool = False
 async def reads(url: str, people: Sequence[UUID], *, seconds: int) -> float:
     """Return how many reads a second pgbench gets, as many of a balance as of a first history page.
 
-    Each is the SQL that the server runs for one such request, without the look whether the session lives.
+    Each is the SQL that the server runs for one such request, without the look whether the session lives, and of people
+    by id only.
     """
     connection = await asyncpg.connect(url)
     scripts = []
@@ -94,7 +94,7 @@ async def reads(url: str, people: Sequence[UUID], *, seconds: int) -> float:
         scripts.append(
             _filled(LEDGER_SQL["statement"], *page)
             + _filled(PAYMENTS_SQL["wallet_owners"], sorted(others))
-            + _filled(IDENTITY_SQL["people_named"], sorted(owners), [], [])
+            + _filled(SQL["people"], sorted(owners))
         )
     await connection.close()
     return run(url, *scripts, clients=CLIENTS, seconds=seconds)

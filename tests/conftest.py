@@ -8,6 +8,7 @@ import subprocess
 import tempfile
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
+from typing import Any
 from urllib.parse import unquote, urlsplit
 from uuid import uuid4
 
@@ -194,3 +195,18 @@ def debian_postgres(tmp_path: Path) -> Iterator[str]:
     yield f"postgresql://owner:secret@/postgres?host={folder}"
     stop = [str(binaries / "pg_ctl"), "-D", str(pgdata), "-m", "immediate", "stop"]
     subprocess.run([*as_user, *stop], check=True, stdout=subprocess.DEVNULL)
+
+
+@pytest.fixture
+def statements(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Every statement that is sent to a database from now on, but for those of the workers of jobs."""
+    sent: list[str] = []
+    real = asyncpg.Connection._execute
+
+    async def seen(self: object, query: str, *given: Any, **named: Any) -> Any:
+        if "_jobs.pgqueuer" not in query:
+            sent.append(query)
+        return await real(self, query, *given, **named)
+
+    monkeypatch.setattr(asyncpg.Connection, "_execute", seen)
+    return sent

@@ -1,15 +1,27 @@
-"""The application behind a real socket in the test's own loop: for what only shows byte by byte."""
+"""The application as a test wants it served: behind a real socket in its own loop, or by the framework alone."""
 
 import asyncio
 import contextlib
 from collections.abc import AsyncIterator
+from typing import Any
 
 from uvicorn import Config
 from uvicorn.server import ServerState
 
 from tikiwallet.platform.patience import BoundedProtocol, end_what_takes_too_long
 from tikiwallet.platform.serving import _Protocol
+from tikiwallet.platform.thin import Application
 from world import World
+
+
+class WholeFramework:
+    """The same application, with every route served by the framework."""
+
+    def __init__(self, app: Application) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        await self._app._by_the_framework(scope, receive, send)
 
 
 class Served:

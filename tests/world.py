@@ -107,7 +107,9 @@ class Someone:
         """Return who this is to a use case: the person and the session."""
         payload = self.token.split(".")[1]
         claims = json.loads(base64.urlsafe_b64decode(payload + "=" * (-len(payload) % 4)))
-        return Caller(person_id=self.person_id, session_id=UUID(claims["sid"]))
+        return Caller(
+            person_id=self.person_id, session_id=UUID(claims["sid"]), username=self.username, phone=self.phone
+        )
 
     async def get(self, path: str, **query: str) -> Response:
         """GET `path` with the session."""

@@ -24,5 +24,8 @@ INSERT INTO lean.account (id, balance, credits) SELECT n, $2, $2 FROM generate_s
 -- The limit's accounts, which `reconcile` never sees: their money comes from nowhere.
 UPDATE ledger.account SET balance_minor = $2 WHERE account_id = ANY($1::uuid[]);
 
+-- people --
+SELECT person_id, username, phone, tier, state, frozen_because FROM identity.person WHERE person_id = ANY($1::uuid[]);
+
 -- payments_posted --
 SELECT count(*) FROM ledger.posting WHERE kind = 'payment' AND amount_minor < 0;

@@ -234,8 +234,8 @@ def put_behind(
     """
     parts = Parts(settings, database_url=database_url)
 
-    async def authenticate(token: str) -> http.Caller:
-        return await parts.identity.sessions.authenticate(token, now=clock())
+    async def authenticate(token: str, meanwhile: http.Meanwhile) -> http.Caller:
+        return await parts.identity.sessions.authenticate(token, now=clock(), meanwhile=meanwhile)
 
     application.state = State(
         {

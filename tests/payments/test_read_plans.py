@@ -96,20 +96,20 @@ def buffers(plan: dict[str, Any]) -> int:
     return int(plan["Shared Hit Blocks"]) + int(plan["Shared Read Blocks"])
 
 
-async def test_whether_sessions_live_is_two_looks_each(city: asyncpg.Connection) -> None:
-    plan = await plan_of(city, IDENTITY["live_sessions"], ids("session", range(1, 41)))
-    assert_no_scan(plan)
-    assert plan["Actual Rows"] == 40
-    assert buffers(plan) <= 40 * 8
-
-
-async def test_people_are_found_by_each_of_their_names(city: asyncpg.Connection) -> None:
+async def test_sessions_and_people_are_a_few_looks_each(city: asyncpg.Connection) -> None:
+    sessions, people = ids("session", range(1, 41)), ids("person", range(1, 21))
     phones = [f"+6591{n:06d}" for n in range(101, 121)]
     names = [f"person{n}" for n in range(201, 221)]
-    plan = await plan_of(city, IDENTITY["people_named"], ids("person", range(1, 21)), phones, names)
-    assert_no_scan(plan)
-    assert plan["Actual Rows"] == 60
-    assert buffers(plan) <= 60 * 5
+    for asked, rows, buffers_max in (
+        ((sessions, [], [], []), 40, 40 * 8),
+        (([], people, phones, names), 60, 60 * 5),
+        ((sessions, people, phones, names), 100, 40 * 8 + 60 * 5),
+        ((sessions[:1], [], [], names[:1]), 2, 8 + 5),  # a payment alone
+    ):
+        plan = await plan_of(city, IDENTITY["sessions_and_people"], *asked)
+        assert_no_scan(plan)
+        assert plan["Actual Rows"] == rows
+        assert buffers(plan) <= buffers_max
 
 
 async def test_owners_of_wallets_and_balances_are_one_look_each(city: asyncpg.Connection) -> None:

@@ -6,21 +6,12 @@ from uuid import uuid4
 import pytest
 from httpx import ASGITransport, AsyncClient, Response
 
+from platform_parts import WholeFramework
 from tikiwallet.platform.http import BODY_BYTES_MAX
 from tikiwallet.platform.thin import Application
 from world import Someone, World, money
 
 JSON = {"content-type": "application/json"}
-
-
-class WholeFramework:
-    """The same application, with every route served by the framework."""
-
-    def __init__(self, app: Application) -> None:
-        self._app = app
-
-    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
-        await self._app._by_the_framework(scope, receive, send)
 
 
 def thin_routes(app: Application) -> set[tuple[str, str]]:

@@ -4,7 +4,6 @@ Other people see an id, a username and a masked phone number: enough to be sure 
 """
 
 from collections.abc import AsyncIterator, Sequence
-from typing import TypeAlias
 from uuid import UUID
 
 import asyncpg
@@ -12,42 +11,46 @@ import asyncpg
 from tikiwallet.identity.phones import PhoneRules, mask
 from tikiwallet.identity.queries import SQL
 from tikiwallet.identity.registration import USERNAME
-from tikiwallet.identity.rows import person_of
-from tikiwallet.identity.types import Person, PersonId, PersonState, PublicPerson
-from tikiwallet.platform.batching import Reads
+from tikiwallet.identity.rows import NOBODY, Key, Rows, person_of
+from tikiwallet.identity.types import Asked, Person, PersonId, PersonState, PublicPerson
 from tikiwallet.platform.db import Database
+from tikiwallet.platform.http import Caller
 
-# How somebody is looked for: an id, a phone number (E.164) or a username in lower case.
-Key: TypeAlias = UUID | str
 PAGE_SIZE = 500
 ERASED = "erased"  # in the place of a phone number
-NOBODY = ""  # no phone number and no username
 
 
 class People:
     """The directory (`types.Directory`). All reads; those at the same time share one call of the database."""
 
-    def __init__(self, db: Database, *, phones: PhoneRules) -> None:
+    def __init__(self, db: Database, *, rows: Rows, phones: PhoneRules) -> None:
         self._db = db
+        self._rows = rows
         self._phones = phones
-        self._rows: Reads[Key, asyncpg.Record] = Reads(self._read)
 
     async def find(self, *, phone: str = "", username: str = "") -> PublicPerson | None:
         """Return the person with this phone number (E.164, or local for the default country) or username, if any."""
-        row = await self._find(phone, username)
-        return _public(row) if row is not None else None
+        return await self.ask(phone=phone, username=username)()
 
-    async def find_beside(
-        self, person_id: PersonId, *, phone: str = "", username: str = ""
-    ) -> tuple[PublicPerson | None, PublicPerson | None]:
-        """Return a person, and the one whom he names by phone number or username, in one look."""
+    def ask(self, *, phone: str = "", username: str = "") -> Asked:
+        """Ask what `find` asks now; who never awaits the answer has lost nothing. Refusal: `Overloaded`."""
         key = self._key(phone, username)
-        rows = await self._rows.get((person_id, key))
-        return _public(rows[person_id]) if person_id in rows else None, _public(rows[key]) if key in rows else None
+        rows = self._rows.ask((key,))
+
+        async def answer() -> PublicPerson | None:
+            row = (await rows).get(key)
+            return _public(row) if row is not None else None
+
+        return answer
+
+    def seen(self, caller: Caller) -> PublicPerson:
+        """Return the caller as everybody may see them."""
+        return _seen(PersonId(caller.person_id), username=caller.username, phone=caller.phone, state=caller.state)
 
     async def find_in_full(self, *, phone: str = "", username: str = "") -> Person | None:
         """Like `find`, with the whole phone number and the tier: for operators only."""
-        row = await self._find(phone, username)
+        key = self._key(phone, username)
+        row = (await self._rows.get((key,))).get(key)
         return person_of(row) if row is not None else None
 
     async def people(self, person_ids: Sequence[PersonId]) -> dict[PersonId, PublicPerson]:
@@ -68,10 +71,6 @@ class People:
                 yield person_of(row)
             last = rows[-1]["person_id"]
 
-    async def _find(self, phone: str, username: str) -> asyncpg.Record | None:
-        key = self._key(phone, username)
-        return (await self._rows.get((key,))).get(key)
-
     def _key(self, phone: str, username: str) -> Key:
         assert bool(phone) != bool(username), "find a person by one of the two"
         if phone:
@@ -79,21 +78,15 @@ class People:
         # A name that nobody can have isn't looked for; this also keeps NUL characters away from the database.
         return username.lower() if USERNAME.fullmatch(username) else NOBODY
 
-    async def _read(self, keys: list[Key]) -> dict[Key, asyncpg.Record]:
-        ids = [key for key in keys if isinstance(key, UUID)]
-        phones = [key for key in keys if isinstance(key, str) and key.startswith("+")]
-        usernames = [key for key in keys if isinstance(key, str) and key and not key.startswith("+")]
-        found: dict[Key, asyncpg.Record] = {}
-        for row in await self._db.pool.fetch(SQL["people_named"], ids, phones, usernames):
-            found[row["person_id"]] = found[row["phone"]] = found[row["username"].lower()] = row
-        return found
-
 
 def _public(row: asyncpg.Record) -> PublicPerson:
-    state = PersonState(row["state"])
+    return _seen(PersonId(row["person_id"]), username=row["username"], phone=row["phone"], state=row["state"])
+
+
+def _seen(person_id: PersonId, *, username: str, phone: str, state: str) -> PublicPerson:
     return PublicPerson(
-        person_id=PersonId(row["person_id"]),
-        username=row["username"],
-        phone_masked=mask(row["phone"]) if row["phone"] != ERASED else "",
-        takes_money=state not in {PersonState.CLOSING, PersonState.CLOSED},
+        person_id=person_id,
+        username=username,
+        phone_masked=mask(phone) if phone != ERASED else "",
+        takes_money=PersonState(state) not in {PersonState.CLOSING, PersonState.CLOSED},
     )

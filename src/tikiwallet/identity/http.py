@@ -249,7 +249,10 @@ async def sign_out(request: Request[Any, Any, Any]) -> Response[None]:
 @route("GET", "/v1/sessions", summary="Where am I signed in?", tag="identity", answer=SessionsAnswer)
 async def list_sessions(request: Request[Any, Any, Any]) -> Response[bytes]:
     """List the caller's sessions that haven't ended, newest first."""
-    found = await _identity(request).sessions.of_person(caller(request), now=clock_now(request))
+    who = caller(request)
+    found = await _identity(request).sessions.of_person(
+        PersonId(who.person_id), current=who.session_id, now=clock_now(request)
+    )
     return respond(SessionsAnswer(items=found))
 
 

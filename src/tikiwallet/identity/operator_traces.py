@@ -5,16 +5,12 @@ written before anything is shown, and what can't be written down isn't shown.
 """
 
 from datetime import datetime
-from uuid import UUID
 
 from tikiwallet.identity.acts import AUDIT, Act
 from tikiwallet.identity.sessions import OpenSession, Sessions
 from tikiwallet.identity.types import PersonId
 from tikiwallet.platform.audit import By
 from tikiwallet.platform.db import Database
-from tikiwallet.platform.http import Caller
-
-NO_SESSION = UUID(int=0)
 
 
 class OperatorTraces:
@@ -41,7 +37,7 @@ class OperatorTraces:
 
     async def sessions_of(self, person_id: PersonId, *, now: datetime) -> list[OpenSession]:
         """Return where a person is signed in, newest first; none of the sessions is the operator's."""
-        return await self._sessions.of_person(Caller(person_id=person_id, session_id=NO_SESSION), now=now)
+        return await self._sessions.of_person(person_id, now=now)
 
     async def end_sessions(self, person_id: PersonId, *, reason: str, by: By, now: datetime) -> None:
         """End every session of a person at once, everywhere. Repeatable."""

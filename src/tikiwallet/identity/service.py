@@ -25,6 +25,7 @@ from tikiwallet.identity.proofs import Proofs
 from tikiwallet.identity.recovery_codes import RecoveryCodes
 from tikiwallet.identity.refresh import Refreshes
 from tikiwallet.identity.registration import PrepareWallet, Registrations
+from tikiwallet.identity.rows import rows_of
 from tikiwallet.identity.second_proof import SecondProofs
 from tikiwallet.identity.sessions import Lives, Sessions
 from tikiwallet.identity.sms import ConsoleSms, FileSms, SmsSender
@@ -74,7 +75,8 @@ class Identity:
         self.throttling = Throttling(self.throttle, settings, phones=phones)
         self._put_texts_together(db, settings, sms=sms)
         self.keys = KeyRing(db)
-        self.people = People(db, phones=phones)
+        self._rows = rows_of(db)
+        self.people = People(db, rows=self._rows, phones=phones)
         self._put_proofs_together(db, settings, key=key, codes=codes, hasher=hasher)
         self._put_sessions_together(db, settings, key=key, hasher=hasher, phones=phones)
         self._put_recovery_together(db, settings, codes=codes, hasher=hasher, phones=phones)
@@ -127,8 +129,8 @@ class Identity:
             access_token=timedelta(seconds=settings.access_token_seconds),
         )
         self.sessions = Sessions(
-            db, keys=self.keys, hasher=hasher, phones=phones, devices=self.devices, second_proofs=self.second_proofs,
-            notices=self.notices, waiting=self.waiting_changes, lives=lives,
+            db, rows=self._rows, keys=self.keys, hasher=hasher, phones=phones, devices=self.devices,
+            second_proofs=self.second_proofs, notices=self.notices, waiting=self.waiting_changes, lives=lives,
         )  # fmt: skip
         self.refreshes = Refreshes(
             db, sessions=self.sessions, notices=self.notices, throttling=self.throttling, key=key

@@ -21,16 +21,15 @@ from tikiwallet.identity.notices import Notice, NoticeKind, Notices
 from tikiwallet.identity.passwords import PasswordHasher
 from tikiwallet.identity.phones import PhoneRules, mask
 from tikiwallet.identity.queries import SQL
-from tikiwallet.identity.rows import person_of
+from tikiwallet.identity.rows import Rows, SessionKey, person_of
 from tikiwallet.identity.second_proof import SecondProof, SecondProofs
 from tikiwallet.identity.tokens import Claims, check_validity, read_header, sign_token, verify_token
 from tikiwallet.identity.types import Person, PersonId, PersonState, Proof
 from tikiwallet.identity.waiting_changes import WaitingChanges
 from tikiwallet.platform.audit import By
-from tikiwallet.platform.batching import Reads
 from tikiwallet.platform.db import Connection, Database
 from tikiwallet.platform.errors import Kind, Refused
-from tikiwallet.platform.http import Caller, SessionInvalid
+from tikiwallet.platform.http import Caller, Meanwhile, SessionInvalid
 from tikiwallet.platform.ids import database_uuid
 
 # A write for every request would cost more than it tells. So an idle session ends up to so much before its idle hour is
@@ -119,6 +118,7 @@ class Sessions:
         self,
         db: Database,
         *,
+        rows: Rows,
         keys: KeyRing,
         hasher: PasswordHasher,
         phones: PhoneRules,
@@ -129,6 +129,7 @@ class Sessions:
         lives: Lives,
     ) -> None:
         self._db = db
+        self._rows = rows
         self._keys = keys
         self._hasher = hasher
         self._phones = phones
@@ -138,8 +139,7 @@ class Sessions:
         self._life = lives
         self._waiting = waiting
         # That a signature is right stays true; whether the session still lives is asked each time.
-        self._verified_tokens: dict[str, tuple[Claims, Caller]] = {}
-        self._live: Reads[UUID, asyncpg.Record] = Reads(self._which_live)
+        self._verified_tokens: dict[str, tuple[Claims, PersonId, SessionKey]] = {}
 
     async def sign_in(
         self, new: NewSession, *, phone: str, password: str, now: datetime, second: SecondProof | None = None
@@ -238,24 +238,30 @@ class Sessions:
         """Return whether a session that nobody ended may still be used."""
         return bool(row["expires_at"] > now and now - (row["last_seen_at"] or row["issued_at"]) < self._life.idle)
 
-    async def authenticate(self, token: str, *, now: datetime) -> Caller:
-        """Return who holds this token. Refusal: `SessionInvalid`, whatever the reason."""
-        claims, caller = await self._verified(token, now=now)
+    async def authenticate(self, token: str, *, now: datetime, meanwhile: Meanwhile = None) -> Caller:
+        """Return who holds this token. Refusal: `SessionInvalid`, whatever the reason.
+
+        `meanwhile` is called when the database is about to be asked, for nobody whose token isn't ours and in force:
+        what it asks of people shares that call.
+        """
+        claims, person_id, session = await self._verified(token, now=now)
         check_validity(claims, now=now)
-        row = (await self._live.get((caller.session_id,))).get(caller.session_id)
-        if row is None or row["person_id"] != caller.person_id or not self.lives(row, now=now):
+        asked = self._rows.ask((session,))
+        if meanwhile is not None:
+            meanwhile()
+        row = (await asked).get(session)
+        if row is None or row["person_id"] != person_id or not self.lives(row, now=now):
             raise SessionInvalid
         if now - (row["last_seen_at"] or row["issued_at"]) >= SEEN_AGAIN_AFTER:
-            await self._db.pool.execute(SQL["see_session"], caller.session_id, now)
-        if row["state"] == caller.state and row["outgoing_capped_until"] is None:
-            return caller
+            await self._db.pool.execute(SQL["see_session"], session.session_id, now)
         capped_until = row["outgoing_capped_until"]
-        return msgspec.structs.replace(
-            caller, state=row["state"],
+        return Caller(
+            person_id=person_id, session_id=session.session_id, username=row["username"], phone=row["phone"],
+            state=row["state"],
             outgoing_capped_until=capped_until if capped_until is not None and capped_until > now else None,
         )  # fmt: skip
 
-    async def _verified(self, token: str, *, now: datetime) -> tuple[Claims, Caller]:
+    async def _verified(self, token: str, *, now: datetime) -> tuple[Claims, PersonId, SessionKey]:
         """Return what a token says, whenever it holds; what it costs to verify its signature is paid once."""
         found = self._verified_tokens.get(token)
         if found is not None:
@@ -264,23 +270,20 @@ class Sessions:
         if key is None:
             raise SessionInvalid
         claims = verify_token(token, key)
-        caller = Caller(person_id=database_uuid(claims.sub.bytes), session_id=database_uuid(claims.sid.bytes))
+        person_id, session = PersonId(database_uuid(claims.sub.bytes)), SessionKey(database_uuid(claims.sid.bytes))
         if len(self._verified_tokens) >= TOKENS_REMEMBERED_MAX:
             del self._verified_tokens[next(iter(self._verified_tokens))]  # the oldest
-        self._verified_tokens[token] = (claims, caller)
-        return claims, caller
-
-    async def _which_live(self, session_ids: list[UUID]) -> dict[UUID, asyncpg.Record]:
-        return {row["session_id"]: row for row in await self._db.pool.fetch(SQL["live_sessions"], session_ids)}
+        self._verified_tokens[token] = (claims, person_id, session)
+        return claims, person_id, session
 
     async def sign_out(self, caller: Caller, *, by: By, now: datetime) -> None:
         """End the session at once, everywhere. Safe to repeat."""
         await self.end(caller.session_id, caller, by=by, now=now)
 
-    async def of_person(self, caller: Caller, *, now: datetime) -> list[OpenSession]:
-        """Return where the caller is signed in, newest first, at most `SESSIONS_SHOWN_MAX`."""
+    async def of_person(self, person_id: PersonId, *, current: UUID | None = None, now: datetime) -> list[OpenSession]:
+        """Return where a person is signed in, newest first, at most `SESSIONS_SHOWN_MAX`; one of them is `current`."""
         rows = await self._db.pool.fetch(
-            SQL["live_sessions_of_person"], caller.person_id, now, now - self._life.idle, SESSIONS_SHOWN_MAX
+            SQL["live_sessions_of_person"], person_id, now, now - self._life.idle, SESSIONS_SHOWN_MAX
         )
         return [
             OpenSession(
@@ -289,7 +292,7 @@ class Sessions:
                 issued_at=row["issued_at"],
                 last_seen_at=row["last_seen_at"] or row["issued_at"],
                 expires_at=row["expires_at"],
-                is_current=row["session_id"] == caller.session_id,
+                is_current=row["session_id"] == current,
             )
             for row in rows
         ]

@@ -4,7 +4,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from contextlib import AbstractAsyncContextManager
 from datetime import datetime
 from enum import StrEnum
-from typing import NewType, Protocol
+from typing import NewType, Protocol, TypeAlias
 from uuid import UUID
 
 import msgspec
@@ -104,6 +104,10 @@ class PublicPerson(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True
     takes_money: bool = True  # not while the wallet closes; absent on the wire while it does
 
 
+# What was asked and may be awaited, once.
+Asked: TypeAlias = Callable[[], Awaitable[PublicPerson | None]]
+
+
 class Directory(Protocol):
     """Find people. All reads; unknown people are absent from the answer."""
 
@@ -111,10 +115,12 @@ class Directory(Protocol):
         """Return the person with this phone number (E.164, or local for a known country) or username, if any."""
         ...
 
-    async def find_beside(
-        self, person_id: PersonId, *, phone: str = "", username: str = ""
-    ) -> tuple[PublicPerson | None, PublicPerson | None]:
-        """Return a person, and the one whom he names by phone number or username, in one look."""
+    def ask(self, *, phone: str = "", username: str = "") -> Asked:
+        """Ask what `find` asks now; who never awaits the answer has lost nothing. Refusal: `Overloaded`."""
+        ...
+
+    def seen(self, caller: Caller) -> PublicPerson:
+        """Return the caller as everybody may see them."""
         ...
 
     async def people(self, person_ids: Sequence[PersonId]) -> dict[PersonId, PublicPerson]:

@@ -9,6 +9,7 @@ from litestar.handlers import HTTPRouteHandler
 from litestar.params import FromPath
 
 from tikiwallet.identity.types import (
+    Asked,
     OutgoingCapped,
     PersonFrozen,
     PersonId,
@@ -58,6 +59,7 @@ from tikiwallet.payments.types import (
 from tikiwallet.platform import http
 from tikiwallet.platform.http import RequestInvalid, route
 from tikiwallet.platform.money import Amount, CurrencyNotOffered
+from tikiwallet.platform.thin import begun
 from tikiwallet.platform.throttle import Throttle, TooManyRequests
 
 AnyRequest = Request[Any, Any, Any]
@@ -149,19 +151,25 @@ async def get_limits(request: AnyRequest) -> Response[bytes]:
     return http.respond(Allowances(items=found))
 
 
+async def read_order(request: AnyRequest) -> tuple[SendOrder, Asked]:
+    """Return the order to pay, and who is asked for as its payee: in the same call as the session of the payer."""
+    order = await http.read(request, SendOrder)
+    return order, payments_of(request).transfers.ask_for(order.to)
+
+
 @route(
     "POST", "/v1/transfers", summary="Pay somebody", tag="payments", body=SendOrder, answer=Receipt, status=201,
-    idempotent=True, thin=True,
+    idempotent=True, thin=True, early=read_order,
     refusals=(MemoInvalid, CurrencyNotOffered, PayeeUnknown, PayeeIsPayer, PayeeCloses, *MONEY_MOVES),
     example=SendOrder(to=PersonRef(username="bob"), amount=ONE_COFFEE, memo="coffee"),
 )  # fmt: skip
 async def post_transfer(request: AnyRequest) -> Response[bytes]:
     """Pay at most once for each Idempotency-Key and answer the receipt."""
-    order = await http.read(request, SendOrder)
+    order, payee = await begun(request, read_order)
     key = order_key(request)
     return http.respond(
         await payments_of(request).transfers.send(
-            order, caller=payer_of(request), key=key, now=http.clock_now(request)
+            order, payee, caller=payer_of(request), key=key, now=http.clock_now(request)
         ),
         status=201,
     )

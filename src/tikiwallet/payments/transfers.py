@@ -7,7 +7,7 @@ retry finds its own transfer, and a table of keys that could disagree with the b
 import unicodedata
 from datetime import datetime
 
-from tikiwallet.identity.types import Directory, OutgoingCap, PersonId, PublicPerson
+from tikiwallet.identity.types import Asked, Directory, OutgoingCap, PersonId, PublicPerson
 from tikiwallet.ledger.types import (
     NOTE_LENGTH_MAX,
     Ledger,
@@ -81,8 +81,14 @@ class Transfers:
         self._directory = directory
         self._wallets = wallets
 
-    async def send(self, order: SendOrder, *, caller: Caller, key: str, now: datetime) -> Receipt:
+    def ask_for(self, payee: PersonRef) -> Asked:
+        """Ask who is to be paid, for `send`. Refusal: `Overloaded`."""
+        return self._directory.ask(phone=payee.phone, username=payee.username)
+
+    async def send(self, order: SendOrder, asked: Asked, *, caller: Caller, key: str, now: datetime) -> Receipt:
         """Pay `order` from the caller's wallet, at most once for each `key`; a retry gets the same receipt.
+
+        `asked` is what `ask_for` gave for the payee of the order.
 
         Refusals: `MemoInvalid`, `CurrencyNotOffered`, `PayeeUnknown`, `PayeeIsPayer`, `PayeeCloses`,
         `InsufficientFunds`, `StepUpRequired`, `OutgoingCapped`, `LimitExceeded`, `WalletClosed`,
@@ -91,14 +97,14 @@ class Transfers:
         payer_id = PersonId(caller.person_id)
         check_memo(order.memo)
         require_offered(order.amount.currency, self._wallets.currencies)
-        payer, payee = await self._directory.find_beside(payer_id, phone=order.to.phone, username=order.to.username)
+        payee = await asked()
         if payee is None:
             raise PayeeUnknown(field="to")
         if payee.person_id == payer_id:
             raise PayeeIsPayer(field="to")
         if not payee.takes_money:
             raise PayeeCloses(field="to")
-        assert payer is not None, payer_id
+        payer = self._directory.seen(caller)
         await self._new_payees.check(caller, payee.person_id, order.amount, now=now)
         transfer = payment(
             transfer_id=derive_transfer_id(payer_id, key),

@@ -76,6 +76,7 @@ class Batcher(Generic[T, R]):
                 continue
             if isinstance(answer, Exception):
                 waiting.set_exception(answer)
+                waiting.exception()  # seen, so that nothing is logged if its caller was refused for another reason
             else:
                 waiting.set_result(answer)
 
@@ -92,9 +93,13 @@ class Reads(Generic[K, V]):
             self._read_together, size_max=READS_TOGETHER_MAX, waiting_max=READS_WAITING_MAX
         )
 
+    def ask(self, keys: Collection[K]) -> asyncio.Future[dict[K, V]]:
+        """Return what will be found, by key; what isn't there is absent. Refusal: `Overloaded`."""
+        return self._batcher.ask(keys)
+
     async def get(self, keys: Collection[K]) -> dict[K, V]:
         """Return what is found, by key; what isn't there is absent. Refusal: `Overloaded`."""
-        return await self._batcher.ask(keys)
+        return await self.ask(keys)
 
     async def _read_together(self, asked: Sequence[Collection[K]]) -> list[dict[K, V]]:
         found = await self._read(list({key for keys in asked for key in keys}))

@@ -8,7 +8,7 @@ description can't drift from what is served.
 import json
 import re
 import secrets
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from datetime import UTC, datetime
 from typing import Any, ClassVar, TypeVar
 from uuid import UUID
@@ -122,12 +122,15 @@ class Caller(msgspec.Struct, frozen=True, kw_only=True):
 
     person_id: UUID
     session_id: UUID
+    username: str
+    phone: str  # E.164
     state: str = "active"
     outgoing_capped_until: datetime | None = None  # only little may leave the wallet until then
 
 
 Guard = Callable[[ASGIConnection[Any, Any, Any, Any], BaseRouteHandler], Awaitable[None]]
-Authenticate = Callable[[str], Awaitable[Caller]]
+Meanwhile = Callable[[], None] | None
+Authenticate = Callable[[str, Meanwhile], Awaitable[Caller]]
 Clock = Callable[[], datetime]
 
 
@@ -178,6 +181,7 @@ def route(
     signed_in: bool = True,
     idempotent: bool = False,
     thin: bool = False,
+    early: Callable[[Any], Coroutine[Any, Any, object]] | None = None,
     query: Sequence[tuple[str, str]] = (),
     example: object = None,
     file_type: str = "",
@@ -187,7 +191,8 @@ def route(
     """Declare a route.
 
     `signed_in` demands a session; `idempotent` says that the handler calls `idempotency_key`;
-    `thin` lets `platform/thin.py` serve it, for what is asked all day; then the handler takes the request alone.
+    `thin` lets `platform/thin.py` serve it, for what is asked all day; then the handler takes the request alone, and
+    may have a first part, `early` (see `thin.begun`).
     `file_type` is the media type of an answer that is a file (`respond_file`) instead of JSON;
     `query` holds (name, description) pairs; `example` is a body that works, shown in the description.
     `guard` finds out who is asking instead of `require_session`, by what the `scheme` of the description says.
@@ -202,7 +207,7 @@ def route(
         http_method=method,  # type: ignore[arg-type]
         status_code=status,
         guards=[guard or _require_session] if signed_in else None,
-        opt={"operation": operation, "thin": thin},
+        opt={"operation": operation, "thin": thin, "early": early},
     )
 
 
@@ -210,8 +215,8 @@ async def _require_session(connection: ASGIConnection[Any, Any, Any, Any], _: Ba
     await require_session(connection)
 
 
-async def require_session(connection: ASGIConnection[Any, Any, Any, Any]) -> None:
-    """Find out who is asking, or refuse: `SessionMissing`, `SessionInvalid`."""
+async def require_session(connection: ASGIConnection[Any, Any, Any, Any], meanwhile: Meanwhile = None) -> None:
+    """Find out who is asking, or refuse: `SessionMissing`, `SessionInvalid`. `meanwhile`: `Sessions.authenticate`."""
     scheme, _space, token = connection.headers.get("authorization", "").partition(" ")
     if not scheme:
         token = session_cookie.token_of(connection)
@@ -220,7 +225,7 @@ async def require_session(connection: ASGIConnection[Any, Any, Any, Any]) -> Non
     if not token:
         raise SessionMissing
     authenticate: Authenticate = connection.app.state.authenticate
-    connection.state.caller = await authenticate(token)
+    connection.state.caller = await authenticate(token, meanwhile)
 
 
 def caller(request: Request[Any, Any, Any]) -> Caller:

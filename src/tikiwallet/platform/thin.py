@@ -7,12 +7,12 @@ other method of these addresses, goes to the framework.
 """
 
 import inspect
-from collections.abc import Awaitable, Callable, Mapping, Sequence
-from functools import cached_property, lru_cache
+from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
+from functools import cached_property, lru_cache, partial
 from http.cookies import CookieError, SimpleCookie
 from itertools import product
 from types import SimpleNamespace
-from typing import Any, TypeAlias
+from typing import Any, TypeAlias, TypeVar
 from urllib.parse import parse_qsl
 
 from litestar import Litestar, Response
@@ -36,6 +36,8 @@ NO_METHOD = "NONE"
 HEADERS_REMEMBERED_MAX = 64  # nearly all answers have the same few
 
 Handler: TypeAlias = Callable[[Any], Awaitable[Response[Any]]]
+Early: TypeAlias = Callable[[Any], Coroutine[Any, Any, object]]
+T = TypeVar("T")
 
 
 class Application(Litestar):
@@ -46,13 +48,13 @@ class Application(Litestar):
     ) -> None:
         super().__init__(route_handlers=route_handlers, **options)
         self._answer_headers = tuple((name.encode(), value.encode()) for name, value in answer_headers.items())
-        self._thin: dict[tuple[str, str], tuple[Handler, bool]] = {}
+        self._thin: dict[tuple[str, str], tuple[Handler, bool, Early | None]] = {}
         for handler in route_handlers:
             if isinstance(handler, HTTPRouteHandler) and handler.opt.get("thin"):
                 operation: Operation = handler.opt["operation"]
                 assert list(inspect.signature(handler.fn).parameters) == ["request"], handler.fn
                 for path, method in product(handler.paths, handler.http_methods):
-                    self._thin[method, path] = (handler.fn, operation.signed_in)
+                    self._thin[method, path] = (handler.fn, operation.signed_in, handler.opt["early"])
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
         """Serve one connection (ASGI)."""
@@ -68,12 +70,12 @@ class Application(Litestar):
         if route is None:
             await self._by_the_framework(scope, receive, send)
             return
-        handler, is_signed_in = route
+        handler, is_signed_in, early = route
         request: Any = ThinRequest(scope, receive, self)
         answer: Response[bytes]
         try:
             if is_signed_in:
-                await require_session(request)
+                await require_session(request, partial(_begin, early, request) if early is not None else None)
             answer = await handler(request)
         except Refused as refused:
             answer = on_refused(request, refused)
@@ -103,6 +105,27 @@ class Application(Litestar):
         await super().__call__(scope, receive, send_with_headers)
 
 
+async def begun(request: Any, early: Callable[[Any], Awaitable[T]]) -> T:
+    """Return what the handler's `early` gives: what it has given while the session was looked up, else of now.
+
+    So a handler can ask the database in the same call as its session. Nothing that `early` finds or refuses is told to
+    anybody whose session then turns out to be none: only the handler calls this.
+    """
+    found: T | None = getattr(request.state, "begun", None)
+    return await early(request) if found is None else found
+
+
+def _begin(early: Early, request: "ThinRequest") -> None:
+    beginning = early(request)
+    try:
+        beginning.send(None)
+    except StopIteration as over:
+        request.state.begun = over.value
+    except Exception:
+        return  # the handler comes to the same, if the session lets it
+    beginning.close()  # no-op once it is over; else it waits, for the rest of the body
+
+
 @lru_cache(maxsize=HEADERS_REMEMBERED_MAX)
 def _encoded(media_type: str, headers: tuple[tuple[str, str], ...]) -> tuple[tuple[bytes, bytes], ...]:
     pairs = (("content-type", media_type), *headers)
@@ -121,7 +144,9 @@ class ThinRequest:
             name.decode("latin-1"): value.decode("latin-1") for name, value in reversed([*scope["headers"]])
         }
         self._receive = receive
-        self._body: bytes | None = None
+        self._parts: list[bytes] = []
+        self._size = 0
+        self._is_coming = True
 
     @cached_property
     def query_params(self) -> MultiDict[str]:
@@ -139,20 +164,17 @@ class ThinRequest:
         return {name: morsel.value for name, morsel in found.items()}
 
     async def body(self) -> bytes:
-        """Return the body. Refusal: `BodyTooLarge`, before more than that is read."""
-        if self._body is not None:
-            return self._body
-        parts: list[bytes] = []
-        size = 0
-        while True:
+        """Return the body. Refusal: `BodyTooLarge`, before more than that is read.
+
+        Who stops waiting for it loses nothing of what has come.
+        """
+        while self._is_coming and self._size <= BODY_BYTES_MAX:
             event: Any = await self._receive()
             if event["type"] == "http.disconnect":
                 raise RequestInvalid("The request ended before its body did.")
-            parts.append(event.get("body", b""))
-            size += len(parts[-1])
-            if size > BODY_BYTES_MAX:
-                raise BodyTooLarge
-            if not event.get("more_body", False):
-                break
-        self._body = b"".join(parts)
-        return self._body
+            self._parts.append(event.get("body", b""))
+            self._size += len(self._parts[-1])
+            self._is_coming = event.get("more_body", False)
+        if self._size > BODY_BYTES_MAX:
+            raise BodyTooLarge
+        return b"".join(self._parts)

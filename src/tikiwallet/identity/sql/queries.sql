@@ -8,16 +8,26 @@ WHERE phone = $1 ORDER BY (state = 'closed'), closed_at DESC LIMIT 1;
 -- username_is_taken --
 SELECT true FROM identity.person WHERE lower(username COLLATE "C") = lower($1 COLLATE "C");
 
--- people_named --
--- By id, by phone number and by username in lower case: three looks into an index, whoever asks for whom. Who has left
--- is found by id only: for histories.
-SELECT person_id, username, phone, tier, state, frozen_because FROM identity.person WHERE person_id = ANY($1::uuid[])
+-- sessions_and_people --
+-- Sessions that nobody ended, each with its person, and people by id, by phone number and by username in lower case: a
+-- look into an index each, whoever asks for what. Who has left is found by id only: for histories.
+-- LIMIT keeps the planner from reading all people at once, which it takes for cheap while a city is small.
+SELECT s.session_id, s.issued_at, s.expires_at, s.last_seen_at,
+    p.person_id, p.username, p.phone, p.tier, p.state, p.frozen_because, p.outgoing_capped_until
+FROM identity.session AS s
+CROSS JOIN LATERAL (
+    SELECT * FROM identity.person AS q WHERE q.person_id = s.person_id AND q.state <> 'closed' LIMIT 1
+) AS p
+WHERE s.session_id = ANY($1::uuid[]) AND s.revoked_at IS NULL
 UNION ALL
-SELECT person_id, username, phone, tier, state, frozen_because FROM identity.person
-WHERE phone = ANY($2::text[]) AND state <> 'closed'
+SELECT NULL, NULL, NULL, NULL, person_id, username, phone, tier, state, frozen_because, outgoing_capped_until
+FROM identity.person WHERE person_id = ANY($2::uuid[])
 UNION ALL
-SELECT person_id, username, phone, tier, state, frozen_because FROM identity.person
-WHERE lower(username COLLATE "C") = ANY($3::text[]) AND state <> 'closed';
+SELECT NULL, NULL, NULL, NULL, person_id, username, phone, tier, state, frozen_because, outgoing_capped_until
+FROM identity.person WHERE phone = ANY($3::text[]) AND state <> 'closed'
+UNION ALL
+SELECT NULL, NULL, NULL, NULL, person_id, username, phone, tier, state, frozen_because, outgoing_capped_until
+FROM identity.person WHERE lower(username COLLATE "C") = ANY($4::text[]) AND state <> 'closed';
 
 -- person_by_id --
 SELECT person_id, username, phone, tier, state, frozen_because FROM identity.person WHERE person_id = $1;
@@ -139,17 +149,6 @@ RETURNING request_id;
 -- Who signs in has just proven who they are.
 INSERT INTO identity.session (session_id, person_id, issued_at, expires_at, label, proved_at, proved_by)
 VALUES ($1, $2, $3, $4, $5, $3, $6);
-
--- live_sessions --
--- LIMIT keeps the planner from reading all people at once, which it takes for cheap while a city is small.
-SELECT s.session_id, s.person_id, s.issued_at, s.expires_at, s.last_seen_at, standing.state,
-    standing.outgoing_capped_until
-FROM identity.session AS s
-CROSS JOIN LATERAL (
-    SELECT p.state, p.outgoing_capped_until FROM identity.person AS p
-    WHERE p.person_id = s.person_id AND p.state <> 'closed' LIMIT 1
-) AS standing
-WHERE s.session_id = ANY($1::uuid[]) AND s.revoked_at IS NULL;
 
 -- see_session --
 -- Never backwards: another machine's clock may be a little behind.
