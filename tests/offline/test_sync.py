@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from typing import Any
+from uuid import UUID
 
 import msgspec
 import pytest
@@ -47,8 +48,46 @@ async def test_anybody_may_bring_a_payment_and_the_payee_is_credited(phone_of: P
     assert outcomes(answer) == [("recorded", None)]
     assert (answer["certificate"], answer["vouchers"], answer["money"]["lines"]) == (None, [], [])
     assert (await view_of(ben))["final"] == 1500
-    brought = await run_sql(database_url, "SELECT document_id, person_id FROM offline.submission")
-    assert [tuple(row) for row in brought] == [(payment.id, chi.owner.person_id)]
+    assert await brought_by(database_url) == {(payment.id, chi.owner.person_id)}
+    await chi.sync(ben.bundle_of(payment))
+    assert await brought_by(database_url) == {(payment.id, chi.owner.person_id)}
+    await ben.sync(ben.bundle_of(payment))
+    await ben.sync(ben.bundle_of(payment))
+    assert await brought_by(database_url) == {(payment.id, chi.owner.person_id), (payment.id, ben.owner.person_id)}
+
+
+async def test_what_is_below_a_payment_was_brought_by_nobody_until_somebody_does(
+    phone_of: PhoneOf, database_url: str
+) -> None:
+    asha, ben, chi = await phone_of("asha", "100.00"), await phone_of("ben"), await phone_of("chi")
+    await asha.load("50.00")
+    below = ben.paid_by(asha, 1500).payment
+    above = chi.paid_by(ben, 700).payment
+    await chi.sync()
+    assert await brought_by(database_url) == {(above.id, chi.owner.person_id)}
+    assert outcomes(await ben.sync(ben.bundle_of(below))) == [("known", None)]
+    assert await brought_by(database_url) == {(above.id, chi.owner.person_id), (below.id, ben.owner.person_id)}
+
+
+async def test_a_sync_that_brings_nothing_appends_nothing(phone_of: PhoneOf, monkeypatch: pytest.MonkeyPatch) -> None:
+    ben = await phone_of("ben")
+    monkeypatch.setattr(claims.Claims, "append", None)
+    monkeypatch.setattr(claims.Claims, "_signers", None)
+    assert (await ben.sync())["results"] == []
+
+
+async def brought_by(database_url: str) -> set[tuple[bytes, UUID]]:
+    """Who brought which payment, and each of them once."""
+    rows = await run_sql(
+        database_url,
+        """
+        SELECT document_id, brought_by FROM offline.payment WHERE brought_by IS NOT NULL
+        UNION ALL SELECT document_id, person_id FROM offline.submission
+        """,
+    )
+    found = [(row[0], row[1]) for row in rows]
+    assert len(found) == len(set(found))
+    return set(found)
 
 
 async def test_the_good_part_of_a_sync_is_settled_and_the_rest_is_explained(phone_of: PhoneOf) -> None:

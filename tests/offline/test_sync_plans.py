@@ -4,6 +4,7 @@ import json
 import re
 from collections.abc import AsyncIterator, Iterator
 from typing import Any
+from uuid import uuid4
 
 import asyncpg
 import pytest
@@ -11,7 +12,7 @@ import pytest
 from offline.conftest import PhoneOf
 from offline.phone import double_spend
 from tikiwallet.offline.queries import SQL
-from tikiwallet.platform.db import Queries
+from tikiwallet.platform.db import Queries, as_array
 
 # Rows enough that reading all of a table costs more than finding a few; the sums are those of a small town.
 LIVED_IN = """
@@ -95,7 +96,7 @@ UNPACKED = re.compile(r"\(\$[0-9]+\)::")  # a parameter whose type is changed
 HOT = (
     "signers_of", "device_of_person", "devices_by_key_id", "ensure_holder", "lock_holder", "lock_opened_vouchers",
     "vouchers_of_refused", "vouchers_to_release",
-    "insert_certificates", "insert_claims", "late_payments", "vouchers_in_conflict", "payments_by_short_id",
+    "insert_certificates", "append_claims", "late_payments", "vouchers_in_conflict", "payments_by_short_id",
     "insert_refusal", "pieces_touching", "payments_touching", "vouchers_below", "refused_payments",
     "all_payments_touching", "known_proofs", "certificates_of_keys", "insert_proof", "is_revoked", "next_epoch",
     "insert_revocation", "advanced_to_key", "hand_backs_advanced", "escrow_left", "is_advanced", "insert_advance",
@@ -161,6 +162,33 @@ async def test_a_query_that_does_is_noticed(lived_in: asyncpg.Connection) -> Non
     assert await read_through(lived_in, "SELECT * FROM offline.payment WHERE total_minor = $1") == {"payment"}
     asked = "SELECT FROM offline.certificate WHERE document_id || '' = ANY($1::text::bytea[])"
     assert await unpacked_for_each_row(lived_in, asked)
+
+
+async def read_through_in(owner: asyncpg.Connection) -> set[str]:
+    """The tables that were read from the first row to the last since the transaction began."""
+    rows = await owner.fetch(
+        "SELECT relname FROM pg_stat_xact_user_tables WHERE schemaname = 'offline' AND seq_scan > 0"
+    )
+    return {row["relname"] for row in rows}
+
+
+async def test_what_appends_reads_no_whole_table_either(lived_in: asyncpg.Connection) -> None:
+    """The plans within a function, and those of its triggers, are seen by nobody but by what they do."""
+    vouchers = await lived_in.fetch("SELECT voucher_id, document_id FROM offline.voucher ORDER BY voucher_id LIMIT 2")
+    known = await lived_in.fetchval("SELECT min(document_id) FROM offline.payment")
+    ids, payload = sorted([known, bytes(31) + b"\x01"]), "{x,y}"
+    async with lived_in.transaction():
+        before = await read_through_in(lived_in)
+        new_ids, _, contested = await lived_in.fetchrow(
+            SQL["append_claims"], uuid4(), b"".join(ids), payload, bytes(128), bytes(32), bytes(32), "{702,702}",
+            "{1,1}", "{true,true}", "{1,2}", "{1,1}", as_array([row["voucher_id"] for row in vouchers]),
+            b"".join(row["document_id"] for row in vouchers), "{0,0}", "{1,1}",
+        )  # fmt: skip
+        assert (new_ids, contested) == ([id_ for id_ in ids if id_ != known], [])
+        assert await lived_in.fetchval("SELECT count(*) FROM offline.submission WHERE document_id = $1", known) == 2
+        assert await read_through_in(lived_in) == before == set()
+        await lived_in.fetchval("SELECT count(*) FROM offline.payment WHERE total_minor = 1")
+        assert await read_through_in(lived_in) == {"payment"}
 
 
 async def test_every_query_of_a_sync_is_looked_at(phone_of: PhoneOf, monkeypatch: pytest.MonkeyPatch) -> None:

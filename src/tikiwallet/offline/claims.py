@@ -7,7 +7,7 @@ arriving second would let a cheat's accomplice win by syncing first.
 
 import asyncio
 import hashlib
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import replace
 from datetime import datetime
 from typing import Any, Final
@@ -65,6 +65,10 @@ class Appended(msgspec.Struct, frozen=True, kw_only=True):
     unknown: frozenset[bytes]  # of payments on vouchers that the operator never opened
     late: dict[bytes, datetime]  # of payments that came after the date by which they had to
     voucher_ids: tuple[VoucherId, ...]  # of those touched, which are locked
+    contested_ids: tuple[VoucherId, ...]  # of those that new payments touch and of which a unit was paid on or twice
+
+
+NOTHING_APPENDED: Final = Appended(new_ids=frozenset(), unknown=frozenset(), late={}, voucher_ids=(), contested_ids=())
 
 
 def sentence_of(code: str) -> str:
@@ -86,6 +90,8 @@ class Claims:
         A signature that was verified when its payment was recorded isn't verified again, and none of the operator's own
         on what the operator's books hold.
         """
+        if not bundles:
+            return []
         async with self._judging:
             readable = await in_turns(_read, bundles)
             known = await self._signers(found for found in readable if isinstance(found, Bundle))
@@ -139,20 +145,17 @@ class Claims:
         unknown = {chain.payment.id for chain in chains if any(item.id not in vouchers for item in chain.vouchers)}
         good = [chain for chain in chains if chain.payment.id not in unknown]
         await save_certificates(tx, {item.id: item for chain in good for item in chain.certificates}.values())
-        payments = {item.id: (item, chain) for chain in good for item in chain.payments}
-        pieces = [piece for found in payments.values() for piece in _pieces(*found, vouchers)]
-        brought = [chain.payment.id for chain in good]
-        rows = await tx.fetch(
-            SQL["insert_claims"],
-            *_columns(_rows(list(payments.values())), 7), *_columns(pieces, 6), as_array(brought), person_id,
-        )  # fmt: skip
-        new_ids = frozenset(row["document_id"] for row in rows if row["document_id"] is not None)
+        brought = {chain.payment.id for chain in good}
+        row = await tx.fetchrow(SQL["append_claims"], person_id, *_columns(good, vouchers, brought))
         late: dict[bytes, datetime] = {}
-        known_at = max(row["known_at"] for row in rows)
-        if any(claim_until < known_at for _, claim_until in vouchers.values()):
-            late = {row["document_id"]: row["claim_until"] for row in await tx.fetch(SQL["late_payments"], brought)}
+        if any(claim_until < row["known_at"] for _, claim_until in vouchers.values()):
+            rows = await tx.fetch(SQL["late_payments"], list(brought))
+            late = {item["document_id"]: item["claim_until"] for item in rows}
         voucher_ids = tuple(voucher_id for voucher_id, _ in vouchers.values())
-        return Appended(new_ids=new_ids, unknown=frozenset(unknown), late=late, voucher_ids=voucher_ids)
+        return Appended(
+            new_ids=frozenset(row["new_ids"]), unknown=frozenset(unknown), late=late, voucher_ids=voucher_ids,
+            contested_ids=tuple(row["contested_ids"]),
+        )  # fmt: skip
 
     async def _lock_vouchers(self, tx: Connection, chains: Sequence[Chain], refusals: Sequence[bytes | None]) -> Locked:
         ids = {item.id for chain in chains for item in chain.vouchers}
@@ -241,29 +244,30 @@ def _remembering(known: Known, *, operator: frozenset[bytes]) -> Callable[[bytes
     return verify
 
 
-def _rows(
-    payments: Sequence[tuple[Signed[Payment], Chain]],
-) -> list[tuple[bytes, bytes, bytes, bytes, bytes, int, int]]:
-    """Return payments as they are kept, in the order of ids so that two syncs can't wait for each other."""
-    return [
-        (
-            payment.id, payment.payload, payment.signature, payer_id(payment, chain.sources), payment.body.payee_id,
-            payment.body.currency, payment.body.total,
-        )
-        for payment, chain in sorted(payments, key=lambda item: item[0].id)
-    ]  # fmt: skip
+def _columns(chains: Iterable[Chain], vouchers: Locked, brought: Collection[bytes]) -> tuple[bytes | str, ...]:
+    """Return the payments of some chains and their pieces as `append_claims` takes them.
 
-
-def _pieces(
-    payment: Signed[Payment], chain: Chain, vouchers: Locked
-) -> Iterable[tuple[bytes, int, UUID, bytes, int, int]]:
-    ways = traces(payment, chain.sources)
-    for number, (piece, way) in enumerate(zip(payment.body.pieces, ways, strict=True), 1):
-        parent = chain.sources[piece.parent_id]
-        end = piece.first + piece.count
-        yield payment.id, number, vouchers[way.voucher.id][0], parent.id, piece.first, end
-
-
-def _columns(rows: Sequence[tuple[Any, ...]], width: int) -> list[str]:
-    """Return rows as columns, as `unnest` takes them."""
-    return [as_array([row[at] for row in rows]) for at in range(width)]
+    In the order of ids, so that two syncs can't wait for each other.
+    """
+    by_id = {item.id: (item, chain) for chain in chains for item in chain.payments}
+    payments = [by_id[document_id] for document_id in sorted(by_id)]
+    pieces: list[tuple[int, int, UUID, bytes, int, int]] = []
+    for place, (payment, chain) in enumerate(payments, 1):
+        ways = traces(payment, chain.sources)
+        for number, (piece, way) in enumerate(zip(payment.body.pieces, ways, strict=True), 1):
+            voucher_id, parent = vouchers[way.voucher.id][0], chain.sources[piece.parent_id]
+            pieces.append((place, number, voucher_id, parent.id, piece.first, piece.first + piece.count))
+    places, numbers, voucher_ids, parent_ids, firsts, pasts = zip(*pieces, strict=True) if pieces else [()] * 6
+    found = [payment for payment, _ in payments]
+    return (
+        b"".join([item.id for item in found]),
+        as_array([item.payload for item in found]),
+        b"".join([item.signature for item in found]),
+        b"".join([payer_id(item, chain.sources) for item, chain in payments]),
+        b"".join([item.body.payee_id for item in found]),
+        as_array([item.body.currency for item in found]),
+        as_array([item.body.total for item in found]),
+        as_array([item.id in brought for item in found]),
+        as_array(places), as_array(numbers), as_array(voucher_ids), b"".join(parent_ids), as_array(firsts),
+        as_array(pasts),
+    )  # fmt: skip

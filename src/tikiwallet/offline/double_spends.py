@@ -57,13 +57,13 @@ async def found_double_spends(db: Database, *, issuer: Issuer) -> list[Found]:
 
 
 async def find_double_spends(
-    tx: Connection, new_ids: Iterable[bytes], touched: Iterable[VoucherId], *, issuer: Issuer
+    tx: Connection, new_ids: Iterable[bytes], contested: Iterable[VoucherId], *, issuer: Issuer
 ) -> int:
     """Store a proof for every double spend that some newly appended payments show. Returns how many are new.
 
-    `touched` are the vouchers that the payments touch; the caller has locked them.
+    `contested` are those of the touched vouchers on which there may be one; the caller has locked them.
     """
-    rows = await tx.fetch(SQL["vouchers_in_conflict"], list(new_ids), list(touched))
+    rows = await tx.fetch(SQL["vouchers_in_conflict"], list(new_ids), list(contested))
     if not rows:
         return 0
     voucher_ids = [row["voucher_id"] for row in rows]

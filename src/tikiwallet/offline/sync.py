@@ -15,7 +15,7 @@ from tikicash.messages import Certificate, IssuerKey, Revocations, Signed, Signe
 from tikiwallet.identity.types import OutgoingCapped, Person, PersonId, require_taking
 from tikiwallet.ledger.types import TransferId
 from tikiwallet.offline.certificates import certificate_at_hand, certify, lock_holder
-from tikiwallet.offline.claims import Appended, Claims, Judged, sentence_of
+from tikiwallet.offline.claims import NOTHING_APPENDED, Appended, Claims, Judged, sentence_of
 from tikiwallet.offline.devices import DeviceRetired, DeviceUnknown, find_device, read_devices
 from tikiwallet.offline.double_spends import find_double_spends
 from tikiwallet.offline.issuer import Issuer
@@ -136,6 +136,8 @@ class Sync:
         self, judged: Sequence[Judged], refusals: Sequence[bytes | None], person: Person, own: Sequence[Device]
     ) -> tuple[Result, ...]:
         chains = [item.chain for item in judged if item.chain is not None]
+        if not chains and not refusals:
+            return tuple(_result(index, item, NOTHING_APPENDED) for index, item in enumerate(judged))
         devices = await self._releases.beneficiaries(self._db.pool, chains, own=own)
         async with self._db.transaction() as tx:
             for person_id in person_ids(devices):
@@ -143,7 +145,8 @@ class Sync:
             if devices:  # read again under the locks: a budget may have changed since
                 devices = await self._releases.beneficiaries(tx, chains)
             appended = await self._claims.append(tx, chains, refusals, person.person_id)
-            await find_double_spends(tx, appended.new_ids, appended.voucher_ids, issuer=self._issuer)
+            if appended.contested_ids:
+                await find_double_spends(tx, appended.new_ids, appended.contested_ids, issuer=self._issuer)
             refused = [await self._claims.append_refusal(tx, data) for data in refusals]
             good = [chain for chain in chains if chain.payment.id not in appended.unknown]
             transfers = await self._releases.promise(tx, good, devices, appended.voucher_ids)

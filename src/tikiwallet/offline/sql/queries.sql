@@ -269,11 +269,20 @@ UNION ALL
 SELECT document_id, NULL FROM offline.certificate WHERE document_id = ANY((SELECT $3::text::bytea[])::bytea[]);
 
 -- vouchers_of_refused --
--- The vouchers that some payments touch, which are known by the start of their ids.
+-- The vouchers that some payments touch, which are known by the start of their ids: each looked up by itself, since how
+-- many begin alike is more than the planner knows.
 SELECT voucher.document_id
-FROM offline.payment JOIN offline.piece USING (document_id)
-JOIN offline.voucher ON voucher.voucher_id = piece.voucher_id
-WHERE substring(payment.document_id FROM 1 FOR 16) = ANY($1::bytea[]);
+FROM unnest($1::bytea[]) AS short_id
+CROSS JOIN LATERAL (
+    SELECT document_id FROM offline.payment
+    WHERE document_id BETWEEN short_id AND short_id || '\xffffffffffffffffffffffffffffffff'::bytea OFFSET 0
+) AS payment
+CROSS JOIN LATERAL (
+    SELECT voucher_id FROM offline.piece WHERE piece.document_id = payment.document_id OFFSET 0
+) AS piece
+CROSS JOIN LATERAL (
+    SELECT document_id FROM offline.voucher WHERE voucher.voucher_id = piece.voucher_id OFFSET 0
+) AS voucher;
 
 -- lock_opened_vouchers --
 -- Those of some documents: a close waits for them. Always in the order of ids, so that two syncs can't wait for each
@@ -288,35 +297,12 @@ SELECT voucher_id, person_id, document_id, key_id, lower(units) AS first, payloa
     released_minor, cover_minor, audience_key_id, spend_by, claim_by, claim_until
 FROM offline.voucher WHERE voucher_id = ANY($1::uuid[]) AND state = 'open';
 
--- insert_claims --
--- Payments, their pieces and who brought them, all at once; what is known already stays as it is. One row more than there
--- are new payments: the newest `known_at` is a moment after the last of all was recorded.
-WITH fresh AS (
-    INSERT INTO offline.payment (
-        document_id, payload, signature, payer_key_id, payee_key_id, currency, total_minor
-    )
-    SELECT * FROM unnest(
-        $1::text::bytea[], $2::text::bytea[], $3::text::bytea[], $4::text::bytea[], $5::text::bytea[], $6::text::int[],
-        $7::text::bigint[]
-    )
-    ON CONFLICT (document_id) DO NOTHING
-    RETURNING document_id
-), pieces AS (
-    INSERT INTO offline.piece (document_id, piece_no, voucher_id, parent_document_id, units)
-    SELECT document_id, piece_no, voucher_id, parent_document_id, int8range(first, past)
-    FROM unnest(
-        $8::text::bytea[], $9::text::smallint[], $10::text::uuid[], $11::text::bytea[], $12::text::bigint[],
-        $13::text::bigint[]
-    ) AS piece (document_id, piece_no, voucher_id, parent_document_id, first, past)
-    JOIN fresh USING (document_id)
-), submissions AS (
-    INSERT INTO offline.submission (document_id, person_id)
-    SELECT DISTINCT document_id, $15::uuid FROM unnest($14::text::bytea[]) AS document_id
-    ON CONFLICT (document_id, person_id) DO NOTHING
-)
-SELECT document_id, clock_timestamp() AS known_at FROM fresh
-UNION ALL
-SELECT NULL, clock_timestamp();
+-- append_claims --
+-- Payments, their pieces and who brought them, all at once (migration 0010); what is known already stays as it is.
+SELECT new_ids, known_at, contested_ids FROM offline.append_claims(
+    $1, $2, $3::text::bytea[], $4, $5, $6, $7::text::int[], $8::text::bigint[], $9::text::boolean[], $10::text::int[],
+    $11::text::smallint[], $12::text::uuid[], $13, $14::text::bigint[], $15::text::bigint[]
+);
 
 -- late_payments --
 SELECT payment.document_id, min(voucher.claim_until) AS claim_until
@@ -328,8 +314,10 @@ GROUP BY payment.document_id;
 
 -- payments_by_short_id --
 SELECT payment.document_id, payment.payload, payment.signature, payment.payee_key_id, device.public_key
-FROM offline.payment LEFT JOIN offline.device ON device.key_id = payment.payee_key_id
-WHERE substring(payment.document_id FROM 1 FOR 16) = $1 ORDER BY payment.document_id;
+FROM offline.payment
+LEFT JOIN LATERAL (SELECT public_key FROM offline.device WHERE key_id = payment.payee_key_id OFFSET 0) AS device ON true
+WHERE payment.document_id BETWEEN $1::bytea AND $1::bytea || '\xffffffffffffffffffffffffffffffff'::bytea
+ORDER BY payment.document_id;
 
 -- insert_refusal --
 INSERT INTO offline.refusal (document_id, payment_document_id, key_id, payload, signature)
@@ -343,8 +331,7 @@ VALUES ($1, $2, $3, $4, $5) ON CONFLICT (document_id) DO NOTHING RETURNING docum
 WITH fresh AS (
     SELECT DISTINCT document_id FROM unnest($1::bytea[]) AS document_id
 ), touched AS (
-    -- Where no unit was paid twice there is no conflict: nearly everywhere.
-    SELECT voucher_id FROM offline.voucher WHERE voucher_id = ANY($2::uuid[]) AND is_contested
+    SELECT unnest($2::uuid[]) AS voucher_id
 ), placed AS (
     SELECT piece.voucher_id, fresh.document_id IS NOT NULL AS is_new, piece.units,
         max(upper(piece.units)) OVER (before ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING) AS reached,

@@ -1,6 +1,53 @@
 -- Made by `make schema`. The source is sql/migrations/.
 CREATE SCHEMA offline;
 
+CREATE FUNCTION offline.append_claims(p_person_id uuid, p_document_ids bytea, p_payloads bytea[], p_signatures bytea, p_payer_key_ids bytea, p_payee_key_ids bytea, p_currencies integer[], p_totals_minor bigint[], p_are_brought boolean[], p_payments integer[], p_piece_nos smallint[], p_voucher_ids uuid[], p_parent_document_ids bytea, p_firsts bigint[], p_pasts bigint[], OUT new_ids bytea[], OUT known_at timestamp with time zone, OUT contested_ids uuid[]) RETURNS record
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    SET enable_seqscan TO 'off'
+    AS $$
+BEGIN
+    WITH fresh AS (
+        INSERT INTO offline.payment (
+            document_id, payload, signature, payer_key_id, payee_key_id, currency, total_minor, brought_by
+        )
+        SELECT substr(p_document_ids, 32 * n - 31, 32), payload, substr(p_signatures, 64 * n - 63, 64),
+            substr(p_payer_key_ids, 16 * n - 15, 16), substr(p_payee_key_ids, 16 * n - 15, 16), currency, total_minor,
+            CASE WHEN is_brought THEN p_person_id END
+        FROM unnest(p_payloads, p_currencies, p_totals_minor, p_are_brought) WITH ORDINALITY
+            AS given (payload, currency, total_minor, is_brought, place),
+            LATERAL (SELECT place::int) AS placed (n)
+        ON CONFLICT (document_id) DO NOTHING
+        RETURNING document_id
+    )
+    SELECT coalesce(array_agg(document_id), '{}') INTO new_ids FROM fresh;
+
+    IF cardinality(new_ids) > 0 THEN
+        INSERT INTO offline.piece (document_id, piece_no, voucher_id, parent_document_id, units)
+        SELECT fresh.document_id, piece_no, voucher_id, substr(p_parent_document_ids, 32 * place::int - 31, 32),
+            int8range(first, past)
+        FROM unnest(p_payments, p_piece_nos, p_voucher_ids, p_firsts, p_pasts) WITH ORDINALITY
+            AS given (n, piece_no, voucher_id, first, past, place)
+        JOIN unnest(new_ids) AS fresh (document_id) ON fresh.document_id = substr(p_document_ids, 32 * n - 31, 32);
+    END IF;
+    IF cardinality(new_ids) < cardinality(p_payloads) THEN
+        INSERT INTO offline.submission (document_id, person_id)
+        SELECT document_id, p_person_id
+        FROM unnest(p_are_brought) WITH ORDINALITY AS given (is_brought, place),
+            LATERAL (SELECT substr(p_document_ids, 32 * place::int - 31, 32)) AS named (document_id)
+        WHERE is_brought AND NOT EXISTS (
+            SELECT FROM offline.payment WHERE payment.document_id = named.document_id AND brought_by = p_person_id OFFSET 0
+        )
+        ON CONFLICT (document_id, person_id) DO NOTHING;
+    END IF;
+    -- Whoever appends holds the locks of the vouchers: what they say is said for good.
+    contested_ids := ARRAY(
+        SELECT voucher_id FROM offline.voucher
+        WHERE voucher_id = ANY(p_voucher_ids) AND is_contested AND cardinality(new_ids) > 0
+    );
+    known_at := clock_timestamp();
+END $$;
+
 CREATE FUNCTION offline.kept_for_ever() RETURNS trigger
     LANGUAGE plpgsql
     SET search_path TO 'pg_catalog'
@@ -388,6 +435,7 @@ CREATE TABLE offline.payment (
     currency integer NOT NULL,
     total_minor bigint NOT NULL,
     recorded_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    brought_by uuid,
     CONSTRAINT payee_key_id_is_16_bytes CHECK ((octet_length(payee_key_id) = 16)),
     CONSTRAINT payer_key_id_is_16_bytes CHECK ((octet_length(payer_key_id) = 16)),
     CONSTRAINT payment_id_is_32_bytes CHECK ((octet_length(document_id) = 32)),
@@ -647,8 +695,6 @@ CREATE INDEX liability_by_person ON offline.liability USING btree (person_id);
 
 CREATE INDEX payment_by_payee_and_time ON offline.payment USING btree (payee_key_id, recorded_at);
 
-CREATE INDEX payment_by_short_id ON offline.payment USING btree (SUBSTRING(document_id FROM 1 FOR 16));
-
 CREATE INDEX payout_by_key ON offline.payout USING btree (key_id, recorded_at) WHERE (key_id IS NOT NULL);
 
 CREATE INDEX payout_by_person ON offline.payout USING btree (person_id, recorded_at);
@@ -674,6 +720,8 @@ CREATE INDEX voucher_by_device ON offline.voucher USING btree (device_id, issued
 CREATE INDEX voucher_by_key ON offline.voucher USING btree (key_id);
 
 CREATE INDEX voucher_by_person ON offline.voucher USING btree (person_id, issued_at);
+
+CREATE INDEX voucher_contested ON offline.voucher USING btree (voucher_id) WHERE is_contested;
 
 CREATE INDEX voucher_not_closed ON offline.voucher USING btree (recorded_at) WHERE (state = ANY (ARRAY['open'::text, 'closing'::text]));
 
@@ -783,6 +831,9 @@ ALTER TABLE ONLY offline.voucher
     ADD CONSTRAINT voucher_person_id_fkey FOREIGN KEY (person_id) REFERENCES offline.holder(person_id);
 
 GRANT USAGE ON SCHEMA offline TO tikiwallet_offline;
+
+REVOKE ALL ON FUNCTION offline.append_claims(p_person_id uuid, p_document_ids bytea, p_payloads bytea[], p_signatures bytea, p_payer_key_ids bytea, p_payee_key_ids bytea, p_currencies integer[], p_totals_minor bigint[], p_are_brought boolean[], p_payments integer[], p_piece_nos smallint[], p_voucher_ids uuid[], p_parent_document_ids bytea, p_firsts bigint[], p_pasts bigint[], OUT new_ids bytea[], OUT known_at timestamp with time zone, OUT contested_ids uuid[]) FROM PUBLIC;
+GRANT ALL ON FUNCTION offline.append_claims(p_person_id uuid, p_document_ids bytea, p_payloads bytea[], p_signatures bytea, p_payer_key_ids bytea, p_payee_key_ids bytea, p_currencies integer[], p_totals_minor bigint[], p_are_brought boolean[], p_payments integer[], p_piece_nos smallint[], p_voucher_ids uuid[], p_parent_document_ids bytea, p_firsts bigint[], p_pasts bigint[], OUT new_ids bytea[], OUT known_at timestamp with time zone, OUT contested_ids uuid[]) TO tikiwallet_offline;
 
 REVOKE ALL ON FUNCTION offline.note_contested() FROM PUBLIC;
 
