@@ -1,6 +1,7 @@
 """A sync may be cut, repeated, reordered, brought by anybody and half wrong; the result is always the same."""
 
 from dataclasses import replace
+from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
@@ -11,9 +12,10 @@ from offline.conftest import PhoneOf, let_claims_end, parts, run_sql
 from offline.phone import Phone, read_document
 from tikicash.cose import PrivateKeySigner, verify_signature
 from tikicash.messages import Bundle, Payment, Signed, parse, sign
-from tikiwallet.offline import claims
+from tikiwallet.offline import claims, revocations
 from tikiwallet.offline import sync as sync_module
 from tikiwallet.offline.wire import to_base64url
+from tikiwallet.platform.db import Queries
 from world import World, body_of, refusal
 
 SYNC = "/v1/offline/sync"
@@ -74,6 +76,35 @@ async def test_a_sync_that_brings_nothing_appends_nothing(phone_of: PhoneOf, mon
     monkeypatch.setattr(claims.Claims, "append", None)
     monkeypatch.setattr(claims.Claims, "_signers", None)
     assert (await ben.sync())["results"] == []
+
+
+async def test_the_list_of_blocked_keys_is_read_again_when_a_key_was_added_and_now_and_then(
+    world: World, phone_of: PhoneOf, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asha, ben = await phone_of("asha"), await phone_of("ben")
+    await ben.sync()
+    read = 0
+    real = Queries.__getitem__
+
+    def count(queries: Queries, name: str) -> str:
+        nonlocal read
+        read += name == "newest_revocations"
+        return real(queries, name)
+
+    monkeypatch.setattr(Queries, "__getitem__", count)
+    monkeypatch.setattr(revocations, "READ_AGAIN_AFTER", timedelta(minutes=1))  # less than an access token lives
+    await ben.sync()
+    assert (read, ben.revocations.entries) == (0, ())
+    await asha.owner.post(f"/v1/offline/devices/{asha.device_id}/retirement", {})
+    before = ben.revocations.epoch
+    await ben.sync()
+    assert (read, ben.revocations.entries, ben.revocations.epoch) == (1, (asha.id[:8],), before + 1)
+    world.clock.now += timedelta(seconds=59)
+    await ben.sync()
+    assert (read, ben.revocations.now) == (1, int(world.clock.now.timestamp()))
+    world.clock.now += timedelta(seconds=1)
+    await ben.sync()
+    assert (read, ben.revocations.entries) == (2, (asha.id[:8],))
 
 
 async def brought_by(database_url: str) -> set[tuple[bytes, UUID]]:

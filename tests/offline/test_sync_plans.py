@@ -100,7 +100,7 @@ HOT = (
     "insert_refusal", "pieces_touching", "payments_touching", "vouchers_below", "refused_payments",
     "all_payments_touching", "known_proofs", "certificates_of_keys", "insert_proof", "is_revoked", "next_epoch",
     "insert_revocation", "advanced_to_key", "hand_backs_advanced", "escrow_left", "is_advanced", "insert_advance",
-    "add_released", "advance", "insert_advance_posted", "person_has", "certificate_at_hand", "newest_revocations",
+    "add_released", "advance", "insert_advance_posted", "at_hand", "newest_revocations",
     "blocks_of_keys", "open_vouchers_of_device", "devices_of_person", "open_vouchers_of_keys", "claims_of_keys",
     "open_advances_of_person", "owners_of_keys", "closed_for_person", "newest_debt",
     "payouts_waiting_minor", "held",

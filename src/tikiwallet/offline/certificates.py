@@ -8,14 +8,15 @@ from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+import asyncpg
+
 from tikicash.messages import Certificate, Signed, commitment, key_id, signed
 from tikiwallet.identity.types import PersonId
 from tikiwallet.offline.exposure import is_paused
 from tikiwallet.offline.issuer import Issuer
 from tikiwallet.offline.policy import TierPolicy
 from tikiwallet.offline.queries import SQL
-from tikiwallet.offline.types import Device, DeviceId, to_device
-from tikiwallet.platform.connections import Connections
+from tikiwallet.offline.types import Device, to_device
 from tikiwallet.platform.db import Connection
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -51,14 +52,14 @@ async def certify(
     return certificate
 
 
-async def certificate_at_hand(
-    connection: Connection | Connections, device_id: DeviceId, *, policy: TierPolicy, issuer: Issuer, now: datetime
+def certificate_at_hand(
+    row: asyncpg.Record | None, *, policy: TierPolicy, issuer: Issuer, now: datetime
 ) -> tuple[Device, Signed[Certificate]] | None:
     """Return a phone as it is now, and the certificate that `certify` would return if that would change nothing.
 
     For a phone that syncs often, which needs no lock then: what it is given was promised before. None if in doubt.
+    `row` is what `read_at_hand` found of the phone.
     """
-    row = await connection.fetchrow(SQL["certificate_at_hand"], device_id)
     if row is None or row["retired_at"] is not None or row["may_give_back"]:
         return None
     device = to_device(row)

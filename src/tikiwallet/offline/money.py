@@ -17,6 +17,7 @@ from tikicash.holders import Claim
 from tikicash.settlement import final_before_close
 from tikiwallet.identity.types import Directory, PersonId
 from tikiwallet.ledger.types import AccountKind, Ledger, derive_account_id
+from tikiwallet.offline.at_hand import PersonHas, person_has
 from tikiwallet.offline.audience import read_audiences
 from tikiwallet.offline.closed_lines import read_closed_lines
 from tikiwallet.offline.devices import read_devices
@@ -30,7 +31,6 @@ from tikiwallet.offline.documents import (
 )
 from tikiwallet.offline.issuer import Issuer
 from tikiwallet.offline.money_lines import Line
-from tikiwallet.offline.person_has import PersonHas, person_has
 from tikiwallet.offline.phone_money import PhoneMoney, phone_money
 from tikiwallet.offline.policy import Policy
 from tikiwallet.offline.queries import SQL
@@ -126,7 +126,7 @@ class Money:
     async def view_by(
         self, connection: Connection, person_id: PersonId, devices: list[Device], *, has: PersonHas, now: datetime
     ) -> MoneyView:
-        """Return what `view` returns; the caller has a connection, the person's phones and `person_has` at hand."""
+        """Return what `view` returns; the caller has a connection, the person's phones and what `person_has` returns."""
         lines, sums = await self._open(connection, person_id, devices, has=has, now=now)
         if has.anything_closed:
             closed = await read_closed_lines(connection, person_id, currency=self._policy.currency, now=now)

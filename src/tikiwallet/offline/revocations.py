@@ -5,7 +5,7 @@ carries both. A phone whose list is old promises its owner nothing (the design s
 """
 
 from collections.abc import Iterable
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Final
 
 from tikicash.fields import REVOKED_BYTES
@@ -18,6 +18,7 @@ from tikiwallet.platform.db import Connection
 
 ENTRIES_MAX: Final = 256  # 2.3 kB: the newest matter most, and older keys hold nothing that is still open
 LISTED_SECONDS: Final = 60 * 24 * 3600  # longer than any certificate and any claim after it
+READ_AGAIN_AFTER: Final = timedelta(minutes=10)
 
 
 async def revoke(tx: Connection, key_id: bytes, *, reason: BlockReason) -> None:
@@ -35,20 +36,31 @@ async def read_blocked(connection: Connection | Connections, key_ids: Iterable[b
     }
 
 
-async def sign_revocations(
-    connection: Connection | Connections, issuer: Issuer, *, now: datetime
-) -> Signed[Revocations]:
-    """Return the list of today, signed now. Its epoch only grows, and grows with every key that is added."""
-    row = await connection.fetchrow(SQL["newest_revocations"], now - timedelta(seconds=LISTED_SECONDS), ENTRIES_MAX)
-    entries = sorted({key_id[:REVOKED_BYTES] for key_id in row["key_ids"]})
-    body = Revocations(
-        net=issuer.net,
-        issuer=issuer.number_at(now),
-        epoch=row["revocation_epoch"],
-        now=int(now.timestamp()),
-        entries=tuple(entries),
-    )
-    return issuer.sign(body)
+class RevocationList:
+    """The list of the keys to take no money from.
+
+    It is read again when a key was added, and now and then for those that are old enough to be left out; everybody who
+    asks in between is told the same keys.
+    """
+
+    def __init__(self, issuer: Issuer) -> None:
+        self._issuer = issuer
+        self._epoch = -1
+        self._entries: tuple[bytes, ...] = ()
+        self._read_at = datetime.min.replace(tzinfo=UTC)
+
+    async def of_today(self, connection: Connection | Connections, *, epoch: int, now: datetime) -> Signed[Revocations]:
+        """Return the list, signed now. `epoch` is what the database says of it; it grows with every key."""
+        if self._epoch < epoch or not self._read_at <= now < self._read_at + READ_AGAIN_AFTER:
+            since = now - timedelta(seconds=LISTED_SECONDS)
+            row = await connection.fetchrow(SQL["newest_revocations"], since, ENTRIES_MAX)
+            self._epoch, self._read_at = row["revocation_epoch"], now
+            self._entries = tuple(sorted({key_id[:REVOKED_BYTES] for key_id in row["key_ids"]}))
+        body = Revocations(
+            net=self._issuer.net, issuer=self._issuer.number_at(now), epoch=self._epoch, now=int(now.timestamp()),
+            entries=self._entries,
+        )  # fmt: skip
+        return self._issuer.sign(body)
 
 
 def sign_time(issuer: Issuer, *, now: datetime) -> Signed[SignedTime]:

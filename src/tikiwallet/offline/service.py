@@ -11,6 +11,7 @@ import structlog
 
 from tikiwallet.identity.types import Directory, Obstacle, ObstacleKind, Person, PersonId
 from tikiwallet.ledger.types import Ledger, TransferId
+from tikiwallet.offline.at_hand import AtHand, person_has, read_at_hand
 from tikiwallet.offline.claims import Claims
 from tikiwallet.offline.closing import Closes
 from tikiwallet.offline.debts import Debts
@@ -22,7 +23,6 @@ from tikiwallet.offline.issuer import ENDS_SOON_SECONDS, Issuer
 from tikiwallet.offline.key_folder import open_key_folder
 from tikiwallet.offline.money import Money
 from tikiwallet.offline.payouts import Payouts
-from tikiwallet.offline.person_has import PersonHas, person_has
 from tikiwallet.offline.policy import read_policy
 from tikiwallet.offline.queries import SQL
 from tikiwallet.offline.release import POST_ADVANCE, Releases
@@ -185,16 +185,19 @@ class Offline:
             "money": money_answer(await self.money.view(person_id, now=now)),
         }
 
-    async def settle_up(self, person_id: PersonId) -> PersonHas:
-        """Pay one person what waits for them, and collect what they owe. Returns what there is then. Repeatable."""
-        has = await person_has(self._db.pool, person_id)
-        if not has.payouts_waiting and not has.debt:
-            return has
-        if has.payouts_waiting:
+    async def settle_up(self, person_id: PersonId, device_id: DeviceId | None = None) -> AtHand:
+        """Pay one person what waits for them, and collect what they owe. Repeatable.
+
+        Returns what there is then of them, and of the phone that asks.
+        """
+        found = await read_at_hand(self._db.pool, person_id, device_id)
+        if not found.has.payouts_waiting and not found.has.debt:
+            return found
+        if found.has.payouts_waiting:
             await self.payouts.post_waiting_for(person_id)
-        if has.debt:
+        if found.has.debt:
             await self.debts.collect(person_id)
-        return await person_has(self._db.pool, person_id)
+        return await read_at_hand(self._db.pool, person_id, device_id)
 
     async def watch_again(self, now: datetime, *, after: int = 0) -> None:
         """Promise the next watch. Its key is the minute it is for, so that of several processes one keeps each.

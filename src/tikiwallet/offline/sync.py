@@ -14,16 +14,16 @@ import structlog
 from tikicash.messages import Certificate, IssuerKey, Revocations, Signed, SignedTime
 from tikiwallet.identity.types import OutgoingCapped, Person, PersonId, require_taking
 from tikiwallet.ledger.types import TransferId
+from tikiwallet.offline.at_hand import AtHand, read_at_hand
 from tikiwallet.offline.certificates import certificate_at_hand, certify, lock_holder
 from tikiwallet.offline.claims import NOTHING_APPENDED, Appended, Claims, Judged, sentence_of
 from tikiwallet.offline.devices import DeviceRetired, DeviceUnknown, find_device, read_devices
 from tikiwallet.offline.double_spends import find_double_spends
 from tikiwallet.offline.issuer import Issuer
 from tikiwallet.offline.money import Money, MoneyView
-from tikiwallet.offline.person_has import PersonHas, person_has
 from tikiwallet.offline.policy import Policy
 from tikiwallet.offline.release import Releases, person_ids
-from tikiwallet.offline.revocations import read_blocked, sign_revocations, sign_time
+from tikiwallet.offline.revocations import RevocationList, read_blocked, sign_time
 from tikiwallet.offline.types import Blocked, BlockReason, Device, DeviceId, Loading
 from tikiwallet.offline.vouchers import CurrencyNotOffline, Draw, Vouchers
 from tikiwallet.platform.db import Database
@@ -90,7 +90,7 @@ class Sync:
 
     def __init__(
         self, db: Database, *, claims: Claims, releases: Releases, vouchers: Vouchers, money: Money, issuer: Issuer,
-        policy: Policy, settle_up: Callable[[PersonId], Awaitable[PersonHas]],
+        policy: Policy, settle_up: Callable[[PersonId, DeviceId | None], Awaitable[AtHand]],
     ) -> None:  # fmt: skip
         self._db = db
         self._claims = claims
@@ -98,6 +98,7 @@ class Sync:
         self._vouchers = vouchers
         self._money = money
         self._issuer = issuer
+        self._revocations = RevocationList(issuer)
         self._policy = policy
         self._settle_up = settle_up
 
@@ -120,16 +121,16 @@ class Sync:
             raise CurrencyNotOffline(f"Offline money is in {self._policy.currency} only.")
         judged = await self._claims.judge(order.bundles)
         results = await self._append(judged, order.refusals, person, devices)
-        has = await self._settle_up(person.person_id)
+        at_hand = await self._settle_up(person.person_id, order.device_id)
         loading: Loading | None = None
         refused: Refused | None = None
         if device is not None and wanted is not None and capped_until is not None:
             refused = OutgoingCapped()
         elif device is not None and wanted is not None:
             loading, refused = await self._fill_up(person, device, wanted, draw=draw, now=now)
-            has = await person_has(self._db.pool, person.person_id)
+            at_hand = await read_at_hand(self._db.pool, person.person_id, order.device_id)
         return await self._answer(
-            person, device, devices, has, results=results, loading=loading, refused=refused, now=now
+            person, device, devices, at_hand, results=results, loading=loading, refused=refused, now=now
         )
 
     async def _append(
@@ -190,17 +191,17 @@ class Sync:
         return await self._vouchers.open(voucher_id, now=now), None
 
     async def _answer(
-        self, person: Person, device: Device | None, devices: list[Device], has: PersonHas, *,
+        self, person: Person, device: Device | None, devices: list[Device], at_hand: AtHand, *,
         results: tuple[Result, ...], loading: Loading | None, refused: Refused | None, now: datetime,
     ) -> Synced:  # fmt: skip
-        certificate, policy = None, self._policy.of(person.tier)
+        certificate, has = None, at_hand.has
+        if device is not None:
+            found = certificate_at_hand(
+                at_hand.phone, policy=self._policy.of(person.tier), issuer=self._issuer, now=now
+            )
+            device, certificate = found or (device, None)
         async with self._db.pool.acquire() as connection:  # one for all: taking it costs as much as asking
-            if device is not None:
-                found = await certificate_at_hand(
-                    connection, device.device_id, policy=policy, issuer=self._issuer, now=now
-                )
-                device, certificate = found or (device, None)
-            revocations = await sign_revocations(connection, self._issuer, now=now)
+            revocations = await self._revocations.of_today(connection, epoch=at_hand.revocation_epoch, now=now)
             blocked, vouchers = dict[bytes, Blocked](), list[Loading]()
             if device is not None and has.blocks:
                 blocked = await read_blocked(connection, [device.key_id])

@@ -56,23 +56,6 @@ UPDATE offline.device SET retired_at = $2 WHERE device_id = $1 AND retired_at IS
 -- latest_certificate --
 SELECT payload, signature FROM offline.certificate WHERE key_id = $1 ORDER BY issued_at DESC, document_id LIMIT 1;
 
--- certificate_at_hand --
--- Everything that decides whether a phone needs a new certificate: its budget, what its owner could still be granted and
--- whether retired phones give something back, and the newest certificate that it has.
-SELECT device.*, holder.granted_minor, coalesce((SELECT paused FROM offline.exposure), false) AS is_paused,
-    EXISTS (
-        SELECT FROM offline.device AS retired
-        WHERE retired.person_id = device.person_id AND retired.retired_at IS NOT NULL AND retired.budget_minor > 0
-    ) AS may_give_back,
-    certificate.payload, certificate.signature
-FROM offline.device
-JOIN offline.holder USING (person_id)
-CROSS JOIN LATERAL (
-    SELECT payload, signature FROM offline.certificate
-    WHERE certificate.key_id = device.key_id ORDER BY issued_at DESC, document_id LIMIT 1
-) AS certificate
-WHERE device.device_id = $1;
-
 -- certificates_of_keys --
 SELECT payload, signature FROM offline.certificate WHERE key_id = ANY($1::bytea[]);
 
@@ -631,9 +614,11 @@ SELECT debt_minor, (SELECT count(*) FROM offline.debt_payment WHERE debt_payment
     AS payment_count
 FROM offline.holder WHERE person_id = $1;
 
--- person_has --
+-- at_hand --
 -- What there is of a person at all, asked once before anything is looked at: payouts on their way, a debt, blocked phones,
--- open vouchers, early releases, what closes brought or took.
+-- open vouchers, early releases, what closes brought or took. And everything that decides whether one phone of theirs
+-- needs a new certificate: its budget, what its owner could still be granted and whether retired phones give something
+-- back, and the newest certificate that it has.
 SELECT EXISTS (
         SELECT FROM offline.payout WHERE person_id = $1 AND posted_at IS NULL
         UNION ALL
@@ -645,7 +630,24 @@ SELECT EXISTS (
     EXISTS (SELECT FROM offline.voucher WHERE person_id = $1 AND state IN ('open', 'closing')) AS open_vouchers,
     EXISTS (SELECT FROM offline.advance WHERE person_id = $1) AS advances,
     EXISTS (SELECT FROM offline.device JOIN offline.share USING (key_id) WHERE device.person_id = $1)
-    OR EXISTS (SELECT FROM offline.liability WHERE person_id = $1) AS closes;
+    OR EXISTS (SELECT FROM offline.liability WHERE person_id = $1) AS closes,
+    network.revocation_epoch, phone.*
+FROM offline.network
+LEFT JOIN LATERAL (
+    SELECT device.*, holder.granted_minor, coalesce((SELECT paused FROM offline.exposure), false) AS is_paused,
+        EXISTS (
+            SELECT FROM offline.device AS retired
+            WHERE retired.person_id = device.person_id AND retired.retired_at IS NOT NULL AND retired.budget_minor > 0
+        ) AS may_give_back,
+        certificate.payload, certificate.signature
+    FROM offline.device
+    JOIN offline.holder USING (person_id)
+    CROSS JOIN LATERAL (
+        SELECT payload, signature FROM offline.certificate
+        WHERE certificate.key_id = device.key_id ORDER BY issued_at DESC, document_id LIMIT 1
+    ) AS certificate
+    WHERE device.device_id = $2
+) AS phone ON true;
 
 -- debt_left --
 SELECT coalesce(max(debt_minor), 0)::bigint FROM offline.holder WHERE person_id = $1;

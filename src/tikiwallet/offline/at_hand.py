@@ -1,13 +1,15 @@
-"""What there is of a person at all, asked in one question.
+"""What a sync has to know of a person and of one phone, asked in one question.
 
 Most people who sync have only one thing or two of all that a sync may have to tell: no debt, nothing on its way, no
 blocked phone, often no voucher of their own. Asking for each by itself cost as much as everything that they brought.
 """
 
+import asyncpg
 import msgspec
 
 from tikiwallet.identity.types import PersonId
 from tikiwallet.offline.queries import SQL
+from tikiwallet.offline.types import DeviceId
 from tikiwallet.platform.connections import Connections
 from tikiwallet.platform.db import Connection
 
@@ -28,7 +30,24 @@ class PersonHas(msgspec.Struct, frozen=True, kw_only=True):
         return self.closes or self.advances or self.debt or self.payouts_waiting
 
 
+class AtHand(msgspec.Struct, frozen=True, kw_only=True):
+    """What there is of a person now, and what decides whether the certificate of the phone that asks is still good."""
+
+    has: PersonHas
+    revocation_epoch: int  # of the list of blocked keys: it grows with every key that is added
+    phone: asyncpg.Record | None  # for `certificates.certificate_at_hand`; None: no phone asks, or it has none yet
+
+
+async def read_at_hand(connection: Connection | Connections, person_id: PersonId, device_id: DeviceId | None) -> AtHand:
+    """Return what there is of a person now, and of one of their phones if `device_id` names one."""
+    row = await connection.fetchrow(SQL["at_hand"], person_id, device_id)
+    return AtHand(
+        has=PersonHas(**{name: row[name] for name in PersonHas.__struct_fields__}),
+        revocation_epoch=row["revocation_epoch"],
+        phone=row if row["device_id"] is not None else None,
+    )
+
+
 async def person_has(connection: Connection | Connections, person_id: PersonId) -> PersonHas:
     """Return what there is of a person now."""
-    row = await connection.fetchrow(SQL["person_has"], person_id)
-    return PersonHas(**dict(row))
+    return (await read_at_hand(connection, person_id, None)).has
