@@ -108,7 +108,11 @@ class Someone:
         payload = self.token.split(".")[1]
         claims = json.loads(base64.urlsafe_b64decode(payload + "=" * (-len(payload) % 4)))
         return Caller(
-            person_id=self.person_id, session_id=UUID(claims["sid"]), username=self.username, phone=self.phone
+            person_id=self.person_id,
+            session_id=UUID(claims["sid"]),
+            username=self.username,
+            phone=self.phone,
+            tier="phone",
         )
 
     async def get(self, path: str, **query: str) -> Response:

@@ -38,7 +38,7 @@ from tikiwallet.payments import http as payments_http
 from tikiwallet.payments.service import Payments
 from tikiwallet.payments.tiers import read_tiers
 from tikiwallet.payments.underway import PaymentsUnderway
-from tikiwallet.platform import http, openapi
+from tikiwallet.platform import http, openapi, problems
 from tikiwallet.platform.browsers import answer_headers
 from tikiwallet.platform.config import Settings
 from tikiwallet.platform.db import Database
@@ -217,9 +217,9 @@ def build_routes(settings: Settings) -> Application:
         logging_config=None,
         request_max_body_size=http.BODY_BYTES_MAX,
         exception_handlers={
-            Refused: http.on_refused,
-            HTTPException: http.on_http_exception,
-            Exception: http.on_bug,
+            Refused: problems.on_refused,
+            HTTPException: problems.on_http_exception,
+            Exception: problems.on_bug,
         },
     )
 

@@ -178,7 +178,9 @@ class StripeWallet:
     @property
     def caller(self) -> Caller:
         """Who orders: the person, in a session that may take money out."""
-        return Caller(person_id=self.person_id, session_id=self.person_id, username="alice", phone="+6591234567")
+        return Caller(
+            person_id=self.person_id, session_id=self.person_id, username="alice", phone="+6591234567", tier="phone"
+        )
 
     @property
     def wallet_id(self) -> UUID:

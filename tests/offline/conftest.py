@@ -15,7 +15,8 @@ from offline.phone import Phone
 from tikicash.messages import Bundle, Refusal, Signed
 from tikiwallet.identity.directory import People
 from tikiwallet.identity.phones import PhoneRules
-from tikiwallet.identity.types import PersonId, Tier
+from tikiwallet.identity.rows import rows_of
+from tikiwallet.identity.types import Person, PersonId, Tier
 from tikiwallet.offline.service import Offline
 from tikiwallet.offline.sync import SyncOrder
 from tikiwallet.offline.types import Device, DeviceId
@@ -110,6 +111,11 @@ class OfflineParts:
     async def device_of(self, phone: Phone) -> Device:
         return await self.offline.devices.find(DeviceId(UUID(phone.device_id)), PersonId(phone.owner.person_id))
 
+    async def owner_of(self, phone: Phone) -> Person:
+        person = await self.offline._directory.person(PersonId(phone.owner.person_id))
+        assert person is not None
+        return person
+
     async def sync(
         self, phone: Phone, *bundles: Bundle, refusals: Iterable[Signed[Refusal]] = (), wanted: str = ""
     ) -> None:
@@ -121,7 +127,7 @@ class OfflineParts:
                 refusals=tuple(item.to_bytes() for item in refusals),
                 offline_balance_wanted=self.amount(wanted) if wanted else None,
             ),
-            await self.offline.person(phone.owner.person_id),
+            await self.owner_of(phone),
             draw=lambda below: below // 3,
             now=self.now,
         )
@@ -137,7 +143,7 @@ async def offline_parts(world: World, database_url: str, data_dir: Path) -> Asyn
         open_database(database_url, "identity") as identity,
         open_ledger(database_url) as ledger,
     ):
-        people = People(identity, phones=PhoneRules(countries=(), default_country=""))
+        people = People(identity, rows=rows_of(identity), phones=PhoneRules(countries=(), default_country=""))
         offline = Offline(db, settings_for_tests(data_dir), ledger=ledger, directory=people)
         await offline.start(now=world.clock.now)
         await stop_watching(database_url)

@@ -181,7 +181,7 @@ async def test_the_database_keeps_each_rule_by_name(phone_of: PhoneOf, database_
 async def test_numbers_that_meet_others_are_drawn_again(phone_of: PhoneOf, offline_parts: OfflineParts) -> None:
     asha = await phone_of("asha", "100.00")
     draws = iter([7, 7, 8])
-    person = await offline_parts.offline.person(asha.owner.person_id)
+    person = await offline_parts.owner_of(asha)
     device = await offline_parts.device_of(asha)
     for number in range(2):
         await offline_parts.offline.vouchers.load(

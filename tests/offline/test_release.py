@@ -164,7 +164,7 @@ async def test_a_load_that_dies_between_two_steps_is_healed_by_its_job(
 ) -> None:
     asha = await phone_of("asha", "50.00")
     offline = offline_parts.offline
-    person = await offline.person(asha.owner.person_id)
+    person = await offline_parts.owner_of(asha)
     device = await offline_parts.device_of(asha)
     offline_parts.break_ledger(point)
     with pytest.raises(Crash):
@@ -190,7 +190,7 @@ async def test_a_load_told_no_while_its_twin_moved_the_money_is_opened(
 ) -> None:
     asha = await phone_of("asha", "50.00")
     offline = offline_parts.offline
-    person, device = await offline.person(asha.owner.person_id), await offline_parts.device_of(asha)
+    person, device = await offline_parts.owner_of(asha), await offline_parts.device_of(asha)
     offline_parts.break_ledger("after")
     with pytest.raises(Crash):
         await offline.vouchers.load(
@@ -250,7 +250,7 @@ async def test_the_worker_of_the_server_keeps_the_promises(
     await asha.load("30.00")
     bundle = asha.hand_back(1000)
     offline = offline_parts.offline
-    person, device = await offline.person(asha.owner.person_id), await offline_parts.device_of(asha)
+    person, device = await offline_parts.owner_of(asha), await offline_parts.device_of(asha)
     offline_parts.break_ledger("before")
     with pytest.raises(Crash):
         await offline_parts.sync(asha, bundle)

@@ -238,7 +238,7 @@ async def test_a_draft_of_the_old_key_is_signed_with_the_new_one_and_dated_anew(
     offline_parts.break_ledger("after")
     with pytest.raises(Crash):
         await offline_parts.offline.vouchers.load(
-            await offline_parts.offline.person(asha.owner.person_id),
+            await offline_parts.owner_of(asha),
             device_id=(await offline_parts.device_of(asha)).device_id, amount=offline_parts.amount("20.00"),
             key="killed", draw=lambda below: below // 3, now=world.clock.now,
         )  # fmt: skip

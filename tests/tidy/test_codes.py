@@ -12,7 +12,8 @@ from pathlib import Path
 
 import tikiwallet
 from tikiwallet.platform.errors import Refused
-from tikiwallet.platform.http import STATUS, InternalError, MethodNotAllowed
+from tikiwallet.platform.http import MethodNotAllowed
+from tikiwallet.platform.problems import STATUS, InternalError
 
 ROOT = Path(__file__).parents[2]
 API = ROOT / "docs" / "api.md"

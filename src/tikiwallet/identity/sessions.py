@@ -257,7 +257,7 @@ class Sessions:
         capped_until = row["outgoing_capped_until"]
         return Caller(
             person_id=person_id, session_id=session.session_id, username=row["username"], phone=row["phone"],
-            state=row["state"],
+            tier=row["tier"], state=row["state"], frozen_because=row["frozen_because"],
             outgoing_capped_until=capped_until if capped_until is not None and capped_until > now else None,
         )  # fmt: skip
 

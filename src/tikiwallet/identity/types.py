@@ -104,6 +104,18 @@ class PublicPerson(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True
     takes_money: bool = True  # not while the wallet closes; absent on the wire while it does
 
 
+def caller_in_full(caller: Caller) -> Person:
+    """Return who is asking, as they are in this request."""
+    return Person(
+        person_id=PersonId(caller.person_id),
+        username=caller.username,
+        phone=caller.phone,
+        tier=Tier(caller.tier),
+        state=PersonState(caller.state),
+        frozen_because=caller.frozen_because,
+    )
+
+
 # What was asked and may be awaited, once.
 Asked: TypeAlias = Callable[[], Awaitable[PublicPerson | None]]
 

@@ -8,7 +8,15 @@ from litestar import Request, Response
 from litestar.handlers import HTTPRouteHandler
 from litestar.params import FromPath
 
-from tikiwallet.identity.types import OutgoingCap, OutgoingCapped, PersonFrozen, PersonId, WalletCloses, require_taking
+from tikiwallet.identity.types import (
+    OutgoingCap,
+    OutgoingCapped,
+    PersonFrozen,
+    PersonId,
+    WalletCloses,
+    caller_in_full,
+    require_taking,
+)
 from tikiwallet.ledger.types import InsufficientFunds, LimitExceeded, WalletClosed
 from tikiwallet.offline.audience import AudienceBlocked, AudienceIsYou, AudienceUnknown
 from tikiwallet.offline.debts import DebtOpen
@@ -100,7 +108,7 @@ async def issuer(request: Request[Any, Any, Any]) -> Response[bytes]:
 async def policy(request: Request[Any, Any, Any]) -> Response[bytes]:
     """Answer the numbers of the caller's tier."""
     offline = _offline(request)
-    person = await offline.person(_person_id(request))
+    person = caller_in_full(caller(request))
     return respond(policy_answer(person.tier.value, offline.policy.of(person.tier), offline.policy))
 
 
@@ -137,7 +145,7 @@ async def register_device(request: Request[Any, Any, Any]) -> Response[bytes]:
             name=order.name,
             receive_only=order.receive_only,
         ),
-        await offline.person(_person_id(request)),
+        caller_in_full(caller(request)),
         device_id=DeviceId(uuid4()), name_salt=secrets.token_bytes(SALT_BYTES), now=clock_now(request),
     )  # fmt: skip
     return respond(device_answer(registered), status=201)
@@ -188,7 +196,7 @@ async def load(request: Request[Any, Any, Any]) -> Response[bytes]:
     order = await read(request, VoucherOrder)
     offline = _offline(request)
     audience_key = _binary(order.audience_key, field="audience_key") if order.audience_key is not None else None
-    person, now = await offline.person(_person_id(request)), clock_now(request)
+    person, now = caller_in_full(caller(request)), clock_now(request)
     voucher_id = derive_voucher_id(person.person_id, key)
 
     async def is_loaded() -> bool:
@@ -220,7 +228,7 @@ async def sync(request: Request[Any, Any, Any]) -> Response[bytes]:
             refusals=tuple(from_base64url(text) for text in order.refusals),
             offline_balance_wanted=order.offline_balance_wanted,
         ),
-        await offline.person(_person_id(request)),
+        caller_in_full(caller(request)),
         draw=secrets.randbelow,
         now=clock_now(request),
         capped_until=caller(request).outgoing_capped_until,

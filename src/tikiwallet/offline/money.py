@@ -126,7 +126,7 @@ class Money:
     async def view_by(
         self, connection: Connection, person_id: PersonId, devices: list[Device], *, has: PersonHas, now: datetime
     ) -> MoneyView:
-        """Return what `view` returns; the caller has a connection, the person's phones and what `person_has` returns."""
+        """Return what `view` returns; the caller has the person's phones and what `person_has` returns."""
         lines, sums = await self._open(connection, person_id, devices, has=has, now=now)
         if has.anything_closed:
             closed = await read_closed_lines(connection, person_id, currency=self._policy.currency, now=now)

@@ -213,9 +213,3 @@ class Offline:
     async def double_spends(self) -> list[Found]:
         """Return every double spend found so far, oldest first."""
         return await found_double_spends(self._db, issuer=self.issuer)
-
-    async def person(self, person_id: UUID) -> Person:
-        """Return the person who is asking: a session proves that they exist."""
-        person = await self._directory.person(PersonId(person_id))
-        assert person is not None, person_id
-        return person

@@ -1,6 +1,6 @@
 """The ways to say no. A refusal has a public, stable code; everything else that is raised is a bug.
 
-`platform/http.py` holds the only table from `Kind` to an HTTP status.
+`platform/problems.py` holds the only table from `Kind` to an HTTP status.
 """
 
 from collections.abc import Sequence

@@ -15,7 +15,8 @@ from litestar.routes import HTTPRoute
 from tikiwallet.platform import http
 from tikiwallet.platform.browsers import SAFE_METHODS, CrossSiteRefused
 from tikiwallet.platform.errors import Refused
-from tikiwallet.platform.http import STATUS, Operation, Problem
+from tikiwallet.platform.http import Operation
+from tikiwallet.platform.problems import STATUS, Problem
 
 PATH_PARAMETER = re.compile(r"\{(\w+):(\w+)\}")
 PATH_SCHEMAS: dict[str, dict[str, Any]] = {

@@ -27,10 +27,9 @@ from tikiwallet.platform.http import (
     BodyTooLarge,
     Operation,
     RequestInvalid,
-    on_bug,
-    on_refused,
     require_session,
 )
+from tikiwallet.platform.problems import on_bug, on_refused
 
 NO_METHOD = "NONE"
 HEADERS_REMEMBERED_MAX = 64  # nearly all answers have the same few
