@@ -42,7 +42,7 @@ def rows_of(db: Database) -> Rows:
                 found[row["phone"]] = found[row["username"].lower()] = row
         return found
 
-    return Reads(read)
+    return Reads(read, questions_each=2)  # a payment asks for its session and for its payee
 
 
 def person_of(row: asyncpg.Record) -> Person:

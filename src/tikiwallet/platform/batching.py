@@ -87,10 +87,13 @@ class Reads(Generic[K, V]):
     An answer is never older than the question: only those who already wait when a call begins share it.
     """
 
-    def __init__(self, read: Callable[[list[K]], Awaitable[Mapping[K, V]]]) -> None:
+    def __init__(self, read: Callable[[list[K]], Awaitable[Mapping[K, V]]], *, questions_each: int = 1) -> None:
+        """`questions_each`: how many a request asks of it at once."""
         self._read = read
         self._batcher: Batcher[Collection[K], dict[K, V]] = Batcher(
-            self._read_together, size_max=READS_TOGETHER_MAX, waiting_max=READS_WAITING_MAX
+            self._read_together,
+            size_max=questions_each * READS_TOGETHER_MAX,
+            waiting_max=questions_each * READS_WAITING_MAX,
         )
 
     def ask(self, keys: Collection[K]) -> asyncio.Future[dict[K, V]]:

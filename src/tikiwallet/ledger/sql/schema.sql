@@ -524,14 +524,23 @@ BEGIN
     IF v_row_count <> 2 THEN
         RAISE EXCEPTION 'another session posted this id meanwhile' USING ERRCODE = 'serialization_failure';
     END IF;
-    UPDATE ledger.account SET
-        balance_minor = balance_minor - p_amount_minor, posting_count = posting_count + 1,
+    UPDATE ledger.account AS a SET
+        balance_minor = a.balance_minor
+            + CASE WHEN a.account_id = p_debit_id THEN -p_amount_minor ELSE p_amount_minor END,
+        posting_count = a.posting_count + 1,
         -- Held at the top of its range: every limit is at or below it, so a sum that was cut still refuses.
-        out_day = v_today, out_day_minor = least(v_out_minor, 1000000000000000000),
-        out_month_minor = least(v_out_month_minor, 1000000000000000000)
-    WHERE account_id = p_debit_id;
-    UPDATE ledger.account SET balance_minor = balance_minor + p_amount_minor, posting_count = posting_count + 1
-    WHERE account_id = p_credit_id;
+        out_day = CASE WHEN a.account_id = p_debit_id THEN v_today ELSE a.out_day END,
+        out_day_minor =
+            CASE WHEN a.account_id = p_debit_id THEN least(v_out_minor, 1000000000000000000) ELSE a.out_day_minor END,
+        out_month_minor = CASE
+            WHEN a.account_id = p_debit_id THEN least(v_out_month_minor, 1000000000000000000)
+            ELSE a.out_month_minor
+        END
+    WHERE a.account_id IN (p_debit_id, p_credit_id);
+    GET DIAGNOSTICS v_row_count = ROW_COUNT;
+    IF v_row_count <> 2 THEN
+        RAISE EXCEPTION 'postings were written, but not both of their accounts' USING ERRCODE = 'assert_failure';
+    END IF;
 END $$;
 
 CREATE FUNCTION ledger.posted_correction_is_in_the_books() RETURNS trigger
