@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Callable, Coroutine, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from itertools import count
 from typing import Any
 from uuid import uuid4
 
@@ -19,6 +20,7 @@ HEADLESS = "/usr/bin/chromium-headless-shell"  # the same browser without its wi
 # Tests may run as root, where Chromium's own sandbox can't.
 ARGUMENTS = ["--no-sandbox"]
 expect.set_options(timeout=15_000)
+_numbers = count(1)
 
 
 def beside_playwright(work: Coroutine[Any, Any, None]) -> None:
@@ -90,6 +92,50 @@ def phone(browser: Browser, server: Server, request: pytest.FixtureRequest) -> I
     for item in made:
         item.check()
         item.context.close()
+
+
+@pytest.fixture(scope="session")
+def shared_phones() -> Iterator[dict[str, Phone]]:
+    """The phones that tests hand on, by the names that tests have for their owners."""
+    phones: dict[str, Phone] = {}
+    yield phones
+    for each in phones.values():
+        each.context.close()
+
+
+@pytest.fixture
+def shared(
+    browser: Browser, server: Server, shared_phones: dict[str, Phone], request: pytest.FixtureRequest
+) -> Iterator[Callable[[str], Phone]]:
+    """Borrow a person whose phone other tests used before, and use after: `shared("asha")`.
+
+    To open a wallet and fill it costs as much as a payment. What there is of money and history is whatever there is:
+    see `Phone.have`. Whoever signs out signs in again, and a phone that a clock or a script was put into is not for
+    this. After a test that failed, its phones are thrown away.
+    """
+    failed_before = request.session.testsfailed
+    borrowed: set[str] = set()
+
+    def borrow(name: str) -> Phone:
+        borrowed.add(name)
+        if name not in shared_phones:
+            shared_phones[name] = Phone(browser, server, f"{name}_{next(_numbers)}_of_many")
+            shared_phones[name].sign_up()
+        shared_phones[name].catch_up()
+        return shared_phones[name]
+
+    yield borrow
+    phones = {name: shared_phones.pop(name) for name in borrowed if name in shared_phones}
+    if request.session.testsfailed > failed_before:
+        for each in phones.values():
+            each.context.close()
+        return
+    for name, each in phones.items():
+        each.rest()
+        if each.is_worn():
+            each.context.close()
+        else:
+            shared_phones[name] = each
 
 
 @pytest.fixture

@@ -5,6 +5,7 @@ import json
 import re
 from collections.abc import Callable
 from itertools import count
+from typing import NamedTuple
 
 import httpx
 import urllib3
@@ -22,6 +23,11 @@ NETWORK_REMARK = re.compile(
 SHOWN_CODES = "/v1/shown-requests"
 LOCALES = ROOT / "src" / "tikiwallet" / "web" / "locales"
 LOCALE_OF = {"en": "en-US"}
+TOP_UP_MINOR = 50_00
+VOUCHER_MINOR = 20_00  # one voucher holds no more
+# An operator lets a person have eight vouchers and five phones at a time. A test may use up some of them.
+LOADS_BEFORE_WORN = 5
+WIPES_BEFORE_WORN = 2
 _numbers = count(1)
 # What the wallet remembers under a name, read beside the wallet.
 READ_FACT = """(name) => new Promise((resolve) => {
@@ -49,6 +55,18 @@ TOP_UP = """async (order) => {
   dispatchEvent(new Event("online"));
   return answer.status;
 }"""
+# What the operator says that there is online, in minor units; null without an answer.
+ASK_ONLINE_MINOR = """async () => {
+  const answer = await fetch("/v1/offline/money", { headers: { "tikiwallet-client": "web" } });
+  return answer.ok ? (await answer.json()).online.reduce((sum, { amount_minor }) => sum + amount_minor, 0) : null;
+}"""
+
+
+class Money(NamedTuple):
+    """What a home screen says, in minor units."""
+
+    online_minor: int
+    offline_minor: int
 
 
 class Phone:
@@ -69,6 +87,7 @@ class Phone:
         self.name = name
         self.number = f"+65912{next(_numbers):05d}"
         self.complaints: list[str] = []
+        self.loads = self.wipes = 0
         self.texts: dict[str, str] = json.loads((LOCALES / f"{language}.json").read_text())
         self.context: BrowserContext = browser.new_context(
             viewport=SCREEN,
@@ -88,16 +107,16 @@ class Phone:
             self.context.add_init_script("delete Navigator.prototype.serviceWorker")
         if before:
             self.context.add_init_script(before)
-        self.page = self._open()
+        self.page = self._open(server.address)
 
-    def _open(self) -> Page:
+    def _open(self, address: str) -> Page:
         page = self.context.new_page()
         page.on("pageerror", lambda error: self.complaints.append(str(error)))
         page.on("console", lambda said: self._hear(said.type, said.text, said.location["url"]))
         self._network = self.context.new_cdp_session(page)
         self._network.send("Network.enable")
         self._block()
-        page.goto(self.server.address)
+        page.goto(address)
         page.locator("html[data-ready]").wait_for()
         return page
 
@@ -155,12 +174,15 @@ class Phone:
 
     def sign_in(self) -> None:
         """Sign in again, on a phone that forgot everything."""
-        page = self.page
-        page.get_by_role("link", name="Sign in").click()
-        page.get_by_label("Phone number").fill(self.number)
-        page.get_by_label("Password").fill(PASSWORD)
-        page.get_by_role("button", name="Sign in").click()
+        self.page.get_by_role("link", name="Sign in").click()
+        self.give_password()
         self.wait_until_synced()
+
+    def give_password(self, number: str | None = None) -> None:
+        """Say whose wallet is opened, one's own if nothing else is said, and give the password."""
+        self.page.get_by_label("Phone number").fill(number or self.number)
+        self.page.get_by_label("Password").fill(PASSWORD)
+        self.page.get_by_role("button", name="Sign in").click()
 
     def give_second_proof(self) -> None:
         """Have a code sent, because this phone is new to its owner, and type it in."""
@@ -175,13 +197,28 @@ class Phone:
         self.load(offline)
         expect(self.page.locator('[data-name="offline"]')).to_have_text(f"${offline}")
 
+    def have(self, *, online_minor: int = 0, offline_minor: int = 0) -> Money:
+        """See to it that there is at least so much; return what there is."""
+        has = self.minor()
+        while has.online_minor < online_minor or has.offline_minor < offline_minor:
+            is_short_offline = has.offline_minor < offline_minor
+            if has.online_minor < online_minor + is_short_offline * VOUCHER_MINOR:
+                self.top_up()
+                shown = f"${(has.online_minor + TOP_UP_MINOR) / 100:,.2f}"
+                expect(self.page.locator('[data-name="online"]')).to_have_text(shown)
+            if is_short_offline:
+                self.load(f"{VOUCHER_MINOR / 100:.2f}")
+            has = self.minor()
+        return has
+
     def top_up(self) -> None:
         """Top up 50.00 from another page of the same wallet, which learns of it from the server."""
-        answer = self.page.evaluate(TOP_UP, {"amount": {"amount_minor": 50_00, "currency": "SGD"}})
+        answer = self.page.evaluate(TOP_UP, {"amount": {"amount_minor": TOP_UP_MINOR, "currency": "SGD"}})
         assert answer == 201, answer
 
     def load(self, amount: str) -> None:
         """Move money to this phone."""
+        self.loads += 1
         self.go("move")
         self.page.get_by_label("Amount").fill(amount)
         self.page.get_by_role("button", name="Move to this phone").click()
@@ -191,13 +228,32 @@ class Phone:
         """Go to a screen, as a tap on its link does."""
         self.page.evaluate("(screen) => { location.hash = `#/${screen}`; }", screen)
 
+    def is_worn(self) -> bool:
+        """Tell whether its owner may soon be refused a load or another phone."""
+        return self.loads >= LOADS_BEFORE_WORN or self.wipes >= WIPES_BEFORE_WORN
+
+    def rest(self) -> None:
+        """Be as a phone is that nobody has used yet, but for its money and its history."""
+        self.check()
+        self.complaints.clear()
+        self.context.unroute_all()
+        self._looks_at = None
+        self.cut_off()
+        self.go("home")
+
+    def catch_up(self) -> None:
+        """Learn from the operator what happened while nobody looked; by itself the phone would, within minutes."""
+        online_minor = self.page.evaluate(ASK_ONLINE_MINOR)
+        assert online_minor is not None, self.page.url  # signed in, and the server is there
+        if self.page.locator(".status.online").count() == 0 or self.minor().online_minor != online_minor:
+            self.sync()
+        self.wait_until_synced()
+
     def reopen(self) -> None:
         """Kill the tab and open the wallet again where it was."""
         address = self.page.url
         self.page.close()
-        self.page = self._open()
-        self.page.goto(address)
-        self.page.locator("html[data-ready]").wait_for()
+        self.page = self._open(address)
 
     def cut_off(self) -> None:
         """Let nothing through of codes that are shown: payments by code are then without a network."""
@@ -215,6 +271,7 @@ class Phone:
 
     def wipe(self) -> None:
         """Lose everything that this phone remembered, while the wallet is closed."""
+        self.wipes += 1
         address = self.page.url
         self.page.goto("about:blank")  # else a sync that is under way says that its storage went away
         session = self.context.new_cdp_session(self.page)
@@ -325,3 +382,8 @@ class Phone:
         self.go("home")
         self.see(".hero")
         return {name: self.page.locator(f'[data-name="{name}"]').inner_text() for name in ("online", "offline")}
+
+    def minor(self) -> Money:
+        """Return what the home screen says, in minor units."""
+        said = self.money()
+        return Money(*(int(re.sub(r"\D", "", said[name])) for name in ("online", "offline")))

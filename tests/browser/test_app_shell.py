@@ -19,13 +19,13 @@ MakePhone = Callable[[str], Phone]
 
 
 def test_it_starts_cold_without_a_server_and_keeps_its_key(
-    phone: MakePhone, without_network: Callable[[], None]
+    shared: MakePhone, without_network: Callable[[], None]
 ) -> None:
-    asha = phone("asha")
-    asha.fund(offline="10.00")
+    asha = shared("asha")
+    before = asha.have(online_minor=1, offline_minor=1)
     without_network()
     asha.reopen()
-    assert asha.money() == {"online": "$40.00", "offline": "$10.00"}
+    assert asha.minor() == before
     expect(asha.page.locator(".status.offline")).to_be_visible()
     request = asha.ask("1.00")
     assert request.startswith("TK1:")
@@ -164,9 +164,10 @@ def test_a_bad_update_is_discarded_whole(browser: Browser, rollout: LoadBalancer
     asha.context.close()
 
 
-def test_a_whole_payment_by_names_and_roles_alone(phone: MakePhone) -> None:
-    asha, ben = phone("asha"), phone("ben")
-    asha.fund(offline="15.00")
+def test_a_whole_payment_by_names_and_roles_alone(shared: MakePhone) -> None:
+    asha, ben = shared("asha"), shared("ben")
+    asha.have(offline_minor=300)
+    asha.go("home")
     request = ben.ask("3.00")
     page = asha.page
     page.get_by_role("heading", name="Newest").wait_for()

@@ -15,9 +15,9 @@ from browser.server import Server
 
 
 def test_a_request_is_read_by_the_browsers_own_camera(
-    phone: Callable[[str], Phone], chromium: BrowserType, server: Server, tmp_path: Path
+    shared: Callable[[str], Phone], chromium: BrowserType, server: Server, tmp_path: Path
 ) -> None:
-    ben = phone("ben")
+    ben = shared("ben")
     ben.ask("7.50")
     film = tmp_path / "ben.y4m"
     screen = ben.page.locator("figure.qr canvas").screenshot()
@@ -29,7 +29,7 @@ def test_a_request_is_read_by_the_browsers_own_camera(
     ]
     browser = chromium.launch(executable_path=CHROMIUM, args=[*ARGUMENTS, *camera])
     try:
-        asha = Phone(browser, server, "asha_with_a_camera", has_own_camera=True)
+        asha = Phone(browser, server, "asha_with_a_camera", has_own_camera=True, is_installed=False)
         asha.sign_up()
         asha.go("pay")
         expect(asha.page.locator('[data-name="payee"]')).to_have_text(ben.name)

@@ -122,12 +122,13 @@ def test_an_interrupted_step_is_gone_on_with(pair: Pair, step: str, interrupt: C
 
 
 @pytest.mark.parametrize("side", ["payer", "payee"])
-def test_a_phone_wiped_at_any_step_loses_and_doubles_nothing(phone: Callable[[str], Phone], side: str) -> None:
-    asha, ben = phone("asha"), phone("ben")
-    asha.fund(offline="2.00")
+def test_a_phone_wiped_at_any_step_loses_and_doubles_nothing(shared: Callable[[str], Phone], side: str) -> None:
+    asha, ben = shared("asha"), shared("ben")
+    asha.have(online_minor=600)  # a wiped phone keeps nothing
+    ashas_minor, bens_minor = total_minor(asha), total_minor(ben)
     moved_minor = 0
     for step in STEPS[1:4]:  # a request alone moves nothing
-        if asha.money()["offline"] == "$0.00":
+        if asha.minor().offline_minor < PRICE_MINOR:
             asha.load("2.00")
         exchange = Exchange(asha, ben)
         exchange.play(step)
@@ -141,16 +142,18 @@ def test_a_phone_wiped_at_any_step_loses_and_doubles_nothing(phone: Callable[[st
             ben.press("Accept")
             ben.code("Receipt code")
         moved_minor += PRICE_MINOR  # any copy is enough
-        ben.sync()  # what he was paid is news to Asha's next sync
-        assert (total_minor(asha), total_minor(ben)) == (5000 - moved_minor, moved_minor)
+        # Whoever still has the payment brings it, and it is news to the other's next sync.
+        expected = {asha: ashas_minor - moved_minor, ben: bens_minor + moved_minor}
+        bringing, other = (ben, asha) if side == "payer" else (asha, ben)
+        assert [total_minor(each) for each in (bringing, other)] == [expected[bringing], expected[other]]
 
 
-def test_a_stale_code_in_view_disturbs_nobody(phone: Callable[[str], Phone]) -> None:
-    asha, ben = phone("asha"), phone("ben")
-    asha.fund(offline="15.00")
+def test_a_stale_code_in_view_disturbs_nobody(shared: Callable[[str], Phone]) -> None:
+    asha, ben = shared("asha"), shared("ben")
+    ashas, bens = asha.have(offline_minor=113), ben.minor()
     asha.look_at(ben)
     ben.look_at(asha)
-    ben.ask("1.00")
+    ben.ask("1.13")
     asha.go("pay")
     asha.press("Pay")
     asha.code("Payment code")
@@ -160,11 +163,12 @@ def test_a_stale_code_in_view_disturbs_nobody(phone: Callable[[str], Phone]) -> 
     expect(asha.page.locator("[data-code]")).to_have_count(0)
     asha.page.go_back()
     ben.go("home")
-    ben.page.locator("section .row", has_text="Your request").filter(has_text="1.00").first.click()
+    ben.page.locator("section .row", has_text="Your request").filter(has_text="1.13").first.click()
     ben.press("Scan the payment")
     ben.verdict("risk")
     ben.press("Accept")
     ben.code("Receipt code")
     asha.press("Scan the receipt")
     asha.verdict("received")
-    assert (asha.money()["offline"], ben.money()["offline"]) == ("$14.00", "$1.00")
+    assert asha.minor().offline_minor == ashas.offline_minor - 113
+    assert ben.minor().offline_minor == bens.offline_minor + 113

@@ -26,14 +26,14 @@ def give_back(who: Phone, amount: str) -> str:
 
 
 def test_part_of_a_payment_goes_back_and_the_rest_stays(
-    phone: MakePhone, server: Server, without_network: Callable[[], None]
+    shared: MakePhone, server: Server, without_network: Callable[[], None]
 ) -> None:
-    asha, ben = phone("asha"), phone("ben")
-    asha.fund(offline="15.00")
+    asha, ben = shared("asha"), shared("ben")
+    ashas, bens = asha.have(offline_minor=600), ben.minor()
     without_network()
     asha.finish(ben.accept(asha.pay(ben.ask("6.00"))))
     refund = give_back(ben, "2.00")
-    assert ben.money()["offline"] == "$4.00"
+    assert ben.minor().offline_minor == bens.offline_minor + 400
     ben.show_payment()
     assert ben.code("Payment code") == refund  # asked for again, shown again: never signed twice
     asha.go("pay")
@@ -44,7 +44,8 @@ def test_part_of_a_payment_goes_back_and_the_rest_stays(
     ben.press("Scan the receipt")
     ben.enter(receipt)
     ben.verdict("received")
-    assert (asha.money()["offline"], ben.money()["offline"]) == ("$11.00", "$4.00")
+    assert asha.minor().offline_minor == ashas.offline_minor - 400
+    assert ben.minor().offline_minor == bens.offline_minor + 400
     second = give_back(ben, "4.00")  # the rest: another refund of the same payment
     asha.go("pay")
     asha.enter(second)
@@ -53,23 +54,24 @@ def test_part_of_a_payment_goes_back_and_the_rest_stays(
     server.start()
     for each in (asha, ben):
         each.sync()
-    assert (asha.money()["offline"], ben.money()["offline"]) == ("$15.00", "$0.00")
+    assert (asha.minor(), ben.minor()) == (ashas, bens)
 
 
-def test_more_than_is_left_of_a_payment_is_not_given_back(phone: MakePhone) -> None:
-    asha, ben = phone("asha"), phone("ben")
-    asha.fund(offline="15.00")
+def test_more_than_is_left_of_a_payment_is_not_given_back(shared: MakePhone) -> None:
+    asha, ben = shared("asha"), shared("ben")
+    asha.have(offline_minor=600)
+    before = ben.minor()
     asha.finish(ben.accept(asha.pay(ben.ask("6.00"))))
     begin(ben)
     ben.page.get_by_label("Amount").fill("6.01")
     ben.press("Give it back")
     expect(ben.page.locator('[data-code="not_enough_offline_money"]')).to_be_visible()
-    assert ben.money()["offline"] == "$6.00"
+    assert ben.minor() == (before.online_minor, before.offline_minor + 600)
 
 
-def test_a_refund_for_somebody_else_is_no_business_of_mine(phone: MakePhone) -> None:
-    asha, ben, chi = phone("asha"), phone("ben"), phone("chi")
-    asha.fund(offline="15.00")
+def test_a_refund_for_somebody_else_is_no_business_of_mine(shared: MakePhone) -> None:
+    asha, ben, chi = (shared(name) for name in ("asha", "ben", "chi"))
+    asha.have(offline_minor=600)
     asha.finish(ben.accept(asha.pay(ben.ask("6.00"))))
     refund = give_back(ben, "6.00")
     chi.go("pay")

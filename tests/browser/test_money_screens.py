@@ -25,9 +25,9 @@ def open_request(someone: Phone, memo: str) -> None:
     someone.page.get_by_role("button", name=memo).click()
 
 
-def test_requests_are_paid_declined_and_taken_back(phone: MakePhone) -> None:
-    asha, ben = phone("asha"), phone("ben")
-    asha.fund(offline="10.00")
+def test_requests_are_paid_declined_and_taken_back(shared: MakePhone) -> None:
+    asha, ben = shared("asha"), shared("ben")
+    ashas, bens = asha.have(online_minor=500), ben.minor()
     for memo in ("lunch", "taxi", "nothing"):
         ask_for(ben, asha, "5.00", memo=memo)
     asha.sync()
@@ -53,12 +53,13 @@ def test_requests_are_paid_declined_and_taken_back(phone: MakePhone) -> None:
     asha.sync()
     asha.go("home")
     expect(asha.page.locator('[data-name="badge"]')).to_have_count(0)
-    assert (asha.money()["online"], ben.money()["online"]) == ("$35.00", "$5.00")
+    assert asha.minor() == (ashas.online_minor - 500, ashas.offline_minor)
+    assert ben.minor() == (bens.online_minor + 500, bens.offline_minor)
 
 
-def test_money_goes_to_the_bank_and_a_no_is_a_sentence(phone: MakePhone) -> None:
-    asha = phone("asha")
-    asha.fund(offline="10.00")
+def test_money_goes_to_the_bank_and_a_no_is_a_sentence(shared: MakePhone) -> None:
+    asha = shared("asha")
+    before = asha.have(online_minor=1500)
     asha.go("withdraw")
     asha.page.get_by_label("Amount").fill("15")
     asha.press("Withdraw now")
@@ -68,11 +69,13 @@ def test_money_goes_to_the_bank_and_a_no_is_a_sentence(phone: MakePhone) -> None
     asha.press("Withdraw now")
     expect(asha.page.locator("[data-code='insufficient_funds']")).to_contain_text("choose a smaller amount")
     asha.forgive("status of 422")
-    assert asha.money()["online"] == "$25.00"
+    assert asha.minor() == (before.online_minor - 1500, before.offline_minor)
 
 
-def test_people_and_history_stay_on_the_phone(phone: MakePhone, without_network: Callable[[], None]) -> None:
-    asha, ben = phone("asha"), phone("ben")
+def test_people_and_history_stay_on_the_phone(
+    phone: MakePhone, shared: MakePhone, without_network: Callable[[], None]
+) -> None:
+    asha, ben = phone("asha"), shared("ben")
     asha.fund(offline="10.00")
     begin(asha, ben, "4.00", memo="two mangoes")
     asha.press("Send now")
@@ -108,8 +111,8 @@ def test_people_and_history_stay_on_the_phone(phone: MakePhone, without_network:
     expect(asha.page.locator(".weeks tbody tr").first.locator("td")).to_have_text(["$50.00", "$7.00"])
 
 
-def test_where_is_my_money_says_every_step_and_draws_a_receipt(phone: MakePhone) -> None:
-    asha, ben = phone("asha"), phone("ben")
+def test_where_is_my_money_says_every_step_and_draws_a_receipt(phone: MakePhone, shared: MakePhone) -> None:
+    asha, ben = phone("asha"), shared("ben")
     asha.fund(offline="10.00")
     payment = asha.pay(ben.ask("3.00"))
     asha.press("Where is my money?")

@@ -14,11 +14,19 @@ MakePhone = Callable[[str], Phone]
 
 
 @pytest.fixture
-def two(phone: MakePhone) -> tuple[Phone, Phone]:
-    """Asha with 35.00 online and 15.00 on her phone, and Ben."""
-    asha, ben = phone("asha"), phone("ben")
-    asha.fund(offline="15.00")
+def two(shared: MakePhone) -> tuple[Phone, Phone]:
+    """Asha with at least 15.00 online and 15.00 on her phone, and Ben."""
+    asha, ben = shared("asha"), shared("ben")
+    asha.have(online_minor=1500, offline_minor=1500)
     return asha, ben
+
+
+@pytest.fixture
+def asha_with_a_clock(phone: MakePhone) -> Phone:
+    """Asha with 50.00 online, whose clock a test may turn."""
+    asha = phone("asha")
+    asha.have(online_minor=5000)
+    return asha
 
 
 def begin(payer: Phone, payee: Phone, amount: str, *, memo: str = "") -> None:
@@ -33,57 +41,63 @@ def begin(payer: Phone, payee: Phone, amount: str, *, memo: str = "") -> None:
 
 def test_a_person_is_found_seen_undone_and_paid(two: tuple[Phone, Phone]) -> None:
     asha, ben = two
+    before, bens = asha.minor(), ben.minor()
     asha.go("pay")
     asha.page.get_by_label("Find a person").fill(ben.number)
     asha.page.locator('[data-name="find"]').click()
     asha.page.get_by_label("Amount").fill("4.50")
-    asha.page.get_by_label("Note (optional)").fill("two mangoes")
+    asha.page.get_by_label("Note (optional)").fill("three papayas")
     asha.press("Continue")
     expect(asha.page.locator('[data-name="payee"]')).to_have_text(ben.name)
     expect(asha.page.locator('[data-name="payee-phone"]')).to_contain_text(ben.number[-2:])
     expect(asha.page.locator('[data-name="payee-phone"]')).not_to_contain_text(ben.number)
-    expect(asha.page.locator(".facts")).to_contain_text("Fee$0.00Arrives$4.50Left online$30.50")
+    left = f"${before.online_minor / 100 - 4.5:.2f}"
+    expect(asha.page.locator(".facts")).to_contain_text(f"Fee$0.00Arrives$4.50Left online{left}")
     asha.page.locator('[data-name="confirm"]').click()
     asha.page.get_by_role("timer", name=re.compile(r"(10|9|8) seconds left to undo")).wait_for()
     asha.press("Undo")
     asha.verdict("undone")
-    assert asha.money()["online"] == "$35.00"
-    begin(asha, ben, "4.50", memo="two mangoes")
+    assert asha.minor() == before
+    begin(asha, ben, "4.50", memo="three papayas")
     asha.press("Send now")
     expect(asha.verdict("paid")).to_contain_text(f"to {ben.name}")
     ben.sync()
-    assert (asha.money()["online"], ben.money()["online"]) == ("$30.50", "$4.50")
-    expect(ben.page.get_by_text("two mangoes")).to_be_visible()
+    assert asha.minor() == (before.online_minor - 450, before.offline_minor)
+    assert ben.minor() == (bens.online_minor + 450, bens.offline_minor)
+    expect(ben.page.get_by_text("three papayas")).to_be_visible()
 
 
-def test_nothing_is_sent_by_a_wallet_that_was_closed_in_between(two: tuple[Phone, Phone]) -> None:
-    asha, ben = two
+def test_nothing_is_sent_by_a_wallet_that_was_closed_in_between(asha_with_a_clock: Phone, shared: MakePhone) -> None:
+    asha, ben = asha_with_a_clock, shared("ben")
+    before = ben.minor()
     begin(asha, ben, "3.00")
     asha.reopen()  # the tab is killed, and opened again at once
     expect(asha.verdict("not_sent")).to_contain_text("Nothing was sent")
     ben.sync()
-    assert ben.money()["online"] == "$0.00"
+    assert ben.minor() == before
     asha.page.clock.install()
     asha.page.locator('[data-name="again"]').click()
     asha.page.locator('[role="timer"]').wait_for()
     asha.page.clock.run_for(10_500)
     asha.verdict("paid")
     ben.sync()
-    assert ben.money()["online"] == "$3.00"
+    assert ben.minor() == (before.online_minor + 300, before.offline_minor)
 
 
-def test_a_phone_that_slept_through_the_seconds_sends_nothing(two: tuple[Phone, Phone]) -> None:
-    asha, ben = two
+def test_a_phone_that_slept_through_the_seconds_sends_nothing(asha_with_a_clock: Phone, shared: MakePhone) -> None:
+    asha, ben = asha_with_a_clock, shared("ben")
+    before = ben.minor()
     asha.page.clock.install()
     begin(asha, ben, "3.00")
     asha.page.clock.fast_forward(600_000)
     asha.verdict("not_sent")
     ben.sync()
-    assert ben.money()["online"] == "$0.00"
+    assert ben.minor() == before
 
 
 def test_an_answer_that_is_lost_pays_once(two: tuple[Phone, Phone]) -> None:
     asha, ben = two
+    before, bens = asha.minor(), ben.minor()
 
     def lose_the_answer(route: Route) -> None:
         route.fetch()
@@ -109,19 +123,23 @@ def test_an_answer_that_is_lost_pays_once(two: tuple[Phone, Phone]) -> None:
     asha.page.locator('[data-name="repeat"]').click()
     asha.verdict("paid")
     ben.sync()
-    assert (asha.money()["online"], ben.money()["online"]) == ("$32.00", "$3.00")
+    assert asha.minor() == (before.online_minor - 300, before.offline_minor)
+    assert ben.minor() == (bens.online_minor + 300, bens.offline_minor)
 
 
 def test_a_refusal_is_a_sentence_and_moves_nothing(two: tuple[Phone, Phone]) -> None:
     asha, ben = two
-    begin(asha, ben, "30.00")
-    pay_elsewhere(asha, ben, 2000)  # the balance is spent by the time it is sent
+    before, bens = asha.minor(), ben.minor()
+    begin(asha, ben, f"{before.online_minor / 100:.2f}")
+    pay_elsewhere(asha, ben, 1200)  # the balance is spent by the time it is sent
     asha.press("Send now")
     refused = asha.verdict("refused")
     assert refused.get_attribute("data-code") == "insufficient_funds"
     expect(refused).to_contain_text("Top up")
     ben.sync()
-    assert ben.money()["online"] == "$20.00"
+    assert ben.minor() == (bens.online_minor + 1200, bens.offline_minor)
+    asha.sync()
+    assert asha.minor() == (before.online_minor - 1200, before.offline_minor)
     asha.go("send/nobody_at_all")
     asha.page.get_by_label("Amount").fill("1")
     asha.press("Continue")
@@ -148,10 +166,11 @@ def pay_online(payer: Phone, request: str) -> None:
     payer.verdict("paid")
 
 
-def test_a_shown_code_is_paid_online_and_by_code_no_more(two: tuple[Phone, Phone], phone: MakePhone) -> None:
+def test_a_shown_code_is_paid_online_and_by_code_no_more(two: tuple[Phone, Phone], shared: MakePhone) -> None:
     asha, ben = two
-    chi = phone("chi")
-    chi.fund(offline="15.00")
+    chi = shared("chi")
+    chi.have(offline_minor=600)
+    before, bens = asha.minor(), ben.minor()
     for each in (asha, ben):
         each.reconnect()
     request = ben.ask("6.00")
@@ -166,7 +185,8 @@ def test_a_shown_code_is_paid_online_and_by_code_no_more(two: tuple[Phone, Phone
     asha.go("pay")
     asha.enter(request)  # scanned again: the same payment
     asha.verdict("paid")
-    assert (asha.money(), ben.money()["online"]) == ({"online": "$29.00", "offline": "$15.00"}, "$6.00")
+    assert asha.minor() == (before.online_minor - 600, before.offline_minor)
+    assert ben.minor() == (bens.online_minor + 600, bens.offline_minor)
 
 
 def test_a_payee_who_is_cut_off_learns_at_the_next_contact(two: tuple[Phone, Phone]) -> None:
@@ -184,10 +204,11 @@ def test_a_payee_who_is_cut_off_learns_at_the_next_contact(two: tuple[Phone, Pho
     asha.page.locator('[data-name="told"]').wait_for()
 
 
-def test_a_code_that_was_paid_by_code_is_not_paid_online(two: tuple[Phone, Phone], phone: MakePhone) -> None:
+def test_a_code_that_was_paid_by_code_is_not_paid_online(two: tuple[Phone, Phone], shared: MakePhone) -> None:
     asha, ben = two
-    chi = phone("chi")
-    chi.fund(offline="10.00")
+    chi = shared("chi")
+    chi.have(online_minor=600, offline_minor=600)
+    before = ben.minor()
     for each in (ben, chi):
         each.reconnect()
     request = ben.ask("6.00")
@@ -197,11 +218,12 @@ def test_a_code_that_was_paid_by_code_is_not_paid_online(two: tuple[Phone, Phone
     chi.go("pay")
     chi.enter(request)
     expect(chi.page.locator('[data-name="way"]')).to_contain_text("Goes by code")
-    assert (ben.money()["online"], ben.money()["offline"]) == ("$0.00", "$6.00")
+    assert ben.minor() == (before.online_minor, before.offline_minor + 600)
 
 
 def test_a_load_that_was_killed_before_it_was_stored_loads_once(two: tuple[Phone, Phone]) -> None:
     _, ben = two
+    before = ben.minor()
     ben.go("top-up")
     ben.page.get_by_label("Amount").fill("50")
     ben.press("Top up now")
@@ -222,4 +244,4 @@ def test_a_load_that_was_killed_before_it_was_stored_loads_once(two: tuple[Phone
     ben.page.get_by_label("Amount").fill("10")
     ben.press("Move to this phone")
     ben.page.locator(".hero").wait_for()
-    assert ben.money() == {"online": "$40.00", "offline": "$10.00"}
+    assert ben.minor() == (before.online_minor + 4000, before.offline_minor + 1000)

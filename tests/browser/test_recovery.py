@@ -32,7 +32,7 @@ def new_number() -> str:
 
 def test_what_changes_how_one_signs_in_is_seen_and_stopped(phone: MakePhone, browser: Browser, server: Server) -> None:
     asha = phone("asha")
-    thief = Phone(browser, server, "thief")
+    thief = Phone(browser, server, "thief", is_installed=False)
     thief.go("sign-in")
     thief.page.get_by_role("link", name="I forgot my password").click()
     fill(thief, Phone_number=asha.number)

@@ -40,9 +40,9 @@ def proof_runs_out(who: Phone) -> None:
 
 
 def test_a_person_proves_who_they_are_by_passkey_paper_and_text_message(
-    phone: MakePhone, browser: Browser, server: Server
+    phone: MakePhone, shared: MakePhone, browser: Browser, server: Server
 ) -> None:
-    asha, ben = phone("asha"), phone("ben")
+    asha, ben = phone("asha"), shared("ben")
     cdp, held = authenticator_of(asha)
     # A passkey is added and named.
     asha.go("passkeys")
@@ -90,7 +90,7 @@ def test_a_person_proves_who_they_are_by_passkey_paper_and_text_message(
     expect(asha.verdict("paid")).to_contain_text(f"to {ben.name}")
     # On another phone the password alone opens nothing; a code from paper does, once.
     credential = cdp.send("WebAuthn.getCredentials", {"authenticatorId": held})["credentials"][0]
-    second, third = (Phone(browser, server, asha.name) for _ in range(2))
+    second, third = (Phone(browser, server, asha.name, is_installed=False) for _ in range(2))
     for other in (second, third):
         other.page.get_by_role("link", name="Sign in").click()
         other.page.get_by_label("Phone number").fill(asha.number)

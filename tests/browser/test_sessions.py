@@ -115,9 +115,9 @@ def test_a_new_device_is_told_and_put_out(phone: MakePhone) -> None:
         expect(asha.page.locator('[data-name="sessions"] li')).to_have_count(2)
 
 
-def test_an_order_without_an_answer_stays_unknown_until_a_new_session_asks(phone: MakePhone) -> None:
-    asha, ben = phone("asha"), phone("ben")
-    asha.fund(offline="15.00")
+def test_an_order_without_an_answer_stays_unknown_until_a_new_session_asks(shared: MakePhone) -> None:
+    asha, ben = shared("asha"), shared("ben")
+    ashas, bens = asha.have(online_minor=300), ben.minor()
 
     def lose_the_answer(route: Route) -> None:
         route.fetch()
@@ -157,4 +157,5 @@ def test_an_order_without_an_answer_stays_unknown_until_a_new_session_asks(phone
     assert asha.page.url == order
     asha.sync()
     ben.sync()
-    assert (asha.money(), ben.money()["online"]) == ({"online": "$32.00", "offline": "$15.00"}, "$3.00")
+    assert asha.minor() == (ashas.online_minor - 300, ashas.offline_minor)
+    assert ben.minor() == (bens.online_minor + 300, bens.offline_minor)

@@ -33,25 +33,19 @@ def give_pin(who: Phone, pin: str) -> None:
     who.press("Unlock")
 
 
-def sign_in(who: Phone, number: str) -> None:
-    who.page.get_by_label("Phone number").fill(number)
-    who.page.get_by_label("Password").fill(PASSWORD)
-    who.page.get_by_role("button", name="Sign in").click()
-
-
 def another_phone_of(who: Phone, browser: Browser, server: Server) -> Phone:
-    other = Phone(browser, server, who.name)
+    other = Phone(browser, server, who.name, is_installed=False)
     other.page.get_by_role("link", name="Sign in").click()
-    sign_in(other, who.number)
+    other.give_password(who.number)
     other.number = who.number
     other.give_second_proof()
     other.wait_until_synced()
     return other
 
 
-def test_the_pin_guards_paying_and_balances_and_not_getting_paid(phone: MakePhone) -> None:
-    asha, ben = phone("asha"), phone("ben")
-    asha.fund(offline="15.00")
+def test_the_pin_guards_paying_and_balances_and_not_getting_paid(shared: MakePhone) -> None:
+    asha, ben = shared("asha"), shared("ben")
+    before = asha.have(offline_minor=600)
     set_pin(asha, "2580")
     asha.reopen()
     assert asha.money() == {"online": "••••", "offline": "••••"}
@@ -67,10 +61,13 @@ def test_the_pin_guards_paying_and_balances_and_not_getting_paid(phone: MakePhon
     asha.enter(request)
     asha.press("Pay")
     asha.code("Payment code")
-    assert asha.money()["offline"] == "$9.00"
+    assert asha.minor() == (before.online_minor, before.offline_minor - 600)
     kept = asha.page.evaluate(READ_FACT, "pin")
     assert (kept["tries"], kept["wait_seconds"]) == (0, 0)
     assert "2580" not in str(kept)
+    asha.go("pin")
+    asha.press("Remove the PIN")
+    asha.page.get_by_role("heading", name="Settings").wait_for()
 
 
 def test_wrong_pins_cost_time_that_grows_and_no_clock_or_restart_shortens_it(phone: MakePhone) -> None:
@@ -117,8 +114,9 @@ def test_a_wallet_out_of_sight_for_a_minute_is_locked_again(phone: MakePhone) ->
         expect(asha.page.get_by_role("heading", name=title, exact=True)).to_be_visible()
 
 
-def test_a_forgotten_pin_is_removed_with_the_password(phone: MakePhone) -> None:
-    asha = phone("asha")
+def test_a_forgotten_pin_is_removed_with_the_password(shared: MakePhone) -> None:
+    asha = shared("asha")
+    has = asha.money()
     set_pin(asha, "2580")
     asha.reopen()
     asha.go("move")
@@ -128,15 +126,15 @@ def test_a_forgotten_pin_is_removed_with_the_password(phone: MakePhone) -> None:
     expect(asha.page.locator('[data-code="credentials_wrong"]')).to_be_visible()
     asha.page.get_by_label("Password").fill(PASSWORD)
     asha.press("Remove the PIN")
-    expect(asha.page.locator('.hero [data-name="online"]')).to_have_text("$0.00")
+    expect(asha.page.locator('.hero [data-name="online"]')).to_have_text(has["online"])
     asha.go("move")
     expect(asha.page.get_by_label("Amount")).to_be_visible()
 
 
 def test_no_script_reads_the_session_and_one_left_without_a_network_is_ended_later(
-    phone: MakePhone, server: Server, without_network: Callable[[], None]
+    shared: MakePhone, server: Server, without_network: Callable[[], None]
 ) -> None:
-    asha, ben = phone("asha"), phone("ben")
+    asha, ben = shared("asha"), shared("ben")
     cookies = asha.context.cookies()
     assert {cookie["name"] for cookie in cookies} == {"tikiwallet", "tikiwallet-refresh", "tikiwallet-device"}
     assert {(cookie["httpOnly"], cookie["sameSite"]) for cookie in cookies} == {(True, "Strict")}
@@ -153,6 +151,9 @@ def test_no_script_reads_the_session_and_one_left_without_a_network_is_ended_lat
         asha.page.reload()
     assert [cookie["name"] for cookie in asha.context.cookies()] == ["tikiwallet-device"]  # it stays known
     ben.sync()  # his own is as it was
+    asha.go("sign-in")
+    asha.give_password()
+    asha.wait_until_synced()
 
 
 def test_sessions_are_listed_and_the_others_ended(phone: MakePhone, server: Server, browser: Browser) -> None:
@@ -171,8 +172,10 @@ def test_sessions_are_listed_and_the_others_ended(phone: MakePhone, server: Serv
     other.context.close()
 
 
-def test_a_lost_phone_is_blocked_from_another_one(phone: MakePhone, server: Server, browser: Browser) -> None:
-    asha, ben = phone("asha"), phone("ben")
+def test_a_lost_phone_is_blocked_from_another_one(
+    phone: MakePhone, shared: MakePhone, server: Server, browser: Browser
+) -> None:
+    asha, ben = phone("asha"), shared("ben")
     asha.fund(offline="15.00")
     ben.accept(asha.pay(ben.ask("6.00")))
     ben.sync()
@@ -189,7 +192,7 @@ def test_a_lost_phone_is_blocked_from_another_one(phone: MakePhone, server: Serv
     asha.page.locator('[data-name="sync"]').click()
     asha.page.get_by_text("Your session has ended.").wait_for()
     asha.go("sign-in")
-    sign_in(asha, asha.number)
+    asha.give_password()
     asha.page.locator(".hero").wait_for()
     asha.go("sync")
     asha.page.get_by_text("This phone was taken off your list.").wait_for()
@@ -199,10 +202,12 @@ def test_a_lost_phone_is_blocked_from_another_one(phone: MakePhone, server: Serv
 
 
 def test_signing_out_brings_what_is_waiting_first_and_never_drops_it(
-    phone: MakePhone, server: Server, without_network: Callable[[], None]
+    shared: MakePhone, server: Server, without_network: Callable[[], None]
 ) -> None:
-    asha, ben = phone("asha"), phone("ben")
-    asha.fund(offline="15.00")
+    asha, ben = shared("asha"), shared("ben")
+    asha.have(offline_minor=600)
+    ben.sync()
+    before = ben.minor()
     without_network()
     payment = asha.pay(ben.ask("6.00"))
     ben.accept(payment)
@@ -213,21 +218,21 @@ def test_signing_out_brings_what_is_waiting_first_and_never_drops_it(
     ben.page.locator('[data-name="sign-out"]').click()
     expect(ben.page.get_by_label("Password")).to_be_visible()
     server.start()
-    sign_in(ben, asha.number)  # somebody else, on this phone
+    ben.give_password(asha.number)  # somebody else, on this phone
     own, ben.number = ben.number, asha.number
     ben.give_second_proof()
     ben.number = own
     expect(ben.page.locator('[data-code="wallet_of_another"]')).to_be_visible()
-    assert ben.money()["offline"] == "$6.00"
+    assert ben.minor().offline_minor == before.offline_minor + 600
     ben.go("sign-in")
-    sign_in(ben, ben.number)
+    ben.give_password()
     ben.page.locator(".hero").wait_for()
     ben.sync()
-    assert ben.money()["offline"] == "$6.00"
+    assert ben.minor() == (before.online_minor, before.offline_minor + 600)
 
 
-def test_storage_says_what_is_kept_and_what_went_over_the_network(phone: MakePhone) -> None:
-    asha = phone("asha")
+def test_storage_says_what_is_kept_and_what_went_over_the_network(shared: MakePhone) -> None:
+    asha = shared("asha")
     asha.go("storage")
     expect(asha.page.locator('[data-name="kept"]')).to_have_text("may be cleared")
     before = asha.page.evaluate(READ_FACT, "data_used")
@@ -240,7 +245,7 @@ def test_storage_says_what_is_kept_and_what_went_over_the_network(phone: MakePho
 
 
 def test_a_tab_that_the_system_empties_takes_money_and_loads_none(browser: Browser, server: Server) -> None:
-    asha = Phone(browser, server, "asha_in_a_tab", before=IPHONE_TAB)
+    asha = Phone(browser, server, "asha_in_a_tab", before=IPHONE_TAB, is_installed=False)
     asha.sign_up()
     asha.go("move")
     expect(asha.page.get_by_text("Put the wallet on the home screen first.")).to_be_visible()
@@ -260,4 +265,4 @@ def test_every_question_has_a_page(server_page: Phone, topic: str) -> None:
 @pytest.fixture(scope="module")
 def server_page(browser: Browser, server: Server) -> Phone:
     """A phone of a stranger: help is for everybody."""
-    return Phone(browser, server, "a_stranger")
+    return Phone(browser, server, "a_stranger", is_installed=False)

@@ -33,10 +33,10 @@ class Tiki:
 
 
 def test_tiki_and_the_web_wallet_pay_each_other(
-    phone: Callable[[str], Phone], server: Server, without_network: Callable[[], None], tmp_path: Path
+    shared: Callable[[str], Phone], server: Server, without_network: Callable[[], None], tmp_path: Path
 ) -> None:
-    asha, tiki = phone("asha"), Tiki(tmp_path, server)
-    asha.fund(offline="15.00")
+    asha, tiki = shared("asha"), Tiki(tmp_path, server)
+    before = asha.have(offline_minor=600)
     number = "+6591230999"
     tiki("register", number, f"{asha.name}_tiki")
     tiki("verify", server.code_sent_to(number))
@@ -68,5 +68,5 @@ def test_tiki_and_the_web_wallet_pay_each_other(
     server.start()
     tiki("sync")
     asha.sync()
-    assert asha.money() == {"online": "$35.00", "offline": "$11.00"}
+    assert asha.minor() == (before.online_minor, before.offline_minor - 400)
     assert tiki("balance")["local"]["spendable_minor"] == 400
