@@ -80,6 +80,8 @@ def test_a_session_goes_on_in_all_tabs_and_when_an_answer_is_lost(phone: MakePho
     exchanges: list[str] = []
     asha.context.on("request", lambda request: exchanges.append(request.url) if "refresh" in request.url else None)
     for _ in range(2):
+        for page in pages:
+            page.wait_for_load_state("networkidle")  # what is still under way would be refused, and refresh too
         let_token_end(asha)
         for page in pages:
             page.evaluate("location.reload()")
