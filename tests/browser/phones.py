@@ -107,16 +107,16 @@ class Phone:
             self.context.add_init_script("delete Navigator.prototype.serviceWorker")
         if before:
             self.context.add_init_script(before)
-        self.page = self._open(server.address)
+        self.page = self._open()
 
-    def _open(self, address: str) -> Page:
+    def _open(self) -> Page:
         page = self.context.new_page()
         page.on("pageerror", lambda error: self.complaints.append(str(error)))
         page.on("console", lambda said: self._hear(said.type, said.text, said.location["url"]))
         self._network = self.context.new_cdp_session(page)
         self._network.send("Network.enable")
         self._block()
-        page.goto(address)
+        page.goto(self.server.address)
         page.locator("html[data-ready]").wait_for()
         return page
 
@@ -253,7 +253,10 @@ class Phone:
         """Kill the tab and open the wallet again where it was."""
         address = self.page.url
         self.page.close()
-        self.page = self._open(address)
+        self.page = self._open()
+        # Not at once: until something was looked for, nobody has touched the page, and a phone may not vibrate.
+        self.page.goto(address)
+        self.page.locator("html[data-ready]").wait_for()
 
     def cut_off(self) -> None:
         """Let nothing through of codes that are shown: payments by code are then without a network."""
@@ -382,6 +385,12 @@ class Phone:
         self.go("home")
         self.see(".hero")
         return {name: self.page.locator(f'[data-name="{name}"]').inner_text() for name in ("online", "offline")}
+
+    def rows_minor(self, text: str) -> int:
+        """Return the sum of what the rows with a text say: a payment with money of two vouchers comes home in two."""
+        rows = self.page.locator(".row", has_text=text)
+        expect(rows.first).to_be_visible()
+        return sum(int(re.sub(r"\D", "", re.findall(r"\$[\d,.]+", row)[-1])) for row in rows.all_inner_texts())
 
     def minor(self) -> Money:
         """Return what the home screen says, in minor units."""
