@@ -13,31 +13,25 @@ library and keys that are loaded already, so that a busy machine slows down both
 
 import asyncio
 import contextlib
-import os
 import re
 import secrets
-import signal
-import socket
-import subprocess
-import sys
 import tempfile
 import time
 import unittest.mock
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncIterator, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
 from uuid import uuid4
 
 import asyncpg
-import httpx
 import msgspec
-import psutil
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.asymmetric.utils import encode_dss_signature
 
-from bench.place import Cpu, cpu_seconds
+from bench.place import Cpu
+from bench.running import Server, running_server
 from tikicash.cose import PrivateKeySigner, verify_signature
 from tikicash.messages import Bundle, Payment, Piece, Signed, Voucher, key_id, sign
 from tikiwallet.app import Parts
@@ -52,7 +46,6 @@ from tikiwallet.offline.types import DeviceId
 from tikiwallet.offline.wire import SyncBody, from_base64url, to_base64url
 from tikiwallet.platform.audit import By
 from tikiwallet.platform.config import SESSION_TTL_SECONDS_MAX, Settings, read_settings
-from tikiwallet.platform.embedded_postgres import EmbeddedPostgres
 from tikiwallet.platform.money import Amount
 
 PAYERS: Final = 120
@@ -67,7 +60,6 @@ WARM_UP_SYNCS: Final = 6  # a round: each connection plans anew, as it does once
 SIGNED_UP_AT_ONCE: Final = 8
 PHONES_PER_BLOCK: Final = 50  # of ten thousand numbers
 VOUCHER_MINOR: Final = 50_00
-START_SECONDS_MAX: Final = 30
 PASSWORD: Final = "seven green umbrellas"
 CURRENCY: Final = "SGD"
 CURRENCY_NUMBER: Final = 702
@@ -82,53 +74,6 @@ class Phone(msgspec.Struct, frozen=True, kw_only=True):
     token: str
     signer: PrivateKeySigner
     device_id: DeviceId
-
-
-class Server(msgspec.Struct, frozen=True, kw_only=True):
-    """A running server."""
-
-    port: int  # on 127.0.0.1
-    pid: int
-    postgres: EmbeddedPostgres
-
-    def cpu(self) -> Cpu:
-        """Return what all processes of the server, and all of its database, have used."""
-        postmaster = int((self.postgres.pgdata / "postmaster.pid").read_text().splitlines()[0])
-        return Cpu(server=cpu_seconds(psutil.Process(self.pid)), database=cpu_seconds(psutil.Process(postmaster)))
-
-
-@contextlib.contextmanager
-def running_server(data_dir: Path) -> Iterator[Server]:
-    """Run `tikiwallet serve` on loopback with its own PostgreSQL in a folder, for as long as the context lasts."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    environment = {
-        **{name: value for name, value in os.environ.items() if not name.startswith(("TIKIWALLET_", "DATABASE_"))},
-        "TIKIWALLET_DATA_DIR": str(data_dir),
-        "TIKIWALLET_PORT": str(port),
-        "TIKIWALLET_SMS_SENDER": "file",
-    }
-    command = [sys.executable, "-m", "tikiwallet", "serve"]
-    with (data_dir.parent / "server.log").open("w") as log:
-        process = subprocess.Popen(command, env=environment, stdout=log, stderr=log)
-        try:
-            _wait_until_ready(f"http://127.0.0.1:{port}", process)
-            yield Server(port=port, pid=process.pid, postgres=EmbeddedPostgres(data_dir))
-        finally:
-            process.send_signal(signal.SIGTERM)
-            process.wait()
-
-
-def _wait_until_ready(url: str, process: subprocess.Popen[bytes]) -> None:
-    give_up_at = time.monotonic() + START_SECONDS_MAX
-    while True:
-        with contextlib.suppress(httpx.TransportError):
-            if httpx.get(f"{url}/readyz").status_code == 200:
-                return
-        if process.poll() is not None or time.monotonic() > give_up_at:
-            raise RuntimeError("the server doesn't start; its log is beside its data")
-        time.sleep(ASKED_EVERY_SECONDS)
 
 
 @contextlib.asynccontextmanager
