@@ -94,7 +94,7 @@ bench-web: setup-dev
 	@PYTHONPATH=tests $(BIN)/python -m browser.bench
 
 screenshots: setup-dev
-	@tests/system-packages pictures
+	@tests/system-packages
 	@PYTHONPATH=tests $(BIN)/python -m browser.pictures
 
 lighthouse: setup-dev
