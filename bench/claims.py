@@ -31,7 +31,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.asymmetric.utils import encode_dss_signature
 
 from bench.place import Cpu
-from bench.running import Server, running_server
+from bench.running import ASKED_EVERY_SECONDS, Server, running_server
 from tikicash.cose import PrivateKeySigner, verify_signature
 from tikicash.messages import Bundle, Payment, Piece, Signed, Voucher, key_id, sign
 from tikiwallet.app import Parts
@@ -63,7 +63,6 @@ VOUCHER_MINOR: Final = 50_00
 PASSWORD: Final = "seven green umbrellas"
 CURRENCY: Final = "SGD"
 CURRENCY_NUMBER: Final = 702
-ASKED_EVERY_SECONDS: Final = 0.05
 HEAD: Final = re.compile(rb"HTTP/1.1 200 .*\r\ncontent-length: (\d+)\r\n.*", re.DOTALL | re.IGNORECASE)
 
 

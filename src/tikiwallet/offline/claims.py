@@ -7,7 +7,7 @@ arriving second would let a cheat's accomplice win by syncing first.
 
 import asyncio
 import hashlib
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from datetime import datetime
 from typing import Any, Final
@@ -145,11 +145,10 @@ class Claims:
         unknown = {chain.payment.id for chain in chains if any(item.id not in vouchers for item in chain.vouchers)}
         good = [chain for chain in chains if chain.payment.id not in unknown]
         await save_certificates(tx, {item.id: item for chain in good for item in chain.certificates}.values())
-        brought = {chain.payment.id for chain in good}
-        row = await tx.fetchrow(SQL["append_claims"], person_id, *_columns(good, vouchers, brought))
+        row = await tx.fetchrow(SQL["append_claims"], person_id, *_columns(good, vouchers))
         late: dict[bytes, datetime] = {}
         if any(claim_until < row["known_at"] for _, claim_until in vouchers.values()):
-            rows = await tx.fetch(SQL["late_payments"], list(brought))
+            rows = await tx.fetch(SQL["late_payments"], [chain.payment.id for chain in good])
             late = {item["document_id"]: item["claim_until"] for item in rows}
         voucher_ids = tuple(voucher_id for voucher_id, _ in vouchers.values())
         return Appended(
@@ -244,11 +243,12 @@ def _remembering(known: Known, *, operator: frozenset[bytes]) -> Callable[[bytes
     return verify
 
 
-def _columns(chains: Iterable[Chain], vouchers: Locked, brought: Collection[bytes]) -> tuple[bytes | str, ...]:
+def _columns(chains: Sequence[Chain], vouchers: Locked) -> tuple[bytes | str, ...]:
     """Return the payments of some chains and their pieces as `append_claims` takes them.
 
     In the order of ids, so that two syncs can't wait for each other.
     """
+    brought = {chain.payment.id for chain in chains}  # the others came only as a part of these
     by_id = {item.id: (item, chain) for chain in chains for item in chain.payments}
     payments = [by_id[document_id] for document_id in sorted(by_id)]
     pieces: list[tuple[int, int, UUID, bytes, int, int]] = []

@@ -1,6 +1,7 @@
 -- What a sync appends cost the database as much as everything else that it asks. Now one function appends it: bytes that
--- all have one length come as one string instead of being written and read as text, what nobody else has is an insert of
--- its own, and whether a double spend may be among it is told with the answer instead of being asked next.
+-- all have one length come as one string instead of being written and read as text, who brought a payment first is a column
+-- of its row instead of a row of its own, and whether a double spend may be among it is told with the answer instead of
+-- being asked next.
 
 -- Who brings a payment first is told in its row: nearly always nobody brings it again. Empty where it came only as a part
 -- of what somebody else brought, and in rows that were kept before this release: there, and for all who bring it again, it
