@@ -1,14 +1,16 @@
 """How much of its time a server that takes claims spends on what nobody can spare it: verifying signatures.
 
 Phones bring what they were paid in bundles of 50 payments a request, over HTTP, to the real server with its own
-PostgreSQL. Every payment is new, straight from a voucher (depth 1), and brought by its payee. What a claim costs is the
-CPU time of all processes of server and database; what it needs are the signatures that a verifier who gets the request
-and knows nothing must check: each different one in it. A payee's customers are many, so that in each request every
-payment is from another voucher: 50 payments and 50 vouchers are 100 signatures (at depth 1 no certificate travels, and
-the operator's keys are checked before the first request). A town pays several payees with one voucher; they bring it
-in other requests. The server itself verifies fewer, which is printed beside: it knows its own vouchers again, by their
-id, which is the hash of all that was signed. The verifier's rate is measured between the requests, with the same
-library and keys that are loaded already, so that a busy machine slows down both.
+PostgreSQL. Each has a hundred, in two requests as the wallets send them: the first says that more follows and is
+answered by its results, the last takes home the money view and what else a phone needs; both costs are printed. Every
+payment is new, straight from a voucher (depth 1), and brought by its payee. What a claim costs is the CPU time of all
+processes of server and database; what it needs are the signatures that a verifier who gets the request and knows
+nothing must check: each different one in it. A payee's customers are many, so that in each request every payment is
+from another voucher: 50 payments and 50 vouchers are 100 signatures (at depth 1 no certificate travels, and the
+operator's keys are checked before the first request). A town pays several payees with one voucher; they bring it in
+other requests. The server itself verifies fewer, which is printed beside: it knows its own vouchers again, by their id,
+which is the hash of all that was signed. The verifier's rate is measured between the requests, with the same library
+and keys that are loaded already, so that a busy machine slows down both.
 """
 
 import asyncio
@@ -48,10 +50,10 @@ from tikiwallet.platform.audit import By
 from tikiwallet.platform.config import SESSION_TTL_SECONDS_MAX, Settings, read_settings
 from tikiwallet.platform.money import Amount
 
-PAYERS: Final = 120
+PAYERS: Final = 360
 VOUCHERS_PER_PAYER: Final = 8
 PAYMENTS_PER_VOUCHER: Final = 5
-PAYEES: Final = 48
+PAYEES: Final = 144
 BUNDLE_COUNT: Final = 50  # payments in one request
 CLIENTS: Final = 4  # phones that sync at the same moment
 ROUNDS: Final = 4  # the verifier is measured before, between and after them
@@ -176,6 +178,7 @@ class Sync(msgspec.Struct, frozen=True, kw_only=True):
 
     body: bytes
     request: bytes  # with the body
+    is_last: bool  # of the payee's two
     signatures: int  # different ones in the request
 
 
@@ -206,16 +209,19 @@ async def _prepare(parts: Parts) -> Claims:
                     signatures.append((payer_key, _der(payment.signature), payment.message))
                     received[payee.device_id].append(Bundle(documents=(voucher, payment)))
     syncs = [
-        _sync(payee, received[payee.device_id][at : at + BUNDLE_COUNT])
-        for at in range(0, len(received[payees[0].device_id]), BUNDLE_COUNT)
+        _sync(payee, received[payee.device_id][at : at + BUNDLE_COUNT], is_last=at > 0)
+        for at in (0, BUNDLE_COUNT)
         for payee in payees
     ]
     return Claims(syncs=syncs, signatures=signatures)
 
 
-def _sync(payee: Phone, bundles: Sequence[Bundle]) -> Sync:
+def _sync(payee: Phone, bundles: Sequence[Bundle], *, is_last: bool) -> Sync:
     assert len(bundles) == BUNDLE_COUNT, len(bundles)
-    order = {"device_id": payee.device_id, "bundles": [to_base64url(bundle.to_bytes()) for bundle in bundles]}
+    order = {
+        "device_id": payee.device_id, "bundles": [to_base64url(bundle.to_bytes()) for bundle in bundles],
+        "more_follows": not is_last,
+    }  # fmt: skip
     documents = {document.id for bundle in bundles for document in bundle.documents}
     assert len(documents) == 2 * BUNDLE_COUNT, "every payment of a request is from another voucher"
     body = msgspec.json.encode(order)
@@ -223,7 +229,7 @@ def _sync(payee: Phone, bundles: Sequence[Bundle]) -> Sync:
         f"POST /v1/offline/sync HTTP/1.1\r\nhost: bench\r\nauthorization: Bearer {payee.token}\r\n"
         f"content-type: application/json\r\ncontent-length: {len(body)}\r\n\r\n"
     )
-    return Sync(body=body, request=head.encode() + body, signatures=len(documents))
+    return Sync(body=body, request=head.encode() + body, is_last=is_last, signatures=len(documents))
 
 
 async def _verifications(parts: Parts, sync: Sync) -> int:
@@ -324,22 +330,24 @@ async def _measure(data_dir: Path) -> dict[str, float]:
         await _calm(database_url)
         verifier = _Verifier(claims)
         verifier.measure()
-        used, wall_seconds, measured = Cpu(server=0, database=0), 0.0, list[Sync]()
-        for number in range(ROUNDS):
-            syncs = claims.syncs[number::ROUNDS]
+        used, wall_seconds, measured = list[tuple[bool, Cpu]](), 0.0, list[Sync]()
+        for at in range(0, len(claims.syncs), len(claims.syncs) // ROUNDS):  # half of them with more to follow
+            syncs = claims.syncs[at : at + len(claims.syncs) // ROUNDS]
             await _know_the_tables(database_url)
             _check(await _bring(server, syncs[:WARM_UP_SYNCS]))
             measured += syncs[WARM_UP_SYNCS:]
             before, begun_at = server.cpu(), time.monotonic()
             answers = await _bring(server, syncs[WARM_UP_SYNCS:])
             wall_seconds += time.monotonic() - begun_at
-            spent = server.cpu() - before
+            used.append((syncs[0].is_last, server.cpu() - before))
             _check(answers)
-            used = Cpu(server=used.server + spent.server, database=used.database + spent.database)
             verifier.measure()
     count = len(measured) * BUNDLE_COUNT
     needed = sum(sync.signatures for sync in measured)
-    cpu_seconds = used.server + used.database
+    server_seconds, database_seconds = (sum(getattr(cpu, who) for _, cpu in used) for who in ("server", "database"))
+    cpu_seconds = server_seconds + database_seconds
+    last_seconds = sum(cpu.server + cpu.database for is_last, cpu in used if is_last)
+    last_count = sum(sync.is_last for sync in measured) * BUNDLE_COUNT
     claims_per_cpu_second = count / cpu_seconds
     verifications_per_cpu_second = verifier.verifications / verifier.cpu_seconds
     return {
@@ -349,8 +357,10 @@ async def _measure(data_dir: Path) -> dict[str, float]:
         "verifications_per_cpu_second": verifications_per_cpu_second,
         "signatures_per_request": needed / len(measured),
         "verifications_per_request": made,
-        "server_cpu_us_per_claim": used.server / count * 1e6,
-        "database_cpu_us_per_claim": used.database / count * 1e6,
+        "server_cpu_us_per_claim": server_seconds / count * 1e6,
+        "database_cpu_us_per_claim": database_seconds / count * 1e6,
+        "cpu_us_per_claim_more_follows": (cpu_seconds - last_seconds) / (count - last_count) * 1e6,
+        "cpu_us_per_claim_last": last_seconds / last_count * 1e6,
     }
 
 

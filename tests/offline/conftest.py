@@ -126,6 +126,7 @@ class OfflineParts:
                 bundles=tuple(item.to_bytes() for item in bundles),
                 refusals=tuple(item.to_bytes() for item in refusals),
                 offline_balance_wanted=self.amount(wanted) if wanted else None,
+                more_follows=False,
             ),
             await self.owner_of(phone),
             draw=lambda below: below // 3,

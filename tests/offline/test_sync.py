@@ -315,6 +315,31 @@ async def test_a_sync_brings_time_list_and_keys(world: World, phone_of: PhoneOf)
     assert answer["loading"] is None
 
 
+async def test_a_portion_that_is_not_the_last_is_answered_by_its_results_alone(phone_of: PhoneOf) -> None:
+    asha, ben = await phone_of("asha", "100.00"), await phone_of("ben")
+    await asha.load("50.00")
+    first, last = (ben.bundle_of(ben.paid_by(asha, 100).payment) for _ in range(2))
+    answer = body_of(await ben.owner.post(SYNC, {**ben.sync_order(first), "more_follows": True}), 200)
+    assert outcomes(answer) == [("recorded", None)]
+    assert {name: value for name, value in answer.items() if value} == {"results": answer["results"]}
+    assert answer["money"] is None
+    again = body_of(await ben.owner.post(SYNC, {**ben.sync_order(first), "more_follows": True}), 200)
+    assert outcomes(again) == [("known", None)]
+    answer = await ben.sync(last)
+    assert outcomes(answer) == [("recorded", None)]
+    assert [line["amount"]["amount_minor"] for line in answer["money"]["lines"]] == [100, 100]
+
+
+async def test_the_offline_balance_is_asked_for_with_the_last_portion(phone_of: PhoneOf) -> None:
+    asha = await phone_of("asha", "100.00")
+    order = {**asha.sync_order(wanted="30.00"), "more_follows": True}
+    answer = await asha.owner.post(SYNC, order)
+    assert refusal(answer) == (400, "request_invalid")
+    assert answer.json()["field"] == "offline_balance_wanted"
+    assert (await view_of(asha))["offline"] == 0
+    assert (await asha.sync(wanted="30.00"))["loading"]["state"] == "open"
+
+
 async def test_a_payment_that_comes_too_late_is_recorded_and_said_so(phone_of: PhoneOf, database_url: str) -> None:
     asha, ben = await phone_of("asha", "100.00"), await phone_of("ben")
     await asha.load("50.00")

@@ -283,16 +283,16 @@ class SignIns(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class SyncAnswer(msgspec.Struct, frozen=True, kw_only=True):
-    """What the operator says to a sync."""
+    """What the operator says to a sync; what is None here is taken home with the last portion."""
 
     results: list[SyncResult]
     vouchers: list[VoucherSaid]
     certificate: str | None
     certificate_opening: OpeningSaid | None
-    revocations: str
-    signed_time: str
+    revocations: str | None
+    signed_time: str | None
     issuer_keys: list[str]
-    money: MoneyView
+    money: MoneyView | None
     loading: Loading | None
     code: str | None  # about the phone itself: device_retired or device_blocked
     detail: str

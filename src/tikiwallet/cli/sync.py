@@ -1,8 +1,8 @@
 """Meet the operator: bring what happened offline, take what is needed for the next time.
 
 Everything brought is in the outbox until the operator answered for it, in small portions, so that a lost connection
-costs at most one portion and a repetition changes nothing. Then come fresh vouchers, the certificate, the list of
-blocked phones and a signed time.
+costs at most one portion and a repetition changes nothing. With the last one come fresh vouchers, the certificate, the
+list of blocked phones and a signed time.
 """
 
 import sqlite3
@@ -72,7 +72,7 @@ def sync(online: Online, *, keep: Amount | None, phone_name: str, progress: Prog
     """
     device_id = prepare(online, phone_name=phone_name)
     entries = online.wallet.store.run("outbox")
-    recorded = known = loaded_minor = 0
+    recorded = known = 0
     rejected: list[Rejection] = []
     # The empty last portion asks for the offline balance, once everything else has been counted.
     portions = [entries[at : at + PORTION] for at in range(0, len(entries), PORTION)] or [[]]
@@ -80,19 +80,19 @@ def sync(online: Online, *, keep: Amount | None, phone_name: str, progress: Prog
     for number, portion in enumerate(portions, start=1):
         is_last = number == len(portions)
         progress("Bringing payments", sum(map(len, portions[: number - 1])), len(entries))
-        answer = online.post(
-            "/v1/offline/sync", SyncAnswer, body=_body(device_id, portion, keep if is_last else None)
-        )  # fmt: skip
+        body = _body(device_id, portion) | ({"offline_balance_wanted": keep} if is_last else {"more_follows": True})
+        answer = online.post("/v1/offline/sync", SyncAnswer, body=body)
         outcomes = _settle(online, portion, answer)
         recorded += sum(outcome == "recorded" for outcome, _ in outcomes)
         known += sum(outcome == "known" for outcome, _ in outcomes)
         rejected += [rejection for _, rejection in outcomes if rejection is not None]
-        loaded_minor += learn(online.wallet, said_in(answer))
-        for item in answer.vouchers:
-            if item.voucher is not None:
-                remember_audience(online.wallet, from_base64url(item.voucher), locked_to=item.locked_to)
-    assert answer is not None
     progress("Bringing payments", len(entries), len(entries))
+    if answer is None or answer.money is None:
+        raise ServerUnexpected
+    loaded_minor = learn(online.wallet, said_in(answer))
+    for item in answer.vouchers:
+        if item.voucher is not None:
+            remember_audience(online.wallet, from_base64url(item.voucher), locked_to=item.locked_to)
     _take_word(online.wallet, answer)
     keep_view(online.wallet, answer.money)
     return Synced(
@@ -172,8 +172,8 @@ def said_in(answer: SyncAnswer) -> Said:
     """Return the documents of a sync's answer. Problem: `ServerUnexpected`."""
     return Said(
         issuer_keys=tuple(from_base64url(item) for item in answer.issuer_keys),
-        signed_time=from_base64url(answer.signed_time),
-        revocations=from_base64url(answer.revocations),
+        signed_time=from_base64url(answer.signed_time) if answer.signed_time else None,
+        revocations=from_base64url(answer.revocations) if answer.revocations else None,
         certificate=from_base64url(answer.certificate) if answer.certificate else None,
         certificate_opening=opening_said(answer.certificate_opening),
         vouchers=tuple(
@@ -191,12 +191,11 @@ def opening_said(opening: OpeningSaid | None) -> Opening | None:
     return Opening(opens=opening.opens, salt=from_base64url(opening.salt), text=opening.text)
 
 
-def _body(device_id: str, portion: list[sqlite3.Row], keep: Amount | None) -> dict[str, object]:
+def _body(device_id: str, portion: list[sqlite3.Row]) -> dict[str, object]:
     return {
         "device_id": device_id,
         "bundles": [to_base64url(item["body"]) for item in portion if item["kind"] == "bundle"],
         "refusals": [to_base64url(item["body"]) for item in portion if item["kind"] == "refusal"],
-        "offline_balance_wanted": keep,
     }
 
 

@@ -220,6 +220,8 @@ async def sync(request: Request[Any, Any, Any]) -> Response[bytes]:
     """Append what is brought; safe to repeat. The size is judged before anything is read."""
     check_size(bundles=0, refusals=0, body_bytes=len(await request.body()))
     order = await read(request, SyncBody)
+    if order.more_follows and order.offline_balance_wanted is not None:
+        raise RequestInvalid("Ask for the offline balance with the last portion.", field="offline_balance_wanted")
     offline = _offline(request)
     synced = await offline.syncs.sync(
         SyncOrder(
@@ -227,6 +229,7 @@ async def sync(request: Request[Any, Any, Any]) -> Response[bytes]:
             bundles=tuple(from_base64url(text) for text in order.bundles),
             refusals=tuple(from_base64url(text) for text in order.refusals),
             offline_balance_wanted=order.offline_balance_wanted,
+            more_follows=order.more_follows,
         ),
         caller_in_full(caller(request)),
         draw=secrets.randbelow,

@@ -1,4 +1,7 @@
-"""A sync: a phone brings what it has and takes home what it needs, in one answer.
+"""A sync: a phone brings what it has and takes home what it needs.
+
+One that has much brings it in portions. Only the last of them takes something home: until then the answer says what
+became of each document, which is all that the phone needs to go on, and a slow network carries nothing twice.
 
 It may be cut at any byte and sent again, by the same phone or another: everything in it is a set or has an id of its
 own, so that the second time finds it done. One bad document never holds up the good ones beside it.
@@ -55,7 +58,8 @@ class SyncOrder(msgspec.Struct, frozen=True, kw_only=True):
     device_id: DeviceId | None
     bundles: tuple[bytes | None, ...]
     refusals: tuple[bytes | None, ...]
-    offline_balance_wanted: Amount | None
+    offline_balance_wanted: Amount | None  # None if more follows
+    more_follows: bool  # this is a portion, and not the last one
 
 
 class Result(msgspec.Struct, frozen=True, kw_only=True):
@@ -69,10 +73,9 @@ class Result(msgspec.Struct, frozen=True, kw_only=True):
     detail: str
 
 
-class Synced(msgspec.Struct, frozen=True, kw_only=True):
+class TakenHome(msgspec.Struct, frozen=True, kw_only=True):
     """What the phone takes home."""
 
-    results: tuple[Result, ...]
     vouchers: tuple[Loading, ...]
     device: Device | None
     blocked: Blocked | None  # the phone's own key
@@ -83,6 +86,13 @@ class Synced(msgspec.Struct, frozen=True, kw_only=True):
     money: MoneyView
     loading: Loading | None
     loading_refused: Refused | None
+
+
+class Synced(msgspec.Struct, frozen=True, kw_only=True):
+    """What became of what was brought, and what the phone takes home: None as long as more follows."""
+
+    results: tuple[Result, ...]
+    home: TakenHome | None
 
 
 class Sync:
@@ -121,6 +131,8 @@ class Sync:
             raise CurrencyNotOffline(f"Offline money is in {self._policy.currency} only.")
         judged = await self._claims.judge(order.bundles)
         results = await self._append(judged, order.refusals, person, devices)
+        if order.more_follows:
+            return Synced(results=results, home=None)
         at_hand = await self._settle_up(person.person_id, order.device_id)
         loading: Loading | None = None
         refused: Refused | None = None
@@ -129,9 +141,8 @@ class Sync:
         elif device is not None and wanted is not None:
             loading, refused = await self._fill_up(person, device, wanted, draw=draw, now=now)
             at_hand = await read_at_hand(self._db.pool, person.person_id, order.device_id)
-        return await self._answer(
-            person, device, devices, at_hand, results=results, loading=loading, refused=refused, now=now
-        )
+        home = await self._home(person, device, devices, at_hand, loading=loading, refused=refused, now=now)
+        return Synced(results=results, home=home)
 
     async def _append(
         self, judged: Sequence[Judged], refusals: Sequence[bytes | None], person: Person, own: Sequence[Device]
@@ -190,10 +201,10 @@ class Sync:
                 return None, refused
         return await self._vouchers.open(voucher_id, now=now), None
 
-    async def _answer(
+    async def _home(
         self, person: Person, device: Device | None, devices: list[Device], at_hand: AtHand, *,
-        results: tuple[Result, ...], loading: Loading | None, refused: Refused | None, now: datetime,
-    ) -> Synced:  # fmt: skip
+        loading: Loading | None, refused: Refused | None, now: datetime,
+    ) -> TakenHome:  # fmt: skip
         certificate, has = None, at_hand.has
         if device is not None:
             found = certificate_at_hand(
@@ -210,8 +221,7 @@ class Sync:
             money = await self._money.view_by(connection, person.person_id, devices, has=has, now=now)
         if device is not None and certificate is None:
             device, certificate = await self._certificate(device.device_id, person, now=now)
-        return Synced(
-            results=results,
+        return TakenHome(
             vouchers=tuple(vouchers),
             device=device,
             blocked=blocked.get(device.key_id) if device is not None else None,
@@ -236,14 +246,14 @@ class Sync:
             return device, await certify(tx, device, policy=self._policy.of(person.tier), issuer=self._issuer, now=now)
 
 
-def told_to_phone(synced: Synced) -> tuple[str | None, str]:
+def told_to_phone(home: TakenHome) -> tuple[str | None, str]:
     """Return the code and the sentence for a phone whose own key is blocked; (None, "") for any other.
 
     It is no refusal: what such a phone brings is settled like anybody's.
     """
-    if synced.blocked is None:
+    if home.blocked is None:
         return None, ""
-    if synced.blocked.reason is BlockReason.RETIRED:
+    if home.blocked.reason is BlockReason.RETIRED:
         return DeviceRetired.code, DeviceRetired.sentence()
     return "device_blocked", DEVICE_BLOCKED
 

@@ -19,7 +19,7 @@ from tikiwallet.offline.money import MoneyView
 from tikiwallet.offline.money_lines import Line
 from tikiwallet.offline.policy import Policy, TierPolicy
 from tikiwallet.offline.revocations import sign_time
-from tikiwallet.offline.sync import Result, Synced, told_to_phone
+from tikiwallet.offline.sync import Result, Synced, TakenHome, told_to_phone
 from tikiwallet.offline.types import Blocked, Loading, Registered
 from tikiwallet.platform.errors import Refused
 from tikiwallet.platform.money import Amount, Balance
@@ -52,6 +52,9 @@ class SyncBody(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     bundles: tuple[Base64Url, ...] = ()
     refusals: tuple[Base64Url, ...] = ()
     offline_balance_wanted: Amount | None = None
+    more_follows: Annotated[
+        bool, msgspec.Meta(description="true: another portion comes after this one, so answer with the results only")
+    ] = False
 
 
 class IssuerAnswer(msgspec.Struct, frozen=True, kw_only=True):
@@ -187,19 +190,19 @@ class MoneyAnswer(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class SyncAnswer(msgspec.Struct, frozen=True, kw_only=True):
-    """What a phone takes home."""
+    """What became of what a phone brought, and what it takes home: nothing as long as more follows."""
 
     results: list[ResultAnswer]
-    vouchers: list[VoucherAnswer]
-    certificate: Base64Url | None
-    certificate_opening: OpeningAnswer | None
-    revocations: Base64Url
-    signed_time: Base64Url
-    issuer_keys: list[Base64Url]
-    money: MoneyAnswer
-    loading: LoadingAnswer | None
-    code: str | None
-    detail: str
+    vouchers: list[VoucherAnswer] = []
+    certificate: Base64Url | None = None
+    certificate_opening: OpeningAnswer | None = None
+    revocations: Base64Url | None = None
+    signed_time: Base64Url | None = None
+    issuer_keys: list[Base64Url] = []
+    money: MoneyAnswer | None = None
+    loading: LoadingAnswer | None = None
+    code: str | None = None
+    detail: str = ""
 
 
 def to_base64url(data: bytes) -> str:
@@ -330,14 +333,14 @@ def _result(result: Result) -> ResultAnswer:
     )
 
 
-def _sync_loading(synced: Synced, wanted: Amount | None) -> LoadingAnswer | None:
-    if synced.loading is not None:
-        return loading_answer(synced.loading)
-    if synced.loading_refused is None:
+def _sync_loading(home: TakenHome, wanted: Amount | None) -> LoadingAnswer | None:
+    if home.loading is not None:
+        return loading_answer(home.loading)
+    if home.loading_refused is None:
         return None
-    assert synced.device is not None
+    assert home.device is not None
     assert wanted is not None
-    return refused_loading(synced.loading_refused, synced.device.device_id, wanted)
+    return refused_loading(home.loading_refused, home.device.device_id, wanted)
 
 
 def refused_loading(refused: Refused, device_id: UUID, wanted: Amount) -> LoadingAnswer:
@@ -355,11 +358,14 @@ def refused_loading(refused: Refused, device_id: UUID, wanted: Amount) -> Loadin
 
 
 def sync_answer(synced: Synced, *, wanted: Amount | None) -> SyncAnswer:
-    """Return what a phone takes home; `wanted` is the offline balance that it asked for."""
-    device, certificate = synced.device, synced.certificate
-    code, detail = told_to_phone(synced)
+    """Return the answer to a sync; `wanted` is the offline balance that the phone asked for."""
+    results, home = [_result(result) for result in synced.results], synced.home
+    if home is None:
+        return SyncAnswer(results=results)
+    device, certificate = home.device, home.certificate
+    code, detail = told_to_phone(home)
     return SyncAnswer(
-        results=[_result(result) for result in synced.results],
+        results=results,
         vouchers=[
             VoucherAnswer(
                 voucher=_document(loading.voucher) if loading.voucher is not None else None,
@@ -367,15 +373,15 @@ def sync_answer(synced: Synced, *, wanted: Amount | None) -> SyncAnswer:
                 state=loading.state.value,
                 locked_to=_locked_to(loading),
             )
-            for loading in synced.vouchers
+            for loading in home.vouchers
         ],
         certificate=_document(certificate) if certificate is not None else None,
         certificate_opening=_opening(device.opening) if device is not None and certificate is not None else None,
-        revocations=_document(synced.revocations),
-        signed_time=_document(synced.signed_time),
-        issuer_keys=[_document(item) for item in synced.issuer_keys],
-        money=money_answer(synced.money),
-        loading=_sync_loading(synced, wanted),
+        revocations=_document(home.revocations),
+        signed_time=_document(home.signed_time),
+        issuer_keys=[_document(item) for item in home.issuer_keys],
+        money=money_answer(home.money),
+        loading=_sync_loading(home, wanted),
         code=code,
         detail=detail,
     )

@@ -83,9 +83,9 @@ export class Unreachable extends Error {
 /**
  * @typedef {{ results: { kind: string, index: number, payment_id: string | null, outcome: string,
  *   code: string | null, detail: string }[], vouchers: { voucher: string | null, opening: OpeningSaid | null,
- *   state: string }[], certificate: string | null, certificate_opening: OpeningSaid | null, revocations: string,
- *   signed_time: string, issuer_keys: string[], money: MoneyView, loading: Loading | null,
- *   code: string | null, detail: string }} SyncAnswer
+ *   state: string }[], certificate: string | null, certificate_opening: OpeningSaid | null,
+ *   revocations: string | null, signed_time: string | null, issuer_keys: string[], money: MoneyView | null,
+ *   loading: Loading | null, code: string | null, detail: string }} SyncAnswer what is null comes with the last portion
  */
 /**
  * @typedef {{ transfer_id: string, payer: PublicPerson, payee: PublicPerson, amount: Amount, memo: string,
@@ -382,8 +382,8 @@ export const retireDevice = (id) => call("POST", `/v1/offline/devices/${id}/reti
 export const load = (deviceId, amount) => moveMoney("/v1/offline/vouchers", { device_id: deviceId, amount });
 
 /**
- * @param {{ device_id: string | null, bundles: string[], refusals: string[], offline_balance_wanted: Amount | null }}
- *   order
+ * @param {{ device_id: string | null, bundles: string[], refusals: string[], offline_balance_wanted?: Amount | null,
+ *   more_follows?: boolean }} order
  * @returns {Promise<SyncAnswer>}
  */
 export const sync = (order) => call("POST", "/v1/offline/sync", { body: order });

@@ -1,8 +1,8 @@
 // Meet the operator: bring what happened offline, take what is needed for the next time.
 //
 // Everything brought stays in the outbox until the operator answered for it, in small portions, so that a lost
-// connection costs at most one portion and a repetition changes nothing. Then come fresh vouchers, the certificate,
-// the list of blocked phones and a signed time.
+// connection costs at most one portion and a repetition changes nothing. With the last one come fresh vouchers, the
+// certificate, the list of blocked phones and a signed time.
 import * as api from "../api.js";
 import { all, exclusive, find, remember, write } from "../store.js";
 import { unhex } from "../tikicash/encoding.js";
@@ -61,15 +61,16 @@ export async function sync({ phoneName, keep, progress }) {
       device_id: deviceId,
       bundles: portion.filter((item) => item.kind === "bundle").map((item) => toBase64Url(item.bytes)),
       refusals: portion.filter((item) => item.kind === "refusal").map((item) => toBase64Url(item.bytes)),
-      offline_balance_wanted: isLast ? keep : null,
+      ...(isLast ? { offline_balance_wanted: keep } : { more_follows: true }),
     });
     const settled = await settle(portion, answer);
     synced.brought += settled.brought;
     synced.rejected += settled.rejected;
-    synced.loaded_minor += await learn(saidIn(answer));
+    if (!isLast) continue;
+    synced.loaded_minor = await learn(saidIn(answer));
     synced.loading = answer.loading;
-    await keepMoney(answer.money);
-    if (isLast && answer.code !== null) await takeBlock(answer.code, answer.detail);
+    if (answer.money !== null) await keepMoney(answer.money);
+    if (answer.code !== null) await takeBlock(answer.code, answer.detail);
   }
   progress(entries.length, entries.length);
   return synced;

@@ -26,8 +26,9 @@ import { currentKey } from "./keys.js";
  */
 /**
  * What the operator said in one answer, in base64url.
- * @typedef {{ issuer_keys?: string[], signed_time?: string, revocations?: string, certificate?: string | null,
- *   certificate_opening?: OpeningSaid | null, vouchers?: { voucher: string, opening: OpeningSaid | null }[] }} Said
+ * @typedef {{ issuer_keys?: string[], signed_time?: string | null, revocations?: string | null,
+ *   certificate?: string | null, certificate_opening?: OpeningSaid | null,
+ *   vouchers?: { voucher: string, opening: OpeningSaid | null }[] }} Said
  */
 
 /** This wallet has never met its operator: without a network it can trust nobody yet. */
