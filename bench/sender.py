@@ -134,7 +134,7 @@ class Sender:
             if not sampled and now >= self._counted_from:
                 cpu_before, sampled = time.process_time(), True
             if self._plan.rate:
-                until = int((now - started_at) * self._plan.rate)
+                until = int((now - started_at) * self._plan.rate) + 1  # the first is due at once
                 self._due.extend(started_at + number / self._plan.rate for number in range(sent, until))
                 sent = max(sent, until)
                 while self._due and self._idle:
