@@ -11,7 +11,7 @@ from tikiwallet.ledger.types import Ledger
 from tikiwallet.offline.queries import SQL
 from tikiwallet.platform.db import Connection, Database
 
-WRITES = re.compile(r"\b(INSERT INTO|UPDATE \w|DELETE FROM)")
+WRITES = re.compile(r"\b(INSERT INTO|UPDATE \w|DELETE FROM|append_\w+\()")
 READING = {"accounts", "posted", "statement"}
 
 

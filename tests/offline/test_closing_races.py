@@ -5,6 +5,7 @@ import itertools
 from typing import Any
 from uuid import UUID
 
+import asyncpg
 import pytest
 
 from crashes import Death
@@ -13,6 +14,8 @@ from offline.conftest import OfflineParts, PhoneOf, let_claims_end, run_sql
 from offline.phone import Phone, double_spend
 from tikiwallet.ledger.types import AccountKind, Ledger, PostOutcome, PostResult, Transfer, derive_account_id
 from world import World, body_of
+
+WAITING = "FROM pg_stat_activity WHERE datname = current_database() AND wait_event = 'transactionid'"
 
 
 async def close_all(parts: OfflineParts, database_url: str) -> int:
@@ -168,6 +171,39 @@ async def test_several_closers_at_once_close_once(
     await assert_books_are_right(database_url)
 
 
+async def test_a_claim_that_one_statement_is_appending_in_time_is_waited_for(
+    phone_of: PhoneOf, offline_parts: OfflineParts, database_url: str
+) -> None:
+    asha, ben = await phone_of("asha", "20.00"), await phone_of("ben")
+    await asha.load("20.00")
+    payment = ben.paid_by(asha, 1500).payment
+    await let_claims_end(database_url, at="soon")
+    holder = await asyncpg.connect(database_url)
+    try:
+        async with holder.transaction():
+            # Somebody else brings the same payment: the statement has the voucher and waits for what becomes of it.
+            await holder.execute(
+                """
+                INSERT INTO offline.payment (
+                    document_id, payload, signature, payer_key_id, payee_key_id, currency, total_minor
+                ) VALUES ($1, '', $2, $3, $3, 702, 1)
+                """,
+                payment.id, bytes(64), bytes(16),
+            )  # fmt: skip
+            syncing = asyncio.create_task(offline_parts.sync(ben, *ben.bundles))
+            await _until(database_url, f"SELECT count(*) = 1 {WAITING}")
+            await _until(database_url, "SELECT claim_until < clock_timestamp() FROM offline.voucher")
+            closing = asyncio.create_task(offline_parts.offline.keep_up())
+            await _until(database_url, f"SELECT count(*) = 2 {WAITING}")
+            assert not closing.done()
+            await holder.execute("ROLLBACK; BEGIN")
+        await asyncio.gather(syncing, closing)
+    finally:
+        await holder.close()
+    assert await online_of(asha, ben) == (500, 1500)
+    await assert_books_are_right(database_url)
+
+
 async def test_a_claim_that_is_being_appended_in_time_is_waited_for(
     phone_of: PhoneOf, offline_parts: OfflineParts, database_url: str
 ) -> None:
@@ -185,12 +221,16 @@ async def test_a_claim_that_is_being_appended_in_time_is_waited_for(
         await go_on.wait()
         return result
 
+    async def not_plain(*_: object) -> None:
+        """The longer way is meant."""
+
     claims.append = append_and_wait  # type: ignore[method-assign,assignment]
+    claims.append_plain = not_plain  # type: ignore[method-assign]
     syncing = asyncio.create_task(offline_parts.sync(ben, *ben.bundles))
     await appended.wait()
     await _until(database_url, "SELECT claim_until < clock_timestamp() FROM offline.voucher")
     closing = asyncio.create_task(offline_parts.offline.keep_up())
-    await _until(database_url, "SELECT count(*) > 0 FROM pg_stat_activity WHERE wait_event = 'transactionid'")
+    await _until(database_url, f"SELECT count(*) = 1 {WAITING}")
     assert not closing.done()
     go_on.set()
     await asyncio.gather(syncing, closing)

@@ -96,7 +96,8 @@ UNPACKED = re.compile(r"\(\$[0-9]+\)::")  # a parameter whose type is changed
 HOT = (
     "signers_of", "device_of_person", "devices_by_key_id", "ensure_holder", "lock_holder", "lock_opened_vouchers",
     "vouchers_of_refused", "vouchers_to_release",
-    "insert_certificates", "append_claims", "late_payments", "vouchers_in_conflict", "payments_by_short_id",
+    "insert_certificates", "append_claims", "append_plain_claims", "late_payments", "vouchers_in_conflict",
+    "payments_by_short_id",
     "insert_refusal", "pieces_touching", "payments_touching", "vouchers_below", "refused_payments",
     "all_payments_touching", "known_proofs", "certificates_of_keys", "insert_proof", "is_revoked", "next_epoch",
     "insert_revocation", "advanced_to_key", "hand_backs_advanced", "escrow_left", "is_advanced", "insert_advance",

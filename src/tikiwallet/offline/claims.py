@@ -13,6 +13,7 @@ from datetime import datetime
 from typing import Any, Final
 from uuid import UUID
 
+import asyncpg
 import msgspec
 
 from tikicash.chain import LIMITS, Chain, Limits, is_payment, operator_ids, payer_id, traces
@@ -27,12 +28,15 @@ from tikiwallet.offline.certificates import save_certificates
 from tikiwallet.offline.issuer import Issuer
 from tikiwallet.offline.queries import SQL
 from tikiwallet.offline.types import VoucherId
+from tikiwallet.platform.connections import Connections
 from tikiwallet.platform.db import Connection, Database, as_array
 from tikiwallet.platform.turns import in_turns
 
 JUDGING_AT_ONCE: Final = 2  # one judges while the other asks the database
 # A hand-back adds one document to what a code may carry; it never travels as a code, so that it may be larger.
 HAND_BACK_LIMITS: Final = replace(LIMITS, documents_max=24, signatures_max=36, bytes_max=2 * LIMITS.bytes_max)
+
+CLAIMS_ARE_PLAIN: Final = "claims_are_plain"  # migration 0011
 
 # The id of what is kept here to the key id that signed it; None: one of the operator's keys, which its number tells.
 Known = dict[bytes, bytes | None]
@@ -131,6 +135,27 @@ class Claims:
             return Judged(chain=None, payment_id=payment_id, code=rejected.code, detail=rejected.sentence)
         return Judged(chain=chain, payment_id=payment_id, code=None, detail="")
 
+    async def append_plain(self, chains: Sequence[Chain], person_id: PersonId) -> Appended | None:
+        """Append what nobody else may have a claim to, as a transaction of its own; None: do it by `append`.
+
+        That is payments straight from vouchers of which no unit was paid on or twice, nor is by these. Nobody has to
+        look for double spends then, and there is nothing to release.
+        """
+        if any(len(chain.payments) > 1 or chain.certificates for chain in chains):
+            return None
+        try:
+            row = await self._db.pool.fetchrow(SQL["append_plain_claims"], person_id, *_columns(chains, None))
+        except asyncpg.CheckViolationError as error:
+            if error.constraint_name == CLAIMS_ARE_PLAIN:
+                return None
+            raise
+        if row["new_ids"] is None:
+            return None
+        late = await _late(self._db.pool, chains) if row["claims_until"] < row["known_at"] else {}
+        return Appended(
+            new_ids=frozenset(row["new_ids"]), unknown=frozenset(), late=late, voucher_ids=(), contested_ids=()
+        )
+
     async def append(
         self, tx: Connection, chains: Sequence[Chain], refusals: Sequence[bytes | None], person_id: PersonId
     ) -> Appended:
@@ -146,10 +171,8 @@ class Claims:
         good = [chain for chain in chains if chain.payment.id not in unknown]
         await save_certificates(tx, {item.id: item for chain in good for item in chain.certificates}.values())
         row = await tx.fetchrow(SQL["append_claims"], person_id, *_columns(good, vouchers))
-        late: dict[bytes, datetime] = {}
-        if any(claim_until < row["known_at"] for _, claim_until in vouchers.values()):
-            rows = await tx.fetch(SQL["late_payments"], [chain.payment.id for chain in good])
-            late = {item["document_id"]: item["claim_until"] for item in rows}
+        is_late = any(claim_until < row["known_at"] for _, claim_until in vouchers.values())
+        late = await _late(tx, good) if is_late else {}
         voucher_ids = tuple(voucher_id for voucher_id, _ in vouchers.values())
         return Appended(
             new_ids=frozenset(row["new_ids"]), unknown=frozenset(unknown), late=late, voucher_ids=voucher_ids,
@@ -188,6 +211,12 @@ class Claims:
             )
             return "", payment.id, inserted is not None
         return min(codes), rows[0]["document_id"], False
+
+
+async def _late(connection: Connection | Connections, chains: Sequence[Chain]) -> dict[bytes, datetime]:
+    """Return which payments came after the date by which they had to, and that date."""
+    rows = await connection.fetch(SQL["late_payments"], [chain.payment.id for chain in chains])
+    return {row["document_id"]: row["claim_until"] for row in rows}
 
 
 def _limits_for(last: Signed[Any] | None, *, operator: frozenset[bytes]) -> Limits:
@@ -243,19 +272,21 @@ def _remembering(known: Known, *, operator: frozenset[bytes]) -> Callable[[bytes
     return verify
 
 
-def _columns(chains: Sequence[Chain], vouchers: Locked) -> tuple[bytes | str, ...]:
+def _columns(chains: Sequence[Chain], vouchers: Locked | None) -> tuple[bytes | str, ...]:
     """Return the payments of some chains and their pieces as `append_claims` takes them.
 
-    In the order of ids, so that two syncs can't wait for each other.
+    Without `vouchers` as `append_plain_claims` does, which finds them itself. In the order of ids, so that two syncs
+    can't wait for each other.
     """
     brought = {chain.payment.id for chain in chains}  # the others came only as a part of these
     by_id = {item.id: (item, chain) for chain in chains for item in chain.payments}
     payments = [by_id[document_id] for document_id in sorted(by_id)]
-    pieces: list[tuple[int, int, UUID, bytes, int, int]] = []
+    pieces: list[tuple[int, int, UUID | None, bytes, int, int]] = []
     for place, (payment, chain) in enumerate(payments, 1):
         ways = traces(payment, chain.sources)
         for number, (piece, way) in enumerate(zip(payment.body.pieces, ways, strict=True), 1):
-            voucher_id, parent = vouchers[way.voucher.id][0], chain.sources[piece.parent_id]
+            voucher_id = vouchers[way.voucher.id][0] if vouchers is not None else None
+            parent = chain.sources[piece.parent_id]
             pieces.append((place, number, voucher_id, parent.id, piece.first, piece.first + piece.count))
     places, numbers, voucher_ids, parent_ids, firsts, pasts = zip(*pieces, strict=True) if pieces else [()] * 6
     found = [payment for payment, _ in payments]
@@ -268,6 +299,6 @@ def _columns(chains: Sequence[Chain], vouchers: Locked) -> tuple[bytes | str, ..
         as_array([item.body.currency for item in found]),
         as_array([item.body.total for item in found]),
         as_array([item.id in brought for item in found]),
-        as_array(places), as_array(numbers), as_array(voucher_ids), b"".join(parent_ids), as_array(firsts),
-        as_array(pasts),
+        as_array(places), as_array(numbers), *((as_array(voucher_ids),) if vouchers is not None else ()),
+        b"".join(parent_ids), as_array(firsts), as_array(pasts),
     )  # fmt: skip

@@ -151,6 +151,10 @@ class Sync:
         if not chains and not refusals:
             return tuple(_result(index, item, NOTHING_APPENDED) for index, item in enumerate(judged))
         devices = await self._releases.beneficiaries(self._db.pool, chains, own=own)
+        if not devices and not refusals:
+            appended = await self._claims.append_plain(chains, person.person_id)
+            if appended is not None:
+                return tuple(_result(index, item, appended) for index, item in enumerate(judged))
         async with self._db.transaction() as tx:
             for person_id in person_ids(devices):
                 await lock_holder(tx, person_id)

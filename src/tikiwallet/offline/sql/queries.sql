@@ -287,6 +287,13 @@ SELECT new_ids, known_at, contested_ids FROM offline.append_claims(
     $11::text::smallint[], $12::text::uuid[], $13, $14::text::bigint[], $15::text::bigint[]
 );
 
+-- append_plain_claims --
+-- The same for payments straight from vouchers, and the locks of those, in one (migration 0011).
+SELECT new_ids, known_at, claims_until FROM offline.append_plain_claims(
+    $1, $2, $3::text::bytea[], $4, $5, $6, $7::text::int[], $8::text::bigint[], $9::text::boolean[], $10::text::int[],
+    $11::text::smallint[], $12, $13::text::bigint[], $14::text::bigint[]
+);
+
 -- late_payments --
 SELECT payment.document_id, min(voucher.claim_until) AS claim_until
 FROM offline.payment

@@ -48,6 +48,48 @@ BEGIN
     known_at := clock_timestamp();
 END $$;
 
+CREATE FUNCTION offline.append_plain_claims(p_person_id uuid, p_document_ids bytea, p_payloads bytea[], p_signatures bytea, p_payer_key_ids bytea, p_payee_key_ids bytea, p_currencies integer[], p_totals_minor bigint[], p_are_brought boolean[], p_payments integer[], p_piece_nos smallint[], p_parent_document_ids bytea, p_firsts bigint[], p_pasts bigint[], OUT new_ids bytea[], OUT known_at timestamp with time zone, OUT claims_until timestamp with time zone) RETURNS record
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    SET enable_seqscan TO 'off'
+    AS $$
+DECLARE
+    v_parent_ids bytea[] := ARRAY(
+        SELECT substr(p_parent_document_ids, 32 * n - 31, 32) FROM generate_series(1, cardinality(p_payments)) AS n
+    );
+    v_voucher_ids uuid[];
+    v_document_ids bytea[];
+    v_is_contested boolean;
+    v_contested_ids uuid[];
+BEGIN
+    -- Always in the order of ids, so that two syncs can't wait for each other.
+    SELECT array_agg(voucher_id), array_agg(document_id), bool_or(is_contested), min(claim_until)
+    INTO v_voucher_ids, v_document_ids, v_is_contested, claims_until
+    FROM (
+        SELECT voucher_id, document_id, is_contested, claim_until FROM offline.voucher
+        WHERE document_id = ANY(v_parent_ids) AND state IN ('open', 'closing', 'closed')
+        ORDER BY voucher_id FOR NO KEY UPDATE
+    ) AS locked;
+    IF v_is_contested THEN
+        RETURN;
+    END IF;
+    v_voucher_ids := ARRAY(
+        SELECT v_voucher_ids[array_position(v_document_ids, parent_id)]
+        FROM unnest(v_parent_ids) WITH ORDINALITY AS given (parent_id, place) ORDER BY place
+    );
+    IF array_position(v_voucher_ids, NULL) IS NOT NULL THEN  -- the operator never opened it
+        RETURN;
+    END IF;
+    SELECT appended.new_ids, appended.known_at, appended.contested_ids INTO new_ids, known_at, v_contested_ids
+    FROM offline.append_claims(
+        p_person_id, p_document_ids, p_payloads, p_signatures, p_payer_key_ids, p_payee_key_ids, p_currencies,
+        p_totals_minor, p_are_brought, p_payments, p_piece_nos, v_voucher_ids, p_parent_document_ids, p_firsts, p_pasts
+    ) AS appended;
+    IF cardinality(v_contested_ids) > 0 THEN
+        RAISE EXCEPTION 'a unit is paid twice' USING ERRCODE = 'check_violation', CONSTRAINT = 'claims_are_plain';
+    END IF;
+END $$;
+
 CREATE FUNCTION offline.kept_for_ever() RETURNS trigger
     LANGUAGE plpgsql
     SET search_path TO 'pg_catalog'
@@ -834,6 +876,9 @@ GRANT USAGE ON SCHEMA offline TO tikiwallet_offline;
 
 REVOKE ALL ON FUNCTION offline.append_claims(p_person_id uuid, p_document_ids bytea, p_payloads bytea[], p_signatures bytea, p_payer_key_ids bytea, p_payee_key_ids bytea, p_currencies integer[], p_totals_minor bigint[], p_are_brought boolean[], p_payments integer[], p_piece_nos smallint[], p_voucher_ids uuid[], p_parent_document_ids bytea, p_firsts bigint[], p_pasts bigint[], OUT new_ids bytea[], OUT known_at timestamp with time zone, OUT contested_ids uuid[]) FROM PUBLIC;
 GRANT ALL ON FUNCTION offline.append_claims(p_person_id uuid, p_document_ids bytea, p_payloads bytea[], p_signatures bytea, p_payer_key_ids bytea, p_payee_key_ids bytea, p_currencies integer[], p_totals_minor bigint[], p_are_brought boolean[], p_payments integer[], p_piece_nos smallint[], p_voucher_ids uuid[], p_parent_document_ids bytea, p_firsts bigint[], p_pasts bigint[], OUT new_ids bytea[], OUT known_at timestamp with time zone, OUT contested_ids uuid[]) TO tikiwallet_offline;
+
+REVOKE ALL ON FUNCTION offline.append_plain_claims(p_person_id uuid, p_document_ids bytea, p_payloads bytea[], p_signatures bytea, p_payer_key_ids bytea, p_payee_key_ids bytea, p_currencies integer[], p_totals_minor bigint[], p_are_brought boolean[], p_payments integer[], p_piece_nos smallint[], p_parent_document_ids bytea, p_firsts bigint[], p_pasts bigint[], OUT new_ids bytea[], OUT known_at timestamp with time zone, OUT claims_until timestamp with time zone) FROM PUBLIC;
+GRANT ALL ON FUNCTION offline.append_plain_claims(p_person_id uuid, p_document_ids bytea, p_payloads bytea[], p_signatures bytea, p_payer_key_ids bytea, p_payee_key_ids bytea, p_currencies integer[], p_totals_minor bigint[], p_are_brought boolean[], p_payments integer[], p_piece_nos smallint[], p_parent_document_ids bytea, p_firsts bigint[], p_pasts bigint[], OUT new_ids bytea[], OUT known_at timestamp with time zone, OUT claims_until timestamp with time zone) TO tikiwallet_offline;
 
 REVOKE ALL ON FUNCTION offline.note_contested() FROM PUBLIC;
 
