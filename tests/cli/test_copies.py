@@ -268,14 +268,14 @@ def test_ten_thousand_lines_are_brought_in_parts_that_the_server_takes(
     bodies: list[dict[str, Any]] = []
     body = sync_module._body
 
-    def counted(*args: Any) -> dict[str, object]:
-        found = body(*args)
+    def counted(*args: Any, **named: Any) -> dict[str, object]:
+        found = body(*args, **named)
         bodies.append(json.loads(json.dumps(found)))
         return found
 
     monkeypatch.setattr(sync_module, "_body", counted)
     told = dan.does("import", str(file))
     assert (told["recorded"], told["rejected"], told["repeated"]) == (6, 2000, 7994)
-    assert [len(item["bundles"]) for item in bodies] == [2, 2, 2]
+    assert [(len(item["bundles"]), "more_follows" in item) for item in bodies] == [(2, True), (2, True), (2, False)]
     assert "1980 more: see all with --json." in dan.run("import", str(file)).stdout
     assert received(ben) == 600

@@ -1,8 +1,14 @@
 """An outage of the operator's makes nobody late: the time for claims moves for all, before any close runs."""
 
+import asyncio
+from datetime import timedelta
+
+import asyncpg
+
 from offline.closes import assert_books_are_right, online_of, states
 from offline.conftest import OfflineParts, PhoneOf, let_claims_end, run_sql
 
+WAITING = "FROM pg_stat_activity WHERE datname = current_database() AND wait_event = 'transactionid'"
 AGED = "UPDATE offline.heartbeat SET beat_at = clock_timestamp() - $1::text::interval"
 LEFT = "SELECT extract(epoch FROM claim_until - claim_by)::int AS seconds FROM offline.voucher"
 
@@ -51,3 +57,34 @@ async def test_an_operator_gives_more_time_by_hand_once_for_each_outage(
     assert await closes.move_claims(began_at=began_at, ended_at=ended_at) == 0
     seconds = {row["seconds"] for row in await run_sql(database_url, LEFT)}
     assert seconds == {int((ended_at - began_at).total_seconds())}
+
+
+async def test_the_time_moves_in_the_order_in_which_syncs_lock(
+    phone_of: PhoneOf, offline_parts: OfflineParts, database_url: str
+) -> None:
+    asha = await phone_of("asha", "50.00")
+    for _ in range(4):
+        await asha.load("10.00")
+    ids = [
+        row["voucher_id"] for row in await run_sql(database_url, "SELECT voucher_id FROM offline.voucher ORDER BY 1")
+    ]
+    # Where its row is now, behind the others, it would be met last.
+    await run_sql(database_url, "UPDATE offline.voucher SET is_contested = is_contested WHERE voucher_id = $1", ids[0])
+    now = asha.world.clock.now
+    holder = await asyncpg.connect(database_url)
+    try:
+        async with holder.transaction():
+            await holder.execute("SELECT FROM offline.voucher WHERE voucher_id = $1 FOR NO KEY UPDATE", ids[0])
+            moving = asyncio.create_task(
+                offline_parts.offline.closes.move_claims(began_at=now, ended_at=now + timedelta(hours=3))
+            )
+            async with asyncio.timeout(30):
+                while not (await run_sql(database_url, f"SELECT count(*) = 1 {WAITING}"))[0][0]:
+                    pass
+            free = await run_sql(
+                database_url, "SELECT voucher_id FROM offline.voucher ORDER BY 1 FOR NO KEY UPDATE SKIP LOCKED"
+            )
+        assert await moving == 4
+    finally:
+        await holder.close()
+    assert [row["voucher_id"] for row in free] == ids[1:]

@@ -1,7 +1,10 @@
 """What nobody else may have a claim to is appended by one statement; whatever isn't so plain leaves no trace of it."""
 
-from collections.abc import Iterable
+import asyncio
+from collections.abc import Callable, Coroutine, Iterable
+from typing import Any
 
+import asyncpg
 import pytest
 
 from crashes import Death
@@ -16,6 +19,8 @@ KEPT = """
     SELECT (SELECT count(*) FROM offline.payment), (SELECT count(*) FROM offline.piece),
         (SELECT count(*) FROM offline.submission), (SELECT count(*) FROM offline.voucher WHERE is_contested)
 """
+
+WAITING = "FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
 
 
 async def kept(database_url: str) -> tuple[int, ...]:
@@ -134,3 +139,68 @@ async def test_a_voucher_that_the_operator_does_not_know_goes_the_longer_way(
     await run_sql(database_url, "DELETE FROM offline.voucher WHERE document_id = $1", other.voucher.id)
     assert await append_plain(offline_parts, ben, ben.bundles) is None
     assert await kept(database_url) == (0, 0, 0, 0)
+
+
+async def wait_for_the_vouchers(
+    database_url: str, *syncs: Callable[[], Coroutine[Any, Any, None]], meanwhile: str = "SELECT"
+) -> None:
+    """Let syncs queue up for vouchers that somebody has locked, and let go."""
+    holder = await asyncpg.connect(database_url)
+    tasks = []
+    try:
+        async with holder.transaction():
+            await holder.execute("SELECT FROM offline.voucher ORDER BY voucher_id FOR NO KEY UPDATE")
+            await holder.execute(meanwhile)
+            for number, sync in enumerate(syncs, 1):
+                tasks.append(asyncio.create_task(sync()))
+                async with asyncio.timeout(30):
+                    while not (await run_sql(database_url, f"SELECT count(*) = {number} {WAITING}"))[0][0]:
+                        pass
+        await asyncio.gather(*tasks)
+    finally:
+        await holder.close()
+
+
+@pytest.fixture
+def ways(offline_parts: OfflineParts, monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Which way each claim went, in the order in which they ended."""
+    claims, found = offline_parts.offline.claims, list[str]()
+    plain, longer = claims.append_plain, claims.append
+
+    async def append_plain(*arguments: Any) -> Any:
+        appended = await plain(*arguments)
+        found.append("plain" if appended is not None else "not plain")
+        return appended
+
+    async def append(*arguments: Any) -> Any:
+        found.append("longer")
+        return await longer(*arguments)
+
+    monkeypatch.setattr(claims, "append_plain", append_plain)
+    monkeypatch.setattr(claims, "append", append)
+    return found
+
+
+async def test_of_two_halves_that_wait_for_one_voucher_the_second_finds_the_first(
+    phone_of: PhoneOf, offline_parts: OfflineParts, database_url: str, ways: list[str]
+) -> None:
+    asha, ben, chi = await loaded(phone_of)
+    double_spend(asha, ben, chi, 300)
+    await wait_for_the_vouchers(
+        database_url,
+        lambda: offline_parts.sync(ben, *ben.bundles),
+        lambda: offline_parts.sync(chi, *chi.bundles),
+    )
+    assert ways == ["plain", "not plain", "longer"]
+    assert await kept(database_url) == (2, 2, 0, 1)
+    assert len(await run_sql(database_url, "SELECT FROM offline.proof")) == 1
+
+
+async def test_what_became_contested_while_a_sync_waited_is_seen(
+    phone_of: PhoneOf, offline_parts: OfflineParts, database_url: str, ways: list[str]
+) -> None:
+    asha, ben, _ = await loaded(phone_of)
+    ben.paid_by(asha, 300)
+    contest = "UPDATE offline.voucher SET is_contested = true"
+    await wait_for_the_vouchers(database_url, lambda: offline_parts.sync(ben, *ben.bundles), meanwhile=contest)
+    assert ways == ["not plain", "longer"]

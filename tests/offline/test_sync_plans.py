@@ -186,6 +186,12 @@ async def test_what_appends_reads_no_whole_table_either(lived_in: asyncpg.Connec
             b"".join(row["document_id"] for row in vouchers), "{0,0}", "{1,1}",
         )  # fmt: skip
         assert (new_ids, contested) == ([id_ for id_ in ids if id_ != known], [])
+        fresh = bytes(31) + b"\x02"
+        (plain_ids, _, _) = await lived_in.fetchrow(
+            SQL["append_plain_claims"], uuid4(), fresh, "{x}", bytes(64), bytes(16), bytes(16), "{702}", "{1}",
+            "{true}", "{1}", "{1}", vouchers[0]["document_id"], "{5}", "{6}",
+        )  # fmt: skip
+        assert plain_ids == [fresh]
         assert await lived_in.fetchval("SELECT count(*) FROM offline.submission WHERE document_id = $1", known) == 2
         assert await read_through_in(lived_in) == before == set()
         await lived_in.fetchval("SELECT count(*) FROM offline.payment WHERE total_minor = 1")

@@ -80,7 +80,7 @@ def sync(online: Online, *, keep: Amount | None, phone_name: str, progress: Prog
     for number, portion in enumerate(portions, start=1):
         is_last = number == len(portions)
         progress("Bringing payments", sum(map(len, portions[: number - 1])), len(entries))
-        body = _body(device_id, portion) | ({"offline_balance_wanted": keep} if is_last else {"more_follows": True})
+        body = _body(device_id, portion, keep=keep, is_last=is_last)
         answer = online.post("/v1/offline/sync", SyncAnswer, body=body)
         outcomes = _settle(online, portion, answer)
         recorded += sum(outcome == "recorded" for outcome, _ in outcomes)
@@ -191,11 +191,12 @@ def opening_said(opening: OpeningSaid | None) -> Opening | None:
     return Opening(opens=opening.opens, salt=from_base64url(opening.salt), text=opening.text)
 
 
-def _body(device_id: str, portion: list[sqlite3.Row]) -> dict[str, object]:
+def _body(device_id: str, portion: list[sqlite3.Row], *, keep: Amount | None, is_last: bool) -> dict[str, object]:
     return {
         "device_id": device_id,
         "bundles": [to_base64url(item["body"]) for item in portion if item["kind"] == "bundle"],
         "refusals": [to_base64url(item["body"]) for item in portion if item["kind"] == "refusal"],
+        **({"offline_balance_wanted": keep} if is_last else {"more_follows": True}),
     }
 
 

@@ -68,7 +68,7 @@ class Appended(msgspec.Struct, frozen=True, kw_only=True):
     new_ids: frozenset[bytes]  # of payments that nobody had brought before
     unknown: frozenset[bytes]  # of payments on vouchers that the operator never opened
     late: dict[bytes, datetime]  # of payments that came after the date by which they had to
-    voucher_ids: tuple[VoucherId, ...]  # of those touched, which are locked
+    voucher_ids: tuple[VoucherId, ...]  # of those that the transaction of the caller has locked
     contested_ids: tuple[VoucherId, ...]  # of those that new payments touch and of which a unit was paid on or twice
 
 
@@ -138,8 +138,8 @@ class Claims:
     async def append_plain(self, chains: Sequence[Chain], person_id: PersonId) -> Appended | None:
         """Append what nobody else may have a claim to, as a transaction of its own; None: do it by `append`.
 
-        That is payments straight from vouchers of which no unit was paid on or twice, nor is by these. Nobody has to
-        look for double spends then, and there is nothing to release.
+        That is payments straight from vouchers of which no unit was paid on or twice, nor is by these: nobody has to
+        look for double spends then. The caller knows that they release nothing.
         """
         if any(len(chain.payments) > 1 or chain.certificates for chain in chains):
             return None

@@ -608,10 +608,14 @@ FROM before CROSS JOIN now
 WHERE now.beat_at - before.beat_at > make_interval(secs => $1);
 
 -- move_claims --
-WITH moved AS (
-    UPDATE offline.voucher SET claim_until = claim_until + ($2::timestamptz - $1::timestamptz)
+-- Locked in the order of ids, as syncs lock them: after an outage everybody syncs.
+WITH locked AS (
+    SELECT voucher_id FROM offline.voucher
     WHERE state = 'open' AND claim_until >= $1 AND NOT EXISTS (SELECT FROM offline.outage WHERE began_at = $1)
-    RETURNING voucher_id
+    ORDER BY voucher_id FOR NO KEY UPDATE
+), moved AS (
+    UPDATE offline.voucher SET claim_until = claim_until + ($2::timestamptz - $1::timestamptz)
+    WHERE voucher_id = ANY(ARRAY(SELECT voucher_id FROM locked)) RETURNING voucher_id
 )
 INSERT INTO offline.outage (began_at, ended_at, moved_count) SELECT $1, $2, count(*) FROM moved
 ON CONFLICT (began_at) DO NOTHING RETURNING moved_count;
