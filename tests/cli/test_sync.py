@@ -102,6 +102,17 @@ def test_a_sync_that_is_cut_goes_on_where_it_was(
     tunnel.close()
 
 
+def test_the_first_payments_are_told_apart_and_the_others_counted(people: Callable[..., list[Phone]]) -> None:
+    asha, ben = people("asha", "ben")
+    asha.does("load", "20")
+    for _ in range(14):
+        pay_offline(asha, ben, "0.10")
+    told = ben.run("sync").stdout
+    assert told.count("·") == 13
+    assert "2 more: see all with --json." in told
+    assert len(ben.does("balance")["view"]["lines"]) == 14
+
+
 @pytest.mark.parametrize("days", [400, -400], ids=["a year ahead", "a year behind"])
 def test_a_sync_with_a_wrong_clock_loses_nothing(people: Callable[..., list[Phone]], days: int) -> None:
     asha, ben = people("asha", "ben")

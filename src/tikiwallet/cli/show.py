@@ -6,6 +6,7 @@ wide window. Works in 60 columns.
 
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Final
 
 from rich.console import Console, Group
 from rich.panel import Panel
@@ -22,6 +23,8 @@ from tikiwallet.cli.receiving import MyRequest, Received, Refused
 from tikiwallet.cli.refunding import Refundable
 from tikiwallet.cli.screen import marked, sentence
 from tikiwallet.platform.money import format_decimal
+
+MONEY_LINES_SHOWN: Final = 12
 
 STATES = {
     "open": "waiting for a payment",
@@ -301,10 +304,12 @@ def whose(item: Locked) -> str:
 
 def money_lines(console: Console, lines: list[MoneyLine]) -> None:
     """Show what happens to money on its way, and when; each line begins with its amount."""
-    for line in lines:
+    for line in lines[:MONEY_LINES_SHOWN]:
         amount = money(line.amount.amount_minor, line.amount.currency)
         told = line.sentence if amount in line.sentence else f"{amount}: {line.sentence}"
         console.print(marked("·", "dim", Text(told, "dim")))
+    if len(lines) > MONEY_LINES_SHOWN:
+        console.print(marked("·", "dim", Text(f"{len(lines) - MONEY_LINES_SHOWN} more: see all with --json.", "dim")))
 
 
 def _local_lines(console: Console, item: Local, currency: str) -> None:
