@@ -35,6 +35,8 @@ def test_what_changes_how_one_signs_in_is_seen_and_stopped(phone: MakePhone, bro
     thief = Phone(browser, server, "thief", is_installed=False)
     thief.go("sign-in")
     thief.page.get_by_role("link", name="I forgot my password").click()
+    # The screen before asks for a phone number too.
+    thief.page.get_by_role("heading", name="I forgot my password").wait_for()
     fill(thief, Phone_number=asha.number)
     send_code(thief, "New password")
     fill(thief, Code_from_the_text_message=server.code_sent_to(asha.number), New_password=FRESH)
