@@ -37,6 +37,21 @@ async def run_sql(database_url: str, sql: str, *arguments: object) -> list[async
         await connection.close()
 
 
+async def until(database_url: str, question: str, *arguments: object) -> None:
+    """Return when the answer to a question to the database is yes."""
+    async with asyncio.timeout(30):
+        while not (await run_sql(database_url, question, *arguments))[0][0]:
+            pass
+
+
+async def until_waiting(database_url: str, count: int) -> None:
+    """Return when so many sessions of a database wait for locks that others hold."""
+    waiting = (
+        "SELECT count(*) = $1 FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
+    )
+    await until(database_url, waiting, count)
+
+
 async def let_claims_end(database_url: str, *voucher_ids: UUID, at: str = "now") -> None:
     """Let the time for claims on vouchers (default: all) end at an instant: what was brought until then is in time."""
     owner = await asyncpg.connect(database_url)

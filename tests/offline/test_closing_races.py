@@ -10,12 +10,10 @@ import pytest
 
 from crashes import Death
 from offline.closes import assert_books_are_right, everything_paid, guarantee, online_of, states
-from offline.conftest import OfflineParts, PhoneOf, let_claims_end, run_sql
+from offline.conftest import OfflineParts, PhoneOf, let_claims_end, run_sql, until, until_waiting
 from offline.phone import Phone, double_spend
 from tikiwallet.ledger.types import AccountKind, Ledger, PostOutcome, PostResult, Transfer, derive_account_id
 from world import World, body_of
-
-WAITING = "FROM pg_stat_activity WHERE datname = current_database() AND wait_event = 'transactionid'"
 
 
 async def close_all(parts: OfflineParts, database_url: str) -> int:
@@ -191,10 +189,10 @@ async def test_a_claim_that_one_statement_is_appending_in_time_is_waited_for(
                 payment.id, bytes(64), bytes(16),
             )  # fmt: skip
             syncing = asyncio.create_task(offline_parts.sync(ben, *ben.bundles))
-            await _until(database_url, f"SELECT count(*) = 1 {WAITING}")
-            await _until(database_url, "SELECT claim_until < clock_timestamp() FROM offline.voucher")
+            await until_waiting(database_url, 1)
+            await until(database_url, "SELECT claim_until < clock_timestamp() FROM offline.voucher")
             closing = asyncio.create_task(offline_parts.offline.keep_up())
-            await _until(database_url, f"SELECT count(*) = 2 {WAITING}")
+            await until_waiting(database_url, 2)
             assert not closing.done()
             await holder.execute("ROLLBACK; BEGIN")
         await asyncio.gather(syncing, closing)
@@ -228,9 +226,9 @@ async def test_a_claim_that_is_being_appended_in_time_is_waited_for(
     claims.append_plain = not_plain  # type: ignore[method-assign]
     syncing = asyncio.create_task(offline_parts.sync(ben, *ben.bundles))
     await appended.wait()
-    await _until(database_url, "SELECT claim_until < clock_timestamp() FROM offline.voucher")
+    await until(database_url, "SELECT claim_until < clock_timestamp() FROM offline.voucher")
     closing = asyncio.create_task(offline_parts.offline.keep_up())
-    await _until(database_url, f"SELECT count(*) = 1 {WAITING}")
+    await until_waiting(database_url, 1)
     assert not closing.done()
     go_on.set()
     await asyncio.gather(syncing, closing)
@@ -258,12 +256,6 @@ async def test_a_closer_that_fails_leaves_no_lock_behind(
     assert await states(database_url) == ["closing"]
     assert await offline_parts.offline.keep_up() == 1
     assert await online_of(asha) == (2000,)
-
-
-async def _until(database_url: str, question: str) -> None:
-    async with asyncio.timeout(30):
-        while not (await run_sql(database_url, question))[0][0]:
-            pass
 
 
 @pytest.mark.parametrize("order", list(itertools.permutations(range(3))), ids=str)

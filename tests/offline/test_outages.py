@@ -6,9 +6,8 @@ from datetime import timedelta
 import asyncpg
 
 from offline.closes import assert_books_are_right, online_of, states
-from offline.conftest import OfflineParts, PhoneOf, let_claims_end, run_sql
+from offline.conftest import OfflineParts, PhoneOf, let_claims_end, run_sql, until_waiting
 
-WAITING = "FROM pg_stat_activity WHERE datname = current_database() AND wait_event = 'transactionid'"
 AGED = "UPDATE offline.heartbeat SET beat_at = clock_timestamp() - $1::text::interval"
 LEFT = "SELECT extract(epoch FROM claim_until - claim_by)::int AS seconds FROM offline.voucher"
 
@@ -78,9 +77,7 @@ async def test_the_time_moves_in_the_order_in_which_syncs_lock(
             moving = asyncio.create_task(
                 offline_parts.offline.closes.move_claims(began_at=now, ended_at=now + timedelta(hours=3))
             )
-            async with asyncio.timeout(30):
-                while not (await run_sql(database_url, f"SELECT count(*) = 1 {WAITING}"))[0][0]:
-                    pass
+            await until_waiting(database_url, 1)
             free = await run_sql(
                 database_url, "SELECT voucher_id FROM offline.voucher ORDER BY 1 FOR NO KEY UPDATE SKIP LOCKED"
             )

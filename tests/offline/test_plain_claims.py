@@ -9,7 +9,7 @@ import pytest
 
 from crashes import Death
 from offline.closes import assert_books_are_right
-from offline.conftest import OfflineParts, PhoneOf, run_sql
+from offline.conftest import OfflineParts, PhoneOf, run_sql, until_waiting
 from offline.counted import CountedSteps, counting
 from offline.phone import Phone, double_spend
 from tikicash.messages import Bundle
@@ -19,8 +19,6 @@ KEPT = """
     SELECT (SELECT count(*) FROM offline.payment), (SELECT count(*) FROM offline.piece),
         (SELECT count(*) FROM offline.submission), (SELECT count(*) FROM offline.voucher WHERE is_contested)
 """
-
-WAITING = "FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
 
 
 async def kept(database_url: str) -> tuple[int, ...]:
@@ -153,9 +151,7 @@ async def wait_for_the_vouchers(
             await holder.execute(meanwhile)
             for number, sync in enumerate(syncs, 1):
                 tasks.append(asyncio.create_task(sync()))
-                async with asyncio.timeout(30):
-                    while not (await run_sql(database_url, f"SELECT count(*) = {number} {WAITING}"))[0][0]:
-                        pass
+                await until_waiting(database_url, number)
         await asyncio.gather(*tasks)
     finally:
         await holder.close()

@@ -182,8 +182,8 @@ async def test_what_appends_reads_no_whole_table_either(lived_in: asyncpg.Connec
         before = await read_through_in(lived_in)
         new_ids, _, contested = await lived_in.fetchrow(
             SQL["append_claims"], uuid4(), b"".join(ids), payload, bytes(128), bytes(32), bytes(32), "{702,702}",
-            "{1,1}", "{true,true}", "{1,2}", "{1,1}", as_array([row["voucher_id"] for row in vouchers]),
-            b"".join(row["document_id"] for row in vouchers), "{0,0}", "{1,1}",
+            "{1,1}", "{true,true}", "{1,2}", "{1,1}", b"".join(row["document_id"] for row in vouchers), "{0,0}",
+            "{1,1}", as_array([row["voucher_id"] for row in vouchers]),
         )  # fmt: skip
         assert (new_ids, contested) == ([id_ for id_ in ids if id_ != known], [])
         fresh = bytes(31) + b"\x02"

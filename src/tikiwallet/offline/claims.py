@@ -11,7 +11,6 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from datetime import datetime
 from typing import Any, Final
-from uuid import UUID
 
 import asyncpg
 import msgspec
@@ -144,7 +143,8 @@ class Claims:
         if any(len(chain.payments) > 1 or chain.certificates for chain in chains):
             return None
         try:
-            row = await self._db.pool.fetchrow(SQL["append_plain_claims"], person_id, *_columns(chains, None))
+            columns, _ = _columns(chains)
+            row = await self._db.pool.fetchrow(SQL["append_plain_claims"], person_id, *columns)
         except asyncpg.CheckViolationError as error:
             if error.constraint_name == CLAIMS_ARE_PLAIN:
                 return None
@@ -170,7 +170,9 @@ class Claims:
         unknown = {chain.payment.id for chain in chains if any(item.id not in vouchers for item in chain.vouchers)}
         good = [chain for chain in chains if chain.payment.id not in unknown]
         await save_certificates(tx, {item.id: item for chain in good for item in chain.certificates}.values())
-        row = await tx.fetchrow(SQL["append_claims"], person_id, *_columns(good, vouchers))
+        columns, document_ids = _columns(good)
+        voucher_ids_of_pieces = as_array([vouchers[document_id][0] for document_id in document_ids])
+        row = await tx.fetchrow(SQL["append_claims"], person_id, *columns, voucher_ids_of_pieces)
         is_late = any(claim_until < row["known_at"] for _, claim_until in vouchers.values())
         late = await _late(tx, good) if is_late else {}
         voucher_ids = tuple(voucher_id for voucher_id, _ in vouchers.values())
@@ -272,25 +274,25 @@ def _remembering(known: Known, *, operator: frozenset[bytes]) -> Callable[[bytes
     return verify
 
 
-def _columns(chains: Sequence[Chain], vouchers: Locked | None) -> tuple[bytes | str, ...]:
-    """Return the payments of some chains and their pieces as `append_claims` takes them.
+def _columns(chains: Sequence[Chain]) -> tuple[tuple[bytes | str, ...], list[bytes]]:
+    """Return the payments of some chains and their pieces as the database appends them, and each piece's voucher.
 
-    Without `vouchers` as `append_plain_claims` does, which finds them itself. In the order of ids, so that two syncs
-    can't wait for each other.
+    A voucher is named by its document's id. In the order of ids, so that two syncs can't wait for each other.
     """
     brought = {chain.payment.id for chain in chains}  # the others came only as a part of these
     by_id = {item.id: (item, chain) for chain in chains for item in chain.payments}
     payments = [by_id[document_id] for document_id in sorted(by_id)]
-    pieces: list[tuple[int, int, UUID | None, bytes, int, int]] = []
+    pieces: list[tuple[int, int, bytes, int, int]] = []
+    document_ids: list[bytes] = []  # of vouchers
     for place, (payment, chain) in enumerate(payments, 1):
         ways = traces(payment, chain.sources)
         for number, (piece, way) in enumerate(zip(payment.body.pieces, ways, strict=True), 1):
-            voucher_id = vouchers[way.voucher.id][0] if vouchers is not None else None
             parent = chain.sources[piece.parent_id]
-            pieces.append((place, number, voucher_id, parent.id, piece.first, piece.first + piece.count))
-    places, numbers, voucher_ids, parent_ids, firsts, pasts = zip(*pieces, strict=True) if pieces else [()] * 6
+            pieces.append((place, number, parent.id, piece.first, piece.first + piece.count))
+            document_ids.append(way.voucher.id)
+    places, numbers, parent_ids, firsts, pasts = zip(*pieces, strict=True) if pieces else [()] * 5
     found = [payment for payment, _ in payments]
-    return (
+    columns = (
         b"".join([item.id for item in found]),
         as_array([item.payload for item in found]),
         b"".join([item.signature for item in found]),
@@ -299,6 +301,6 @@ def _columns(chains: Sequence[Chain], vouchers: Locked | None) -> tuple[bytes | 
         as_array([item.body.currency for item in found]),
         as_array([item.body.total for item in found]),
         as_array([item.id in brought for item in found]),
-        as_array(places), as_array(numbers), *((as_array(voucher_ids),) if vouchers is not None else ()),
-        b"".join(parent_ids), as_array(firsts), as_array(pasts),
+        as_array(places), as_array(numbers), b"".join(parent_ids), as_array(firsts), as_array(pasts),
     )  # fmt: skip
+    return columns, document_ids

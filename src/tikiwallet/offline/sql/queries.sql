@@ -284,7 +284,7 @@ FROM offline.voucher WHERE voucher_id = ANY($1::uuid[]) AND state = 'open';
 -- Payments, their pieces and who brought them, all at once (migration 0010); what is known already stays as it is.
 SELECT new_ids, known_at, contested_ids FROM offline.append_claims(
     $1, $2, $3::text::bytea[], $4, $5, $6, $7::text::int[], $8::text::bigint[], $9::text::boolean[], $10::text::int[],
-    $11::text::smallint[], $12::text::uuid[], $13, $14::text::bigint[], $15::text::bigint[]
+    $11::text::smallint[], $15::text::uuid[], $12, $13::text::bigint[], $14::text::bigint[]
 );
 
 -- append_plain_claims --
